@@ -1,0 +1,1 @@
+//! The directory: nodes, shards, placements, clusters and domains.

@@ -1,0 +1,1 @@
+//! Decide: the three phases over an indexed view of the fleet, the plan linter, explain.

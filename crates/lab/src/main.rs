@@ -1,0 +1,2 @@
+//! The binary argosy-lab: replay, trace synthesis, experiments.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Machines, needs, profiles, resource vectors, ids and the lifecycle table.

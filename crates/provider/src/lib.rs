@@ -1,0 +1,1 @@
+//! Client of the CapacityProvider protocol, and the built-in simulated provider.

@@ -1,0 +1,1 @@
+//! Many Raft groups in one process, over the storage seam and gRPC.

@@ -1,0 +1,1 @@
+//! A node: hosts replicas, leader runtime, sessions, admin and read APIs, metrics.

@@ -1,0 +1,1 @@
+//! The replicated state of a shard: commands, the fold, snapshots, rails, the ledger of operations.

@@ -1,0 +1,1 @@
+//! The workload catalogue, and simulated clusters that follow it.
