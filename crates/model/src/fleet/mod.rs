@@ -1,0 +1,249 @@
+//! The fleet of a shard: every machine's record, and the indexes by which decide finds them without scanning.
+//!
+//! [`Fleet`] is the only place where a record changes: each write checks the lifecycle edge and the record's
+//! invariants, raises the version and keeps the indexes. Nothing is written if a check fails.
+
+mod class;
+mod error;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use imbl::{OrdMap, OrdSet, Vector};
+
+pub use self::class::{Class, Classes};
+pub use self::error::FleetError;
+use crate::ids::{ClusterIx, MachineIx};
+use crate::lifecycle::{self, Cause, State};
+use crate::machine::{Flags, Machine};
+use crate::names::Names;
+use crate::time::ShardTime;
+use crate::vocabulary::Vocabulary;
+
+/// The machines of one shard. Clones share structure, so a copy of a million machines costs a few pointers.
+#[derive(Clone, Debug, Default)]
+pub struct Fleet {
+    /// Every string, shape and profile that the shard has seen.
+    pub words: Vocabulary,
+    names: Names,
+    machines: Vector<Option<Machine>>,
+    free: OrdSet<MachineIx>,
+    hosts: OrdMap<MachineIx, Arc<str>>,
+    errors: OrdMap<MachineIx, Arc<str>>,
+    classes: Classes,
+    elastic_idle: OrdSet<(ShardTime, MachineIx)>,
+    flagged: OrdSet<MachineIx>,
+}
+
+/// What stands beside a machine's record: text that few machines have.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Aside {
+    /// The provider's reference to the host, where it is not simply the machine's id.
+    pub host: Option<Arc<str>>,
+    /// What went wrong; there exactly while the machine has failed.
+    pub error: Option<Arc<str>>,
+}
+
+impl Fleet {
+    /// How many machines there are.
+    pub fn len(&self) -> usize {
+        self.machines.len() - self.free.len()
+    }
+
+    /// Whether there is no machine.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The slot of the machine with this id.
+    pub fn find(&self, id: &str) -> Option<MachineIx> {
+        self.names.find(id)
+    }
+
+    /// The id of a machine.
+    pub fn id(&self, ix: MachineIx) -> &str {
+        self.names.get(ix)
+    }
+
+    /// A machine's record, if the slot is taken.
+    pub fn get(&self, ix: MachineIx) -> Option<&Machine> {
+        self.machines.get(ix.index()).and_then(Option::as_ref)
+    }
+
+    /// A machine's record. Panics on a free slot: for handles that the indexes gave out.
+    pub fn machine(&self, ix: MachineIx) -> &Machine {
+        self.get(ix).expect("an indexed machine exists")
+    }
+
+    /// The provider's reference to a machine's host; `None` without hardware.
+    pub fn host(&self, ix: MachineIx) -> Option<&str> {
+        let machine = self.get(ix)?;
+        machine.flags.has(Flags::HOST).then(|| self.hosts.get(&ix).map_or_else(|| self.id(ix), |host| host))
+    }
+
+    /// What went wrong with a failed machine.
+    pub fn error(&self, ix: MachineIx) -> Option<&str> {
+        self.errors.get(&ix).map(|error| &**error)
+    }
+
+    /// What stands beside the record, as [`Fleet::put`] takes it.
+    pub fn aside(&self, ix: MachineIx) -> Aside {
+        Aside { host: self.hosts.get(&ix).cloned(), error: self.errors.get(&ix).cloned() }
+    }
+
+    /// Every machine, by slot.
+    pub fn iter(&self) -> impl Iterator<Item = (MachineIx, &Machine)> {
+        let slots = self.machines.iter().enumerate();
+        slots.filter_map(|(at, machine)| machine.as_ref().map(|m| (MachineIx::from_index(at), m)))
+    }
+
+    /// How many slots have ever been given out; a slot may be free.
+    pub fn slots(&self) -> usize {
+        self.machines.len()
+    }
+
+    /// Machines by class: state, cluster and shape.
+    pub fn classes(&self) -> &Classes {
+        &self.classes
+    }
+
+    /// Elastic idle machines, longest idle first: what a release looks at.
+    pub fn elastic_idle(&self) -> impl Iterator<Item = (ShardTime, MachineIx)> + '_ {
+        self.elastic_idle.iter().copied()
+    }
+
+    /// Machines that are cordoned, unhealthy or under notice, by slot.
+    pub fn flagged(&self) -> impl Iterator<Item = MachineIx> + '_ {
+        self.flagged.iter().copied()
+    }
+
+    /// How many machines of `cluster` are in `state`.
+    pub fn count(&self, state: State, cluster: Option<ClusterIx>) -> usize {
+        self.classes.of(state, cluster).map(|(_, members)| members.len()).sum()
+    }
+
+    /// Adds a machine that was not known, in the lowest free slot.
+    pub fn add(&mut self, id: &str, machine: Machine, aside: Aside) -> Result<MachineIx, FleetError> {
+        if id.is_empty() || id.len() > Names::MAX_ID_BYTES {
+            return Err(FleetError::BadId { bytes: id.len() });
+        }
+        if self.find(id).is_some() {
+            return Err(FleetError::Known { id: id.to_owned() });
+        }
+        machine.check(aside.error.is_some()).map_err(|rule| FleetError::Invariant { id: id.to_owned(), rule })?;
+        let ix = self.free.get_min().copied().unwrap_or_else(|| MachineIx::from_index(self.machines.len()));
+        if self.free.remove(&ix).is_none() {
+            self.machines.push_back(None);
+        }
+        self.names.put(ix, id);
+        self.store(ix, machine, aside);
+        Ok(ix)
+    }
+
+    /// Changes a machine's record: the edge must be legal for the cause, and the new record sound.
+    pub fn put(&mut self, ix: MachineIx, next: Machine, aside: Aside, cause: Cause) -> Result<Machine, FleetError> {
+        let Some(before) = self.get(ix).copied() else {
+            return Err(FleetError::Unknown { slot: ix.index() });
+        };
+        let id = || self.id(ix).to_owned();
+        if !lifecycle::is_legal(before.state, next.state, cause) {
+            return Err(FleetError::IllegalEdge { id: id(), from: before.state, to: next.state, cause });
+        }
+        next.check(aside.error.is_some()).map_err(|rule| FleetError::Invariant { id: id(), rule })?;
+        let changes_hands = before.state.is_bound() && next.state.is_bound() && before.cluster() != next.cluster();
+        if changes_hands {
+            return Err(FleetError::ChangesHands { id: id() });
+        }
+        self.unindex(ix, &before);
+        self.store(ix, Machine { version: before.version.wrapping_add(1), ..next }, aside);
+        Ok(before)
+    }
+
+    /// Moves a machine to another state with nothing else changed; a failure carries its error text.
+    pub fn step(
+        &mut self,
+        ix: MachineIx,
+        to: State,
+        now: ShardTime,
+        error: Option<&str>,
+        cause: Cause,
+    ) -> Result<Machine, FleetError> {
+        let Some(machine) = self.get(ix) else {
+            return Err(FleetError::Unknown { slot: ix.index() });
+        };
+        let next = machine.moved(to, now);
+        let host = self.hosts.get(&ix).filter(|_| next.flags.has(Flags::HOST)).cloned();
+        self.put(ix, next, Aside { host, error: error.map(Arc::from) }, cause)
+    }
+
+    /// Takes a machine out: its provider no longer has it, not even as a slot.
+    pub fn remove(&mut self, ix: MachineIx) -> Result<Machine, FleetError> {
+        let Some(before) = self.get(ix).copied() else {
+            return Err(FleetError::Unknown { slot: ix.index() });
+        };
+        self.unindex(ix, &before);
+        self.machines[ix.index()] = None;
+        self.hosts.remove(&ix);
+        self.errors.remove(&ix);
+        self.names.free(ix);
+        self.free.insert(ix);
+        Ok(before)
+    }
+
+    /// Puts back a stored machine in its own slot, leaving free slots between. For restoring a snapshot only.
+    pub fn restore_slot(&mut self, ix: MachineIx, id: &str, machine: Machine, aside: Aside) -> Result<(), FleetError> {
+        let known_shape = machine.shape.index() < self.words.shapes().count();
+        if ix.index() < self.machines.len() || !known_shape || self.find(id).is_some() {
+            return Err(FleetError::BadSnapshot { slot: ix.index() });
+        }
+        if id.is_empty() || id.len() > Names::MAX_ID_BYTES {
+            return Err(FleetError::BadId { bytes: id.len() });
+        }
+        machine.check(aside.error.is_some()).map_err(|rule| FleetError::Invariant { id: id.to_owned(), rule })?;
+        self.restore_gap(ix.index());
+        self.machines.push_back(None);
+        self.names.put(ix, id);
+        self.store(ix, machine, aside);
+        Ok(())
+    }
+
+    /// Makes all slots up to `slots` exist, the new ones free. For restoring a snapshot only.
+    pub fn restore_gap(&mut self, slots: usize) {
+        while self.machines.len() < slots {
+            let free = MachineIx::from_index(self.machines.len());
+            self.names.reserve(free);
+            self.free.insert(free);
+            self.machines.push_back(None);
+        }
+    }
+
+    fn store(&mut self, ix: MachineIx, machine: Machine, aside: Aside) {
+        self.machines[ix.index()] = Some(machine);
+        match aside.host.filter(|host| **host != *self.names.get(ix)) {
+            Some(host) => drop(self.hosts.insert(ix, host)),
+            None => drop(self.hosts.remove(&ix)),
+        }
+        match aside.error {
+            Some(error) => drop(self.errors.insert(ix, error)),
+            None => drop(self.errors.remove(&ix)),
+        }
+        self.classes.insert(Class::of(&machine), ix);
+        if self.is_elastic_idle(&machine) {
+            self.elastic_idle.insert((machine.since, ix));
+        }
+        if !machine.is_usable() {
+            self.flagged.insert(ix);
+        }
+    }
+
+    fn unindex(&mut self, ix: MachineIx, machine: &Machine) {
+        self.classes.remove(Class::of(machine), ix);
+        self.elastic_idle.remove(&(machine.since, ix));
+        self.flagged.remove(&ix);
+    }
+
+    fn is_elastic_idle(&self, machine: &Machine) -> bool {
+        machine.state == State::Idle && self.words.shape_of(machine.shape).capacity_type.is_elastic()
+    }
+}
