@@ -1,0 +1,69 @@
+# Every target sets up what it needs and runs in the one build environment of scripts/env.sh. `make help` lists them.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+MAKEFLAGS += --no-print-directory
+
+CARGO := scripts/cargo
+
+# What `make demo` hands to `argosy up`: make demo DEMO_ARGS='--for 60s --chaos'
+DEMO_ARGS ?=
+# The folder with the two openb files, and what `make replay` hands on: make replay TRACE=../openb REPLAY_ARGS='--json out.json'
+TRACE ?= openb
+REPLAY_ARGS ?=
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^##@ / { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
+
+##@ Set up
+.PHONY: setup packages rocksdb tools
+setup: packages rocksdb tools ## Install all that a build, a test or a check needs (about 30 minutes on a new machine)
+
+packages: ## Install missing Debian packages and Rust components
+	@scripts/setup.sh packages
+
+rocksdb: packages ## Build the RocksDB archive, once per version (about 21 minutes)
+	@scripts/setup.sh rocksdb
+
+tools: packages ## Build mdbook and cargo-deny, once per version
+	@scripts/setup.sh tools
+
+##@ Run
+.PHONY: build demo replay
+build: rocksdb ## Build the release binaries argosy and argosy-lab
+	@$(CARGO) build --release --locked --package argosy-cli --package argosy-lab
+
+demo: rocksdb ## Run three regions on this machine with a simulated provider and clusters; Ctrl-C ends it
+	@$(CARGO) build --release --locked --package argosy-cli
+	@. scripts/env.sh; exec "$$CARGO_TARGET_DIR/release/argosy" up $(DEMO_ARGS)
+
+replay: build ## Replay the openb trace on a three-node fleet; TRACE=folder says where it lies
+	@. scripts/env.sh; exec "$$CARGO_TARGET_DIR/release/argosy-lab" replay \
+	    --nodes "$(TRACE)/openb_node_list_all_node.csv" --tasks "$(TRACE)/openb_pod_list_default.csv" --clusters 3 $(REPLAY_ARGS)
+
+##@ Check
+.PHONY: test lint fmt fmt-check clippy deny audit docs
+test: rocksdb ## Run all tests
+	@$(CARGO) test --workspace --locked
+
+lint: fmt-check clippy ## Check formatting and lints; a warning is an error
+
+fmt: packages ## Format the code
+	@$(CARGO) fmt --all
+
+fmt-check: packages
+	@$(CARGO) fmt --all --check
+
+clippy: rocksdb
+	@$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+deny: tools ## Check dependencies: licences, bans, duplicate versions, sources
+	@$(CARGO) deny --locked check bans licenses sources
+
+audit: tools ## Check dependencies for known vulnerabilities (downloads the advisory database)
+	@scripts/audit.sh
+
+docs: tools ## List new error pages and decision records in the book, and build it
+	@scripts/book.sh

@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Builds the book. Decision records and error pages are single files that anyone may drop into docs/adr and docs/errors; their
+# lines in docs/SUMMARY.md are written here from the files' own headings, and the tidy test fails when one is missing.
+set -euo pipefail
+root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+. "$root/scripts/env.sh"
+docs="$root/docs"
+
+# entries FOLDER: one line of the summary for each page of the folder but its index.
+entries() {
+    local page
+    for page in "$docs/$1"/*.md; do
+        [[ "$(basename "$page")" == README.md ]] && continue
+        printf '  - [%s](%s/%s)\n' "$(sed -n '1s/^# //p' "$page")" "$1" "$(basename "$page")"
+    done
+}
+
+# Keeps the hand-written lines and replaces those between each pair of markers.
+summary="$(mktemp)"
+trap 'rm -f "$summary"' EXIT
+written=''
+while IFS= read -r line; do
+    [[ "$line" == '<!-- end -->' ]] && written=''
+    [[ -n "$written" ]] || printf '%s\n' "$line" >>"$summary"
+    if [[ "$line" =~ ^'<!-- pages of '([a-z]+)' -->'$ ]]; then
+        written="${BASH_REMATCH[1]}"
+        entries "$written" >>"$summary"
+    fi
+done <"$docs/SUMMARY.md"
+cmp -s "$summary" "$docs/SUMMARY.md" || cp "$summary" "$docs/SUMMARY.md"
+
+mdbook build "$docs" --dest-dir "$CARGO_TARGET_DIR/book"
+echo "docs: $CARGO_TARGET_DIR/book/index.html"
