@@ -32,6 +32,8 @@ impl Flags {
     pub const UNHEALTHY: Self = Self(1 << 2);
     /// Its provider has announced that it will be interrupted.
     pub const NOTICE: Self = Self(1 << 3);
+    /// Its provider has just turned it down (no stock, quota, throttling): it is left alone for a while.
+    pub const COOLING: Self = Self(1 << 4);
 
     /// Whether any of `other`'s flags is set.
     pub fn has(self, other: Self) -> bool {
@@ -152,7 +154,7 @@ impl Machine {
 
     /// Whether it may be taken for new work.
     pub fn is_usable(&self) -> bool {
-        !self.flags.has(Flags::CORDONED | Flags::UNHEALTHY | Flags::NOTICE)
+        !self.flags.has(Flags::CORDONED | Flags::UNHEALTHY | Flags::NOTICE | Flags::COOLING)
     }
 
     /// Whether it counts as cover for whoever holds it. A cordoned machine still serves; an unhealthy or doomed one must be covered anew.
