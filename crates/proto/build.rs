@@ -27,18 +27,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     files.sort();
 
     let mut compiler = protox::Compiler::new([&root])?;
-    compiler
-        .include_imports(true)
-        .include_source_info(true)
-        .open_files(&files)?;
+    compiler.include_imports(true).include_source_info(true).open_files(&files)?;
     // Encoded by the compiler itself: prost's own descriptor types would drop our options.
     fs::write(out.join("argosy_descriptor.bin"), compiler.encode_file_descriptor_set())?;
     fs::write(out.join("authz_table.rs"), table(&compiler.descriptor_pool())?)?;
 
-    tonic_prost_build::configure()
-        .bytes(".")
-        .btree_map(".")
-        .compile_fds(compiler.file_descriptor_set())?;
+    tonic_prost_build::configure().bytes(".").btree_map(".").compile_fds(compiler.file_descriptor_set())?;
     Ok(())
 }
 
@@ -75,9 +69,7 @@ fn table(pool: &DescriptorPool) -> Result<String, Box<dyn Error>> {
 }
 
 fn roles(pool: &DescriptorPool, method: &MethodDescriptor) -> Result<Vec<Role>, Box<dyn Error>> {
-    let allow = pool
-        .get_extension_by_name(ALLOW)
-        .ok_or("authz.proto no longer defines the option `allow`")?;
+    let allow = pool.get_extension_by_name(ALLOW).ok_or("authz.proto no longer defines the option `allow`")?;
     let options = method.options();
     let value = options.get_extension(&allow);
     let names = value.as_str().unwrap_or_default();
@@ -88,11 +80,7 @@ fn roles(pool: &DescriptorPool, method: &MethodDescriptor) -> Result<Vec<Role>, 
         .map(|name| {
             let known = Role::ALL.map(Role::name).join(", ");
             Role::from_name(name).ok_or_else(|| {
-                format!(
-                    "{}: unknown role `{name}` in ({ALLOW}); known: {known}",
-                    method.full_name()
-                )
-                .into()
+                format!("{}: unknown role `{name}` in ({ALLOW}); known: {known}", method.full_name()).into()
             })
         })
         .collect()

@@ -23,15 +23,8 @@ pub enum Role {
 
 impl Role {
     /// Every role, in the order of declaration.
-    pub const ALL: [Role; 7] = [
-        Role::Cluster,
-        Role::Shard,
-        Role::Node,
-        Role::Agent,
-        Role::Provider,
-        Role::Admin,
-        Role::Readonly,
-    ];
+    pub const ALL: [Role; 7] =
+        [Role::Cluster, Role::Shard, Role::Node, Role::Agent, Role::Provider, Role::Admin, Role::Readonly];
 
     /// The name used in `(argosy.v1.allow)` and in certificates.
     #[must_use]
