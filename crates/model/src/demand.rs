@@ -172,9 +172,8 @@ impl Demand {
         words: &Vocabulary,
     ) -> Option<Self> {
         let mut demand = Self { clusters: clusters.into_iter().collect(), ..Self::default() };
-        let known = words.profiles().count();
         for need in needs {
-            if need.key.profile.index() >= known {
+            if !words.has_profile(need.key.profile) {
                 return None;
             }
             let priority = words.profile_of(need.key.profile).priority;

@@ -84,6 +84,11 @@ impl Vocabulary {
         ShapeIx::from_index(self.shapes.intern(shape))
     }
 
+    /// The handle of a shape, if it has been seen.
+    pub fn find_shape(&self, shape: &Shape) -> Option<ShapeIx> {
+        self.shapes.find(shape).map(ShapeIx::from_index)
+    }
+
     /// The shape behind a handle.
     pub fn shape_of(&self, shape: ShapeIx) -> &Arc<Shape> {
         self.shapes.get(shape.index())
@@ -117,6 +122,26 @@ impl Vocabulary {
     /// All clusters, in order of first sight.
     pub fn clusters(&self) -> impl Iterator<Item = (ClusterIx, &str)> {
         self.clusters.iter().enumerate().map(|(at, id)| (ClusterIx::from_index(at), &**id))
+    }
+
+    /// Whether this table gave out the handle. For handles that come from outside: the accessors panic on foreign ones.
+    pub fn has_shape(&self, shape: ShapeIx) -> bool {
+        shape.index() < self.shapes.len()
+    }
+
+    /// Whether this table gave out the handle.
+    pub fn has_profile(&self, profile: ProfileIx) -> bool {
+        profile.index() < self.profiles.len()
+    }
+
+    /// Whether this table gave out the handle.
+    pub fn has_cluster(&self, cluster: ClusterIx) -> bool {
+        cluster.index() < self.clusters.len()
+    }
+
+    /// Whether this table gave out the handle.
+    pub fn has_group(&self, group: GroupIx) -> bool {
+        group.index() < self.groups.len()
     }
 
     /// A machine's attribute: instance type and zone come from the typed fields first, everything else from labels.

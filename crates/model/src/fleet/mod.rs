@@ -193,8 +193,7 @@ impl Fleet {
 
     /// Puts back a stored machine in its own slot, leaving free slots between. For restoring a snapshot only.
     pub fn restore_slot(&mut self, ix: MachineIx, id: &str, machine: Machine, aside: Aside) -> Result<(), FleetError> {
-        let known_shape = machine.shape.index() < self.words.shapes().count();
-        if ix.index() < self.machines.len() || !known_shape || self.find(id).is_some() {
+        if ix.index() < self.machines.len() || !self.words.has_shape(machine.shape) || self.find(id).is_some() {
             return Err(FleetError::BadSnapshot { slot: ix.index() });
         }
         if id.is_empty() || id.len() > Names::MAX_ID_BYTES {
