@@ -18,14 +18,17 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^##@ / { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
 
 ##@ Set up
-.PHONY: setup packages rocksdb tools
-setup: packages rocksdb tools ## Install all that a build, a test or a check needs (about 30 minutes on a new machine)
+.PHONY: setup packages rocksdb components tools
+setup: packages rocksdb components tools ## Install all that a build, a test or a check needs (about 30 minutes on a new machine)
 
-packages: ## Install missing Debian packages and Rust components
+packages: ## Install missing Debian packages
 	@scripts/setup.sh packages
 
 rocksdb: packages ## Build the RocksDB archive, once per version (about 21 minutes)
 	@scripts/setup.sh rocksdb
+
+components: packages ## Install missing parts of the Rust toolchain: rustfmt and clippy
+	@scripts/setup.sh components
 
 tools: packages ## Build mdbook and cargo-deny, once per version
 	@scripts/setup.sh tools
@@ -50,13 +53,13 @@ test: rocksdb ## Run all tests
 
 lint: fmt-check clippy ## Check formatting and lints; a warning is an error
 
-fmt: packages ## Format the code
+fmt: components ## Format the code
 	@$(CARGO) fmt --all
 
-fmt-check: packages
+fmt-check: components
 	@$(CARGO) fmt --all --check
 
-clippy: rocksdb
+clippy: rocksdb components
 	@$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 
 deny: tools ## Check dependencies: licences, bans, duplicate versions, sources

@@ -20,9 +20,9 @@ summary="$(mktemp)"
 trap 'rm -f "$summary"' EXIT
 written=''
 while IFS= read -r line; do
-    [[ "$line" == '<!-- end -->' ]] && written=''
+    [[ "$line" == *'<!-- end -->' ]] && written=''
     [[ -n "$written" ]] || printf '%s\n' "$line" >>"$summary"
-    if [[ "$line" =~ ^'<!-- pages of '([a-z]+)' -->'$ ]]; then
+    if [[ "$line" =~ '<!-- pages of '([a-z]+)' -->'$ ]]; then
         written="${BASH_REMATCH[1]}"
         entries "$written" >>"$summary"
     fi

@@ -61,6 +61,7 @@ fi
 staged="$(mktemp -d "$final.XXXXXX")"
 cp "$archive" "$staged/librocksdb.a"
 chmod 755 "$staged"
+rm -rf "$final"
 mv -T "$staged" "$final"
 rm -rf "$build"
 echo "rocksdb: kept $final/librocksdb.a"

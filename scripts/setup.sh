@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Everything a new machine needs beyond Rust itself: scripts/setup.sh [packages] [rocksdb] [tools]; no argument means all three.
-# Needs no terminal and no stdin, and costs under a second where there is nothing left to do.
+# Everything a new machine needs beyond Rust itself: scripts/setup.sh [packages] [rocksdb] [components] [tools]; no argument
+# means all. Needs no terminal and no stdin, and costs under a second where there is nothing left to do.
 set -euo pipefail
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 
@@ -49,6 +49,9 @@ packages() {
         echo "setup: cargo is not on the PATH; install Rust (https://rustup.rs), then run setup again" >&2
         return 1
     fi
+}
+
+components() {
     local component
     for component in clippy fmt; do
         if ! cargo "$component" --version >/dev/null 2>&1; then
@@ -85,12 +88,12 @@ rocksdb() {
     "$root/scripts/rocksdb.sh"
 }
 
-[[ $# -gt 0 ]] || set -- packages rocksdb tools
+[[ $# -gt 0 ]] || set -- packages rocksdb components tools
 for part in "$@"; do
     case "$part" in
-        packages | rocksdb | tools) "$part" ;;
+        packages | rocksdb | components | tools) "$part" ;;
         *)
-            echo "setup: unknown part '$part'; there are: packages rocksdb tools" >&2
+            echo "setup: unknown part '$part'; there are: packages rocksdb components tools" >&2
             exit 2
             ;;
     esac
