@@ -40,6 +40,17 @@ impl Flags {
         self.0 & other.0 != 0
     }
 
+    /// Whether a machine with these flags may be taken for new work.
+    pub fn is_usable(self) -> bool {
+        !self.has(Self::CORDONED | Self::UNHEALTHY | Self::NOTICE | Self::COOLING)
+    }
+
+    /// Whether a machine with these flags counts as cover for whoever holds it. A cordoned machine still serves; an unhealthy
+    /// or doomed one must be covered anew.
+    pub fn is_cover(self) -> bool {
+        !self.has(Self::UNHEALTHY | Self::NOTICE)
+    }
+
     /// With `other` set or cleared.
     #[must_use]
     pub fn with(self, other: Self, on: bool) -> Self {
@@ -154,12 +165,12 @@ impl Machine {
 
     /// Whether it may be taken for new work.
     pub fn is_usable(&self) -> bool {
-        !self.flags.has(Flags::CORDONED | Flags::UNHEALTHY | Flags::NOTICE | Flags::COOLING)
+        self.flags.is_usable()
     }
 
     /// Whether it counts as cover for whoever holds it. A cordoned machine still serves; an unhealthy or doomed one must be covered anew.
     pub fn is_cover(&self) -> bool {
-        !self.flags.has(Flags::UNHEALTHY | Flags::NOTICE)
+        self.flags.is_cover()
     }
 
     /// Checks the record against the rules of its state.

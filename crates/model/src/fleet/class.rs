@@ -2,11 +2,13 @@
 
 use imbl::{OrdMap, OrdSet};
 
-use crate::ids::{ClusterIx, MachineIx, ShapeIx};
+use crate::bucket::Bucket;
+use crate::ids::{ClusterIx, GroupIx, MachineIx, ProfileIx, ShapeIx};
 use crate::lifecycle::State;
-use crate::machine::Machine;
+use crate::machine::{Claim, Flags, Machine};
 
-/// State, holder and shape.
+/// Everything about a machine that a decision may depend on, its age left aside: state, holder, shape, for whom it was
+/// acquired, for whom it drains, and its flags. Classes sort by state, then holder, then shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Class {
     /// Where in their lives its machines are.
@@ -15,12 +17,61 @@ pub struct Class {
     pub cluster: Option<ClusterIx>,
     /// Their offering, domain and price.
     pub shape: ShapeIx,
+    /// The profile they were acquired for.
+    pub profile: Option<ProfileIx>,
+    /// The gang they were acquired for.
+    pub group: Option<GroupIx>,
+    /// For whom they drain.
+    pub heir: Option<Claim>,
+    /// The reclamation penalty they were acquired under.
+    pub reclamation: Bucket,
+    /// Their flags; that there is a host, the state says.
+    pub flags: Flags,
 }
 
 impl Class {
     /// The class of a machine.
     pub fn of(machine: &Machine) -> Self {
-        Self { state: machine.state, cluster: machine.cluster(), shape: machine.shape }
+        let claim = machine.claim;
+        Self {
+            state: machine.state,
+            cluster: machine.cluster(),
+            shape: machine.shape,
+            profile: claim.and_then(|claim| claim.profile),
+            group: claim.and_then(|claim| claim.group),
+            heir: machine.heir,
+            reclamation: if claim.is_some() { machine.assigned_reclamation } else { Bucket::UNSPECIFIED },
+            flags: machine.flags.with(Flags::HOST, false),
+        }
+    }
+
+    /// For whom its machines were acquired.
+    pub fn claim(&self) -> Option<Claim> {
+        self.cluster.map(|cluster| Claim { cluster, profile: self.profile, group: self.group })
+    }
+
+    /// Whether its machines may be taken for new work.
+    pub fn is_usable(&self) -> bool {
+        self.flags.is_usable()
+    }
+
+    /// Whether its machines count as cover for whoever holds them.
+    pub fn is_cover(&self) -> bool {
+        self.flags.is_cover()
+    }
+
+    /// The least class that `cluster` can have in `state`.
+    fn first(state: State, cluster: Option<ClusterIx>) -> Self {
+        Self {
+            state,
+            cluster,
+            shape: ShapeIx::from_index(0),
+            profile: None,
+            group: None,
+            heir: None,
+            reclamation: Bucket::UNSPECIFIED,
+            flags: Flags::default(),
+        }
     }
 }
 
@@ -34,19 +85,23 @@ impl Classes {
         self.0.get(&class)
     }
 
-    /// The classes of `cluster` in `state`, by shape.
+    /// The classes of `cluster` in `state`, by shape; a shape may come several times.
     pub fn of(&self, state: State, cluster: Option<ClusterIx>) -> impl Iterator<Item = (ShapeIx, &OrdSet<MachineIx>)> {
-        let first = Class { state, cluster, shape: ShapeIx::from_index(0) };
         self.0
-            .range(first..)
+            .range(Class::first(state, cluster)..)
             .take_while(move |(class, _)| class.state == state && class.cluster == cluster)
             .map(|(class, members)| (class.shape, members))
     }
 
     /// All classes in `state`, by cluster (nobody's first), then shape.
     pub fn in_state(&self, state: State) -> impl Iterator<Item = (Class, &OrdSet<MachineIx>)> {
-        let first = Class { state, cluster: None, shape: ShapeIx::from_index(0) };
+        let first = Class::first(state, None);
         self.0.range(first..).take_while(move |(class, _)| class.state == state).map(|(class, set)| (*class, set))
+    }
+
+    /// Every class there is.
+    pub fn iter(&self) -> impl Iterator<Item = (Class, &OrdSet<MachineIx>)> {
+        self.0.iter().map(|(class, members)| (*class, members))
     }
 
     pub(super) fn insert(&mut self, class: Class, ix: MachineIx) {
