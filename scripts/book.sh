@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# Builds the book. Decision records and error pages are single files that anyone may drop into docs/adr and docs/errors; their
+# Builds the book. Decision records, error pages and references are single files that anyone may drop into their folder; their
 # lines in docs/SUMMARY.md are written here from the files' own headings, and the tidy test fails when one is missing.
 set -euo pipefail
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 . "$root/scripts/env.sh"
 docs="$root/docs"
 
-# entries FOLDER: one line of the summary for each page of the folder but its index.
+# entries INDENT FOLDER: one line of the summary for each page of the folder but its index.
 entries() {
     local page
-    for page in "$docs/$1"/*.md; do
+    for page in "$docs/$2"/*.md; do
         [[ "$(basename "$page")" == README.md ]] && continue
-        printf '  - [%s](%s/%s)\n' "$(sed -n '1s/^# //p' "$page")" "$1" "$(basename "$page")"
+        printf '%s- [%s](%s/%s)\n' "$1" "$(sed -n '1s/^# //p' "$page")" "$2" "$(basename "$page")"
     done
 }
 
@@ -20,11 +20,11 @@ summary="$(mktemp)"
 trap 'rm -f "$summary"' EXIT
 written=''
 while IFS= read -r line; do
-    [[ "$line" == *'<!-- end -->' ]] && written=''
+    if [[ "$line" == *'<!-- end -->' ]]; then written=''; fi
     [[ -n "$written" ]] || printf '%s\n' "$line" >>"$summary"
-    if [[ "$line" =~ '<!-- pages of '([a-z]+)' -->'$ ]]; then
-        written="${BASH_REMATCH[1]}"
-        entries "$written" >>"$summary"
+    if [[ "$line" =~ ^(' '*)'<!-- pages of '([a-z]+)' -->'$ ]]; then
+        written="${BASH_REMATCH[2]}"
+        entries "${BASH_REMATCH[1]}" "$written" >>"$summary"
     fi
 done <"$docs/SUMMARY.md"
 cmp -s "$summary" "$docs/SUMMARY.md" || cp "$summary" "$docs/SUMMARY.md"

@@ -67,7 +67,7 @@ fn packages<'a>(table: &'a Table, section: &str) -> impl Iterator<Item = String>
     })
 }
 
-/// For each of `direct`, everything it pulls in, itself included, mapped to the direct dependency that brought it.
+/// Everything that `direct` pulls in, itself included, mapped to the direct dependency that brought it.
 ///
 /// Read from the lock file, which knows no features that are off and leaves out the tests of foreign packages.
 ///
@@ -76,33 +76,50 @@ fn packages<'a>(table: &'a Table, section: &str) -> impl Iterator<Item = String>
 pub fn closure(repo: &Repo, direct: &BTreeSet<String>) -> BTreeMap<String, String> {
     let lock: Table =
         repo.file("Cargo.lock").expect("the lock file is tracked").text.parse().expect("the lock file is TOML");
-    let edges = lock_edges(&lock);
-    let mut found: BTreeMap<String, String> = BTreeMap::new();
+    let packages: Vec<Locked<'_>> =
+        lock.get("package").and_then(Value::as_array).into_iter().flatten().map(Locked::read).collect();
+    let mut found = BTreeMap::new();
     for root in direct {
+        let mut seen = BTreeSet::new();
+        // Which of two locked versions a manifest means is not resolved here; both are followed.
         let mut open = vec![root.as_str()];
-        while let Some(package) = open.pop() {
-            // Our own crates are judged by their own manifests; here they would bring their tests along.
-            if package.starts_with(PREFIX) || found.contains_key(package) {
-                continue;
+        while let Some(entry) = open.pop() {
+            for package in packages.iter().filter(|package| package.is(entry)) {
+                if seen.insert((package.name, package.version)) {
+                    found.entry(package.name.to_owned()).or_insert_with(|| root.clone());
+                    open.extend(&package.uses);
+                }
             }
-            found.insert(package.to_owned(), root.clone());
-            open.extend(edges.get(package).into_iter().flatten());
         }
     }
     found
 }
 
-/// Edges by package name; two versions of one package are taken together.
-fn lock_edges(lock: &Table) -> BTreeMap<&str, Vec<&str>> {
-    let mut edges: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for package in lock.get("package").and_then(Value::as_array).into_iter().flatten() {
-        let Some(name) = package.get("name").and_then(Value::as_str) else { continue };
-        let uses = package.get("dependencies").and_then(Value::as_array).into_iter().flatten();
-        // An entry is a name, with a version behind it where the lock file has several.
-        let names = uses.filter_map(Value::as_str).filter_map(|entry| entry.split(' ').next());
-        edges.entry(name).or_default().extend(names);
+/// One package of the lock file.
+struct Locked<'a> {
+    name: &'a str,
+    version: &'a str,
+    uses: Vec<&'a str>,
+}
+
+impl<'a> Locked<'a> {
+    fn read(package: &'a Value) -> Self {
+        let text = |key| package.get(key).and_then(Value::as_str).unwrap_or_default();
+        let name = text("name");
+        let listed =
+            package.get("dependencies").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+        // The entry of one of our own crates lists its tests' packages too; that crate is judged by its own manifest.
+        let uses = if name.starts_with(PREFIX) { vec![] } else { listed.collect() };
+        Self { name, version: text("version"), uses }
     }
-    edges
+
+    /// An entry is a name, with a version behind it where the lock file has several.
+    fn is(&self, entry: &str) -> bool {
+        match entry.split_once(' ') {
+            None => self.name == entry,
+            Some((name, version)) => self.name == name && version.split(' ').next() == Some(self.version),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -124,10 +141,15 @@ mod tests {
 
     #[test]
     fn the_closure_follows_the_lock_file_and_names_who_brought_what() {
-        let lock = "[[package]]\nname = \"a\"\ndependencies = [\"b 1.0.0\"]\n[[package]]\nname = \"b\"\ndependencies = [\"tokio\"]\n[[package]]\nname = \"tokio\"\n";
+        let lock = "[[package]]\nname = \"a\"\ndependencies = [\"b 1.0.0\"]\n\
+                    [[package]]\nname = \"b\"\nversion = \"1.0.0\"\ndependencies = [\"tokio\"]\n\
+                    [[package]]\nname = \"b\"\nversion = \"2.0.0\"\ndependencies = [\"rand\"]\n\
+                    [[package]]\nname = \"tokio\"\n[[package]]\nname = \"rand\"\n\
+                    [[package]]\nname = \"argosy-model\"\ndependencies = [\"rand\"]\n";
         let repo = Repo::of(&[("Cargo.lock", lock)]);
         let found = closure(&repo, &BTreeSet::from(["a".to_owned(), "argosy-model".to_owned()]));
         assert_eq!(found.get("tokio").map(String::as_str), Some("a"));
-        assert_eq!(found.len(), 3);
+        let names: Vec<_> = found.keys().map(String::as_str).collect();
+        assert_eq!(names, ["a", "argosy-model", "b", "tokio"]);
     }
 }
