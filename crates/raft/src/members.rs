@@ -1,0 +1,185 @@
+//! Changes of members: bootstrap, learner, voter, removal, transfer of leadership.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use argosy_proto::argosy::v1::RaftCall;
+use argosy_storage::{InstanceId, NodeId};
+use bytes::Bytes;
+use openraft::ChangeMembers;
+use openraft::async_runtime::WatchReceiver;
+use openraft::errors::{ChangeMembershipError, ClientWriteError, InitializeError, RaftError};
+use openraft::impls::EmptyNode;
+
+use crate::codec;
+use crate::errors::{MembershipError, stopped};
+use crate::group::{Group, leader_of};
+use crate::net::wire::ReplicaState;
+use crate::types::{ReplicaId, StoredMembership};
+
+/// How long a node may take to say who it is.
+const INQUIRY_DEADLINE: Duration = Duration::from_secs(3);
+
+type Change = ChangeMembers<ReplicaId, EmptyNode>;
+
+impl Group {
+    /// Founds the group with its first voters, all of which must be up and have it open.
+    ///
+    /// Every member may call this, in any order; the one with the smallest id does it, the others find it done. Once the group has
+    /// members it does nothing.
+    ///
+    /// # Errors
+    /// When a member does not answer, or has the group with other members.
+    pub async fn bootstrap(&self, members: &[NodeId]) -> Result<(), MembershipError> {
+        let me = self.inner.me.node();
+        if !members.contains(&me) {
+            return Err(MembershipError::Invalid(format!(
+                "node {me} cannot found a group that it is no member of; name it, or ask a member"
+            )));
+        }
+        if self.has_members() || members.iter().min() != Some(&me) {
+            return Ok(());
+        }
+        let mut replicas = BTreeMap::from([(self.inner.me, EmptyNode::default())]);
+        for node in members.iter().filter(|node| **node != me) {
+            let (instance, state) = self.inquire(*node).await?;
+            if state.has_members {
+                return Err(MembershipError::AlreadyBootstrapped);
+            }
+            replicas.insert(ReplicaId::new(*node, instance), EmptyNode::default());
+        }
+        match self.inner.raft.initialize(replicas).await {
+            // Somebody else was faster; then it has members, which is what was wanted.
+            Ok(()) | Err(RaftError::APIError(InitializeError::NotAllowed(_))) => Ok(()),
+            Err(RaftError::APIError(InitializeError::NotInMembers(error))) => {
+                Err(MembershipError::Invalid(error.to_string()))
+            }
+            Err(RaftError::Fatal(fatal)) => Err(stopped(self.inner.id, &fatal).into()),
+        }
+    }
+
+    /// Lets a node follow the log without a vote. It must be up and have the group open. Its progress is in the leader's
+    /// [`status`](Self::status).
+    ///
+    /// # Errors
+    /// When the node does not answer, or is a member under another instance; and those of any change.
+    pub async fn add_learner(&self, node: NodeId) -> Result<(), MembershipError> {
+        let (instance, _) = self.inquire(node).await?;
+        let replica = ReplicaId::new(node, instance);
+        match self.member(node) {
+            Some(known) if known == replica => return Ok(()),
+            Some(_) => return Err(MembershipError::OtherInstance { node }),
+            None => {}
+        }
+        self.change(ChangeMembers::AddNodes(BTreeMap::from([(replica, EmptyNode::default())])), true).await
+    }
+
+    /// Makes a learner a voter.
+    ///
+    /// # Errors
+    /// When it is no member; and those of any change.
+    pub async fn promote(&self, node: NodeId) -> Result<(), MembershipError> {
+        let replica = self.require(node)?;
+        self.change(ChangeMembers::AddVoterIds(BTreeSet::from([replica])), true).await
+    }
+
+    /// Replaces the voters, all of which must be members by now. Voters that are not named leave the group.
+    ///
+    /// # Errors
+    /// When one is no member; and those of any change.
+    pub async fn change_voters(&self, voters: &[NodeId]) -> Result<(), MembershipError> {
+        let voters = voters.iter().map(|node| self.require(*node)).collect::<Result<BTreeSet<_>, _>>()?;
+        self.change(ChangeMembers::ReplaceAllVoters(voters), false).await
+    }
+
+    /// Takes a voter or learner out of the group. A leader that removes itself steps down when that is committed.
+    ///
+    /// # Errors
+    /// When it is no member; and those of any change.
+    pub async fn remove(&self, node: NodeId) -> Result<(), MembershipError> {
+        let replica = self.require(node)?;
+        let votes = self.membership().membership().voter_ids().any(|voter| voter == replica);
+        let gone = BTreeSet::from([replica]);
+        let change = if votes { ChangeMembers::RemoveVoters(gone) } else { ChangeMembers::RemoveNodes(gone) };
+        self.change(change, false).await
+    }
+
+    /// Hands leadership to a voter, and returns when it leads.
+    ///
+    /// # Errors
+    /// When this replica does not lead, the node is no voter, or it did not take over in time.
+    pub async fn transfer_leader(&self, to: NodeId) -> Result<(), MembershipError> {
+        let mut leadership = self.leadership();
+        let leader = leadership.borrow_and_update().leader;
+        if leader == Some(to) {
+            return Ok(());
+        }
+        if leader != Some(self.inner.me.node()) {
+            return Err(MembershipError::NotLeader { leader });
+        }
+        let heir = self.require(to)?;
+        self.inner.raft.trigger().transfer_leader(heir).await.map_err(|fatal| stopped(self.inner.id, &fatal))?;
+        let took_over = leadership.wait_for(|now| now.leader == Some(to));
+        match tokio::time::timeout(self.election(), took_over).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(_)) => Err(self.why_stopped().into()),
+            Err(_) => Err(MembershipError::TransferTimedOut { to }),
+        }
+    }
+
+    async fn change(&self, change: Change, retain: bool) -> Result<(), MembershipError> {
+        match self.inner.raft.change_membership(change, retain).await {
+            Ok(_) => Ok(()),
+            Err(RaftError::Fatal(fatal)) => Err(stopped(self.inner.id, &fatal).into()),
+            Err(RaftError::APIError(error)) => Err(match error {
+                ClientWriteError::ForwardToLeader(forward) => {
+                    MembershipError::NotLeader { leader: leader_of(&forward) }
+                }
+                ClientWriteError::LogEntryDiscarded(forward) => {
+                    MembershipError::OutcomeUnknown { leader: leader_of(&forward) }
+                }
+                ClientWriteError::ChangeMembershipError(ChangeMembershipError::InProgress(_)) => {
+                    MembershipError::InProgress
+                }
+                other => MembershipError::Invalid(other.to_string()),
+            }),
+        }
+    }
+
+    /// Asks a node who it is and what it knows of this group.
+    async fn inquire(&self, node: NodeId) -> Result<(InstanceId, ReplicaState), MembershipError> {
+        let unreachable = |reason: String| MembershipError::Unreachable { node, reason };
+        let link = self.inner.links.to(node);
+        let answer = link.call(self.inner.id, RaftCall::Inquire, Bytes::new(), None, INQUIRY_DEADLINE).await;
+        let (instance, payload) = answer.map_err(|error| unreachable(error.to_string()))?;
+        let state = codec::decode(&payload).map_err(|error| unreachable(error.to_string()))?;
+        Ok((instance, state))
+    }
+
+    /// Whether the group has been given members, as far as this replica knows.
+    pub(crate) fn has_members(&self) -> bool {
+        self.membership().nodes().next().is_some()
+    }
+
+    /// Whether the node is a member under another instance only.
+    pub(crate) fn knows_other_instance(&self, peer: ReplicaId) -> bool {
+        self.member(peer.node()).is_some_and(|known| known != peer)
+    }
+
+    fn member(&self, node: NodeId) -> Option<ReplicaId> {
+        self.membership().nodes().map(|(replica, _)| *replica).find(|replica| replica.node() == node)
+    }
+
+    fn require(&self, node: NodeId) -> Result<ReplicaId, MembershipError> {
+        self.member(node).ok_or_else(|| {
+            MembershipError::Invalid(format!(
+                "node {node} is no member of group {}; add it as a learner first",
+                self.inner.id
+            ))
+        })
+    }
+
+    fn membership(&self) -> std::sync::Arc<StoredMembership> {
+        self.inner.raft.server_metrics().borrow_watched().membership_config.clone()
+    }
+}

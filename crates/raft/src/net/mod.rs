@@ -1,0 +1,12 @@
+//! The network under Raft: one stream of calls to each other node, shared by all groups.
+//!
+//! [`link`] keeps the stream, [`pipeline`] and [`client`] speak Raft over it, [`service`] answers on the other side.
+
+pub(crate) mod client;
+pub(crate) mod link;
+mod pipeline;
+pub(crate) mod service;
+mod session;
+mod snapshot_receiver;
+mod snapshot_sender;
+pub(crate) mod wire;

@@ -1,0 +1,109 @@
+//! One connected life of a link: calls out, answers in, matched by number.
+
+use std::collections::HashMap;
+
+use argosy_proto::argosy::v1::raft_client::RaftClient;
+use argosy_proto::argosy::v1::{RaftCall, RaftFrame};
+use argosy_storage::{Identity, InstanceId, NodeId};
+use bytes::Bytes;
+use tokio::sync::{mpsc, oneshot};
+use tokio_stream::wrappers::UnboundedReceiverStream;
+use tonic::Streaming;
+use tonic::transport::Channel;
+
+use super::link::{Call, CallError};
+use super::wire::{MESSAGE_BYTES, check_greeting, greeting};
+use crate::types::ReplicaId;
+
+/// Above this many open calls, those whose callers gave up are swept out.
+const SWEEP_ABOVE: usize = 1024;
+
+type Reply = oneshot::Sender<Result<(InstanceId, Bytes), CallError>>;
+
+/// An open stream to a peer that has said who it is.
+pub(super) struct Session {
+    target: NodeId,
+    peer: ReplicaId,
+    out: mpsc::UnboundedSender<RaftFrame>,
+    answers: Streaming<RaftFrame>,
+    open: HashMap<u64, Reply>,
+    last_call: u64,
+}
+
+impl Session {
+    pub(super) async fn open(channel: Channel, target: NodeId, me: &Identity) -> Result<Self, String> {
+        let (out, frames) = mpsc::unbounded_channel();
+        let first =
+            RaftFrame { kind: RaftCall::Greeting.into(), greeting: Some(greeting(me, target)), ..RaftFrame::default() };
+        out.send(first).map_err(|error| error.to_string())?;
+        let mut client =
+            RaftClient::new(channel).max_decoding_message_size(MESSAGE_BYTES).max_encoding_message_size(MESSAGE_BYTES);
+        let response =
+            client.exchange(UnboundedReceiverStream::new(frames)).await.map_err(|status| status.to_string())?;
+        let mut answers = response.into_inner();
+        let first = answers.message().await.map_err(|status| status.message().to_owned())?;
+        let peer = check_greeting(me, first.as_ref().and_then(|frame| frame.greeting.as_ref()))?;
+        if peer.node() != target {
+            return Err(format!(
+                "ARG-0317: the address of node {target} leads to node {}; correct the address",
+                peer.node
+            ));
+        }
+        Ok(Self { target, peer, out, answers, open: HashMap::new(), last_call: 0 })
+    }
+
+    /// Carries calls until the stream breaks or there are no more callers, and says why it ended.
+    pub(super) async fn serve(mut self, first: Call, queue: &mut mpsc::UnboundedReceiver<Call>) -> String {
+        let mut next = Some(first);
+        loop {
+            if let Some(call) = next.take()
+                && !self.send(call)
+            {
+                return "the stream is closed".to_owned();
+            }
+            tokio::select! {
+                biased;
+                answer = self.answers.message() => match answer {
+                    Ok(Some(frame)) => self.answer(frame),
+                    Ok(None) => return "the peer ended the stream".to_owned(),
+                    Err(status) => return status.to_string(),
+                },
+                call = queue.recv() => match call {
+                    Some(call) => next = Some(call),
+                    None => return "this node is shutting down".to_owned(),
+                },
+            }
+        }
+    }
+
+    fn send(&mut self, call: Call) -> bool {
+        if call.reply.is_closed() {
+            return true;
+        }
+        if call.expected.is_some_and(|expected| expected != self.peer.instance()) {
+            let reason = format!(
+                "ARG-0307: it has another data directory (instance {}) than the member it was; remove the member, then add the node again",
+                self.peer.instance()
+            );
+            let _ = call.reply.send(Err(CallError::Refused(self.target, reason)));
+            return true;
+        }
+        if self.open.len() > SWEEP_ABOVE {
+            self.open.retain(|_, reply| !reply.is_closed());
+        }
+        self.last_call += 1;
+        self.open.insert(self.last_call, call.reply);
+        self.out.send(RaftFrame { call: self.last_call, ..call.frame }).is_ok()
+    }
+
+    fn answer(&mut self, frame: RaftFrame) {
+        let Some(reply) = self.open.remove(&frame.call) else { return };
+        let answer = if frame.refusal.is_empty() {
+            Ok((self.peer.instance(), frame.payload))
+        } else {
+            Err(CallError::Refused(self.target, frame.refusal))
+        };
+        // The caller may have met its deadline meanwhile.
+        let _ = reply.send(answer);
+    }
+}
