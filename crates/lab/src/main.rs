@@ -1,2 +1,27 @@
-//! The binary argosy-lab: replay, trace synthesis, experiments.
-fn main() {}
+//! The binary `argosy-lab`: production traces and experiments. Never deployed.
+//!
+//! One module per command under `commands`; what they do lives in the library.
+
+mod commands;
+
+use clap::{Parser, Subcommand};
+
+/// Experiments with production traces and simulated fleets.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true)]
+struct Lab {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Look at production traces, and make look-alikes
+    Trace(commands::trace::TraceArgs),
+}
+
+fn main() -> anyhow::Result<()> {
+    match Lab::parse().command {
+        Command::Trace(args) => commands::trace::run(args),
+    }
+}

@@ -85,7 +85,9 @@ impl Amounts {
 
     /// As the quantity strings of the wire.
     pub fn to_quantities(&self) -> BTreeMap<String, String> {
-        self.iter().map(|(name, amount)| (name.to_owned(), quantity::format(amount, Vocabulary::per_unit(name)))).collect()
+        self.iter()
+            .map(|(name, amount)| (name.to_owned(), quantity::format(amount, Vocabulary::per_unit(name))))
+            .collect()
     }
 }
 

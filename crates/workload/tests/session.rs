@@ -180,7 +180,9 @@ async fn it_moves_to_another_address_and_repeats_the_newest_roll_up_there() {
         shard.greets().await;
         assert_eq!(shard.hears_rollup().await, 1);
         shard.acks("rollup").await;
-        assert!(matches!(events.next().await, Some(SessionEvent::Greeted(g)) if g.address == at && g.again == (seen.len() == 2)));
+        assert!(
+            matches!(events.next().await, Some(SessionEvent::Greeted(g)) if g.address == at && g.again == (seen.len() == 2))
+        );
         assert!(matches!(events.next().await, Some(SessionEvent::RollupAcked { .. })));
         drop(shard);
         let Some(SessionEvent::Disconnected { retry_in_ms, .. }) = events.next().await else { panic!("no disconnect") };
@@ -204,7 +206,10 @@ async fn a_silent_shard_is_given_up_and_waits_grow() {
         assert!(reason.contains("in time"), "{reason}");
         waits.push(retry_in_ms);
     }
-    assert!(waits.iter().zip([500, 1_000, 2_000, 4_000]).all(|(wait, most)| (most / 2..=most).contains(wait)), "{waits:?}");
+    assert!(
+        waits.iter().zip([500, 1_000, 2_000, 4_000]).all(|(wait, most)| (most / 2..=most).contains(wait)),
+        "{waits:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -233,7 +238,9 @@ async fn bootstrap_requests_are_answered_while_a_roll_up_is_in_flight() {
     assert_eq!(shard.hears_rollup().await, 1);
     for (request_id, cluster_id) in [("1", "eu-0"), ("2", "stranger")] {
         let (request_id, cluster_id) = (request_id.to_owned(), cluster_id.to_owned());
-        shard.says(FromShard::BootstrapRequest(BootstrapRequest { request_id, cluster_id, ..Default::default() })).await;
+        shard
+            .says(FromShard::BootstrapRequest(BootstrapRequest { request_id, cluster_id, ..Default::default() }))
+            .await;
     }
     let FromOperator::BootstrapResponse(blob) = shard.hears().await else { panic!("no blob") };
     assert_eq!((blob.request_id.as_str(), &blob.user_data[..], blob.ttl_seconds), ("1", &b"join"[..], 600));
@@ -257,7 +264,9 @@ async fn a_reclaim_is_told_and_acknowledged_with_the_nodes_it_began_with() {
     shard.says(FromShard::ReclaimInstruction(instruction.clone())).await;
     let FromOperator::ReclaimAck(ack) = shard.hears().await else { panic!("no acknowledgement") };
     assert_eq!((ack.instruction_id.as_str(), ack.nodes_started), ("r-1", 2));
-    shard.says(FromShard::NodeStateUpdate(NodeStateUpdate { machine_id: "m-1".to_owned(), ..Default::default() })).await;
+    shard
+        .says(FromShard::NodeStateUpdate(NodeStateUpdate { machine_id: "m-1".to_owned(), ..Default::default() }))
+        .await;
     let events = session.events();
     assert!(matches!(events.next().await, Some(SessionEvent::Greeted(_))));
     assert_eq!(events.next().await, Some(SessionEvent::Reclaim(instruction)));

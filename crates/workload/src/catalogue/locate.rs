@@ -42,11 +42,7 @@ impl Problem {
     pub(super) fn at(text: &str, span: &Range<usize>, message: String) -> Self {
         let before = text.get(..span.start).unwrap_or(text);
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        Self {
-            line: before.matches('\n').count() + 1,
-            column: before[line_start..].chars().count() + 1,
-            message,
-        }
+        Self { line: before.matches('\n').count() + 1, column: before[line_start..].chars().count() + 1, message }
     }
 }
 

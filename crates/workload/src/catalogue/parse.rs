@@ -9,10 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::Catalogue;
 use super::archetype::{Archetype, Gang, GangScope, Size, SpreadRule};
 use super::instance::{InstanceType, InstanceTypes};
 use super::locate::{CatalogueError, Problem};
-use super::Catalogue;
 use crate::amounts::Amounts;
 use crate::dice::PPM;
 
@@ -134,7 +134,10 @@ pub(super) fn catalogue(file: &str, text: &str, instance_types: InstanceTypes) -
         instance_types,
     };
     if catalogue.supply.is_empty() || catalogue.demand.is_empty() {
-        check.report(&(0..0), "no archetype: write [[archetype]], or both [[supply_archetype]] and [[demand_archetype]]");
+        check.report(
+            &(0..0),
+            "no archetype: write [[archetype]], or both [[supply_archetype]] and [[demand_archetype]]",
+        );
     }
     check.finish(catalogue)
 }

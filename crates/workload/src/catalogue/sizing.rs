@@ -130,9 +130,7 @@ mod tests {
         let dev = Catalogue::shipped("realistic-dev").unwrap();
         assert_eq!(machines_for_pods(5_000, &dev.supply, DENSITY), 610);
         let realistic = Catalogue::shipped("realistic").unwrap();
-        for (machines, want) in
-            [(5_000, 5_784), (50_000, 56_892), (500_000, 567_973), (1_000_000, 1_135_843)]
-        {
+        for (machines, want) in [(5_000, 5_784), (50_000, 56_892), (500_000, 567_973), (1_000_000, 1_135_843)] {
             assert_eq!(machines_for_pods(machines * 100, &realistic.supply, DENSITY), want);
         }
     }
@@ -161,8 +159,7 @@ mod tests {
             let got = percent_milli(name);
             assert!(got.abs_diff(want) <= tolerance, "{name}: {got} against {want}");
         }
-        let gpu: u64 =
-            ["gpu-inference", "gpu-training-small", "gpu-training-medium"].map(percent_milli).iter().sum();
+        let gpu: u64 = ["gpu-inference", "gpu-training-small", "gpu-training-medium"].map(percent_milli).iter().sum();
         assert!((10_000..=20_000).contains(&gpu), "GPU hosts: {gpu}");
         let general = ["tiny-stateless", "cpu-service", "cpu-batch", "critical-realtime"].map(percent_milli);
         assert!((78_000..=88_000).contains(&general.iter().sum::<u64>()), "{general:?}");

@@ -7,18 +7,30 @@ use std::collections::BinaryHeap;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Event {
     /// An object of the ramp starts.
-    Start { object: u64 },
+    Start {
+        object: u64,
+    },
     /// An object of a short-lived archetype arrives.
-    Arrive { archetype: usize },
+    Arrive {
+        archetype: usize,
+    },
     /// An object reaches the end of its life.
-    Expire { object: u64 },
+    Expire {
+        object: u64,
+    },
     /// A second of churn is due.
     Churn,
     /// A burst of the course starts or ends.
-    BurstStart { burst: usize },
-    BurstEnd { burst: usize },
+    BurstStart {
+        burst: usize,
+    },
+    BurstEnd {
+        burst: usize,
+    },
     /// A step of the course.
-    Step { step: usize },
+    Step {
+        step: usize,
+    },
 }
 
 #[derive(Clone, Debug, Default)]

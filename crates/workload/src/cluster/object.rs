@@ -25,15 +25,20 @@ pub struct DemandObject {
 
 impl DemandObject {
     /// Draws everything about an object but its number of pods.
-    pub(super) fn draw(name: String, at: usize, archetype: &Archetype, zones: &[String], pods: u64, dice: &mut Dice) -> Self {
+    pub(super) fn draw(
+        name: String,
+        at: usize,
+        archetype: &Archetype,
+        zones: &[String],
+        pods: u64,
+        dice: &mut Dice,
+    ) -> Self {
         let size = dice.weighted(archetype.sizes.iter().map(|size| size.weight)).unwrap_or(0);
         let priority = pick(&archetype.priority_classes, dice);
         let rule = archetype.spread.as_ref().filter(|rule| dice.chance(rule.probability_ppm) && rule.binding);
         let spread = rule.map(|rule| Spread { topology_key: rule.topology_key.clone(), max_skew: rule.max_skew });
-        let mut requirements = vec![
-            one_of(labels::INSTANCE_TYPE, &archetype.instance_types),
-            one_of(labels::ZONE, zones),
-        ];
+        let mut requirements =
+            vec![one_of(labels::INSTANCE_TYPE, &archetype.instance_types), one_of(labels::ZONE, zones)];
         let mut group = String::new();
         if let Some(gang) = &archetype.gang {
             let key = match gang.scope {

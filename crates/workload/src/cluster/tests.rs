@@ -97,8 +97,13 @@ fn a_burst_comes_whole_and_goes_again() {
 
 #[test]
 fn selectivity_decides_how_many_clusters_take_part_in_a_burst() {
-    let burst =
-        Burst { at_ms: 5, archetype: "cpu-service".to_owned(), extra_pods: 10, duration_ms: 10, selectivity_ppm: 250_000 };
+    let burst = Burst {
+        at_ms: 5,
+        archetype: "cpu-service".to_owned(),
+        extra_pods: 10,
+        duration_ms: 10,
+        selectivity_ppm: 250_000,
+    };
     let course = Course { bursts: vec![burst], ..Course::default() };
     let catalogue = Arc::new(Catalogue::shipped("realistic").unwrap());
     let takes_part = |n: &u64| {
@@ -118,8 +123,7 @@ fn selectivity_decides_how_many_clusters_take_part_in_a_burst() {
 
 #[test]
 fn a_step_down_shrinks_every_archetype_by_the_same_share() {
-    let course =
-        Course { steps: vec![Step { at_ms: 10, multiplier_ppm: 500_000 }], ..Course::default() };
+    let course = Course { steps: vec![Step { at_ms: 10, multiplier_ppm: 500_000 }], ..Course::default() };
     let mut cluster = cluster("realistic", 800, course, 1);
     cluster.advance(0);
     cluster.advance(10);

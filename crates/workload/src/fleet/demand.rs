@@ -31,10 +31,8 @@ pub(super) fn clusters(
             apportion(pods_on(catalogue, archetype, filled), &even)
         })
         .collect();
-    let target = |cluster: usize, at: usize| PodTarget {
-        archetype: catalogue.demand[at].name.clone(),
-        pods: pods[at][cluster],
-    };
+    let target =
+        |cluster: usize, at: usize| PodTarget { archetype: catalogue.demand[at].name.clone(), pods: pods[at][cluster] };
     region
         .clusters
         .iter()
@@ -51,8 +49,7 @@ pub(super) fn clusters(
 /// Pods of the largest size that surely fit on `machines` of an archetype's machines.
 fn pods_on(catalogue: &Catalogue, archetype: &Archetype, machines: u64) -> u64 {
     let unit = archetype.largest_size();
-    let fits: Vec<u64> =
-        usable_types(catalogue, archetype).iter().map(|kind| kind.resources.units_of(&unit)).collect();
+    let fits: Vec<u64> = usable_types(catalogue, archetype).iter().map(|kind| kind.resources.units_of(&unit)).collect();
     if archetype.gang.is_some() {
         // A gang's zone has one type, and any of them may be the smallest.
         machines.saturating_mul(fits.into_iter().min().unwrap_or(0))

@@ -76,7 +76,8 @@ fn by_capacity_type(
     let spot_ppb = catalogue.spot_interruption_ppb.unwrap_or(kind.spot_interruption_ppb);
     let mut row = Row::new(zone, &kind.name, kind.machines_per_rack);
     let mut labels = kind.labels.clone();
-    for (key, value) in [(labels::INSTANCE_TYPE, kind.name.as_str()), (labels::REGION, &region.name), (labels::ZONE, zone)]
+    for (key, value) in
+        [(labels::INSTANCE_TYPE, kind.name.as_str()), (labels::REGION, &region.name), (labels::ZONE, zone)]
     {
         labels.insert(key.to_owned(), value.to_owned());
     }

@@ -104,10 +104,8 @@ where
             Err(error) => return format!("no channel: {error}"),
         };
         let (outbox, outgoing) = mpsc::channel(self.config.outbox_depth.max(1));
-        let greeting = Hello {
-            cluster_id: self.config.cluster_id.clone(),
-            protocol_version: PROTOCOL_VERSION.to_owned(),
-        };
+        let greeting =
+            Hello { cluster_id: self.config.cluster_id.clone(), protocol_version: PROTOCOL_VERSION.to_owned() };
         // The outbox is new and has room.
         let _ = outbox.try_send(message(FromOperator::Hello(greeting)));
         let mut client = ShardClient::new(channel)

@@ -133,8 +133,7 @@ impl OperatorSession {
         let (rollup, slot) = watch::channel(None);
         let counters = Arc::new(Counters::default());
         let events = Events::new(config.mailbox_depth);
-        let conversation =
-            Conversation::new(config, connect, cluster, slot, Arc::clone(&counters), events.clone());
+        let conversation = Conversation::new(config, connect, cluster, slot, Arc::clone(&counters), events.clone());
         Self { rollup, counters, events, task: tokio::spawn(conversation.run()) }
     }
 

@@ -1,0 +1,3 @@
+//! The commands of `argosy-lab`, one module each: arguments in, a report out.
+
+pub(crate) mod trace;
