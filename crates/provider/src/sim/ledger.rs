@@ -1,0 +1,160 @@
+//! The ledger of effects: what a failover proof reads to see that nothing was done twice and nothing under an older fence.
+
+use std::collections::BTreeMap;
+
+use argosy_proto::argosy::v1::{Effect, effect};
+use serde::Serialize;
+
+/// Two effects for one operation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Doubled {
+    /// The caller's operation.
+    pub operation: String,
+    /// The first effect.
+    pub first_seq: u64,
+    /// Another one.
+    pub second_seq: u64,
+}
+
+/// An effect under a fence that is not newer than that of an earlier effect of the same shard on the same machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Regressed {
+    /// The machine.
+    pub machine_id: String,
+    /// The shard.
+    pub shard_id: String,
+    /// The earlier effect.
+    pub earlier_seq: u64,
+    /// The later one, with the older fence.
+    pub later_seq: u64,
+}
+
+/// What a ledger says.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct LedgerReport {
+    /// How many effects there are.
+    pub effects: u64,
+    /// Effects without a fence.
+    pub unfenced: u64,
+    /// Effects that name no operation, as those of stock callers.
+    pub unnamed: u64,
+    /// Numbers that are missing.
+    pub gaps: u64,
+    /// Operations that were carried out more than once.
+    pub doubled: Vec<Doubled>,
+    /// Effects under an older fence.
+    pub regressed: Vec<Regressed>,
+}
+
+impl LedgerReport {
+    /// Nothing was done twice, nothing under an older fence, and nothing is missing.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.doubled.is_empty() && self.regressed.is_empty() && self.gaps == 0
+    }
+}
+
+/// Checks a ledger from its first entry.
+pub fn check(effects: impl IntoIterator<Item = Effect>) -> LedgerReport {
+    let mut report = LedgerReport::default();
+    let mut operations = BTreeMap::new();
+    let mut fences = BTreeMap::<(String, String), (i64, i64, u64)>::new();
+    let mut expected_seq = 1;
+    for effect in effects {
+        report.effects += 1;
+        report.gaps += u64::from(effect.seq != expected_seq);
+        expected_seq = effect.seq + 1;
+        if effect.operation.is_empty() {
+            report.unnamed += 1;
+        } else if let Some(first_seq) = operations.insert(effect.operation.clone(), effect.seq) {
+            report.doubled.push(Doubled { operation: effect.operation.clone(), first_seq, second_seq: effect.seq });
+        }
+        let fence = (effect.shard_epoch, effect.sequence_number);
+        if fence == (0, 0) {
+            report.unfenced += 1;
+            continue;
+        }
+        let key = (effect.machine_id.clone(), effect.shard_id.clone());
+        match fences.get(&key) {
+            Some((epoch, sequence, earlier_seq)) if fence <= (*epoch, *sequence) => report.regressed.push(Regressed {
+                machine_id: effect.machine_id,
+                shard_id: effect.shard_id,
+                earlier_seq: *earlier_seq,
+                later_seq: effect.seq,
+            }),
+            _ => {
+                fences.insert(key, (fence.0, fence.1, effect.seq));
+            }
+        }
+    }
+    report
+}
+
+/// An effect as one line of JSON, its fields named as in the proto.
+#[must_use]
+pub fn json_line(effect: &Effect) -> String {
+    let kind = match effect.kind() {
+        effect::Kind::Unspecified => "unspecified",
+        effect::Kind::Create => "create",
+        effect::Kind::Configure => "configure",
+        effect::Kind::Drain => "drain",
+        effect::Kind::Delete => "delete",
+    };
+    serde_json::json!({
+        "seq": effect.seq,
+        "at_ms": effect.at_ms,
+        "kind": kind,
+        "machine_id": effect.machine_id,
+        "operation_id": effect.operation_id,
+        "shard_id": effect.shard_id,
+        "shard_epoch": effect.shard_epoch,
+        "sequence_number": effect.sequence_number,
+        "operation": effect.operation,
+        "attempt": effect.attempt,
+        "cluster": effect.cluster,
+    })
+    .to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn effect(seq: u64, machine: &str, fence: (i64, i64), operation: &str) -> Effect {
+        Effect {
+            seq,
+            machine_id: machine.to_owned(),
+            shard_id: "s".to_owned(),
+            shard_epoch: fence.0,
+            sequence_number: fence.1,
+            operation: operation.to_owned(),
+            ..Effect::default()
+        }
+    }
+
+    #[test]
+    fn one_effect_for_each_operation_under_rising_fences_is_clean() {
+        let report = check([effect(1, "a", (1, 5), "x"), effect(2, "b", (1, 4), "y"), effect(3, "a", (2, 1), "z")]);
+        assert!(report.is_clean(), "{report:?}");
+        assert_eq!(report.effects, 3);
+    }
+
+    #[test]
+    fn a_second_effect_for_an_operation_is_found() {
+        let report = check([effect(1, "a", (1, 1), "x"), effect(2, "a", (1, 2), "x")]);
+        assert_eq!(report.doubled, [Doubled { operation: "x".to_owned(), first_seq: 1, second_seq: 2 }]);
+    }
+
+    #[test]
+    fn an_effect_under_an_older_or_equal_fence_is_found() {
+        for late in [(1, 9), (2, 3)] {
+            let report = check([effect(1, "a", (2, 3), "x"), effect(2, "a", late, "y")]);
+            assert_eq!(report.regressed.len(), 1, "{late:?}");
+        }
+    }
+
+    #[test]
+    fn a_missing_entry_is_not_clean() {
+        assert!(!check([effect(1, "a", (1, 1), "x"), effect(3, "a", (1, 2), "y")]).is_clean());
+    }
+}
