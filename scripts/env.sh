@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # The one build environment of the repository; sourced by scripts/cargo, by the other scripts and so by every make target.
 #
 # A build script that declares `rerun-if-env-changed` runs again when its variables differ between two shells, and for RocksDB

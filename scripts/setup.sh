@@ -34,16 +34,15 @@ missing_packages() {
 
 packages() {
     local missing
-    missing="$(missing_packages)"
-    if [[ -n "$missing" ]]; then
+    mapfile -t missing < <(missing_packages)
+    if [[ ${#missing[@]} -gt 0 ]]; then
         if ! command -v apt-get >/dev/null; then
-            echo "setup: not a Debian system; install what provides these, then run setup again:" $missing >&2
+            echo "setup: not a Debian system; install what provides these, then run setup again: ${missing[*]}" >&2
             return 1
         fi
-        echo "setup: installing" $missing
+        echo "setup: installing ${missing[*]}"
         as_root apt-get update -qq </dev/null
-        # shellcheck disable=SC2086 # one word per package is the point
-        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing </dev/null
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" </dev/null
     fi
     if ! command -v cargo >/dev/null; then
         echo "setup: cargo is not on the PATH; install Rust (https://rustup.rs), then run setup again" >&2
