@@ -4,3 +4,4 @@ pub mod authz;
 pub mod config;
 pub mod metrics;
 pub mod pki;
+pub mod tls;

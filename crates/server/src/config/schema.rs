@@ -13,7 +13,7 @@ use super::scalar::{
     whole,
 };
 use super::section::section;
-use super::shape::{Defaulted, Optional, Required, table, tables};
+use super::shape::{Defaulted, Key as _, Optional, Required, table, tables};
 use super::value::{Hold, HostPort, LogFormat, Name};
 
 section! {
@@ -250,3 +250,28 @@ section! {
         filter: String = Defaulted(log_filter(), "\"info\"");
     }
 }
+
+/// A table that may be left out is what the reader makes of an empty one.
+macro_rules! may_be_left_out {
+    ($($section:ty),*) => {
+        $(impl Default for $section {
+            fn default() -> Self {
+                Defaulted(table(), "{}").absent().expect("every key of this table has a default")
+            }
+        })*
+    };
+}
+
+may_be_left_out!(
+    Metrics,
+    RaftSettings,
+    Cycle,
+    Rails,
+    IdleHolds,
+    Actuation,
+    CallTimeouts,
+    Retry,
+    Sessions,
+    Connections,
+    Log
+);
