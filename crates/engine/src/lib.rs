@@ -3,10 +3,33 @@
 //! [`decide`] maps committed state to a plan: pure, deterministic, no I/O, no clock, no randomness. It knows no Raft and
 //! no gRPC. The same state gives the same plan to the byte, on every machine and at any thread count.
 
+mod acquire;
+mod catalogue;
+mod cost;
+mod credit;
+mod cycle;
+mod domain;
+mod draft;
+mod finish;
+mod gang;
+mod marks;
+mod menu;
+mod naming;
 pub mod plan;
 pub mod policy;
+mod preempt;
+mod reclaim;
+mod rows;
+mod spread;
+mod standing;
+mod supply;
+mod truncate;
+mod verdict;
+mod yardstick;
 
-pub use plan::{Action, ActionKind, Assignment, Decision, Plan, Reason, Shortfall, Unit, Unmet, Verdict};
+pub use plan::{
+    Action, ActionKind, Assignment, Candidate, Decision, Matching, Plan, Reason, Shortfall, Unit, Unmet, Verdict,
+};
 pub use policy::Policy;
 
 use argosy_model::{Demand, Fleet, ShardTime};
@@ -22,4 +45,9 @@ pub struct View<'a> {
     pub policy: &'a Policy,
     /// Shard time of the cycle; the plan that is committed carries it.
     pub now: ShardTime,
+}
+
+/// Decides what to do. Kill switch and dry run change nothing here: the same plan is computed, and the shard withholds it.
+pub fn decide(view: &View<'_>) -> Decision {
+    cycle::Cycle::new(*view).run()
 }

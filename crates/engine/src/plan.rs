@@ -60,6 +60,8 @@ pub enum ActionKind {
     Preempt {
         /// For whom: counted as coming to that need while it drains.
         heir: Claim,
+        /// The need that holds it now; `None` if it serves none.
+        holder: Option<NeedKey>,
         /// Time to drain.
         grace: Duration,
         /// The claimant's priority, for the holder to see.
@@ -184,12 +186,42 @@ pub struct Verdict {
     pub provisions: u32,
     /// Machines that this plan frees for it.
     pub victims: u32,
+    /// What those count for.
+    pub freed: Resources,
     /// The value of its `Same` key that was chosen.
     pub domain: Option<Sym>,
     /// Why it is short; `None` if it is covered by what is bound to it now.
     pub unmet: Option<Unmet>,
     /// Since when it has been short.
     pub unmet_since: Option<ShardTime>,
+    /// Since when it has been short without hope, as the last cycle left it.
+    pub hopeless_since: Option<ShardTime>,
+    /// How many machines would do for it, whoever has them. Counted for needs that are short.
+    pub matching: Matching,
+    /// The domains that come nearest to hosting it, best first. For needs with `Same` that are short.
+    pub candidates: Vec<Candidate>,
+}
+
+/// Machines that would do for a need.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Matching {
+    /// Idle ones that may be taken, before this plan takes any.
+    pub idle: u32,
+    /// Serving ones, of any cluster.
+    pub configured: u32,
+    /// Slots that may be turned into machines, before this plan takes any.
+    pub speculative: u32,
+}
+
+/// A topology domain that a need with `Same` could be put together in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Candidate {
+    /// The value of the `Same` key.
+    pub domain: Sym,
+    /// How much of the need its free machines, and those that the need holds there, cover.
+    pub coverage_per_mille: u32,
+    /// Whether that is all of it.
+    pub is_enough: bool,
 }
 
 /// Demand that a cycle could not cover, neither now nor by what is on its way.

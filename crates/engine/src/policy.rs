@@ -67,4 +67,17 @@ impl Policy {
             CapacityType::Unspecified | CapacityType::BareMetal | CapacityType::Reserved => Duration::NEVER,
         }
     }
+
+    /// Whether an idle machine's hold has run out. A hold of zero releases nothing: a machine passes through Idle on its way
+    /// into a cluster, and would be given back there.
+    pub fn is_hold_over(&self, capacity_type: CapacityType, idle_for: Duration) -> bool {
+        let hold = self.hold(capacity_type);
+        hold != Duration(0) && hold != Duration::NEVER && idle_for >= hold
+    }
+}
+
+/// Most machines that one window may reclaim from a cluster with this many configured: a share, and always one.
+pub fn reclaim_cap(ppm: u32, configured: usize) -> usize {
+    let share = configured as u128 * u128::from(ppm) / 1_000_000;
+    usize::try_from(share).unwrap_or(usize::MAX).max(1)
 }

@@ -1,0 +1,117 @@
+//! Phase 1, acquire: free machines for what the credit left short.
+
+use crate::cost::Offer;
+use crate::cycle::Cycle;
+use crate::draft::Draft;
+use crate::plan::Reason;
+use crate::rows::RowIx;
+use crate::supply::{ClassIx, Free};
+use crate::yardstick::{bulk, cover, is_covered};
+
+/// Free machines taken for a row, by class.
+pub(crate) type Picks = Vec<(ClassIx, u32)>;
+
+impl Cycle<'_> {
+    /// Counts, by shape, the needs that are short after the credit and could use it.
+    pub(crate) fn count_contention(&mut self) {
+        let mut short = vec![0u32; self.menus.iter().count()];
+        for standing in self.standings.iter().filter(|standing| standing.is_short()) {
+            short[standing.menu.at()] += 1;
+        }
+        for (ix, menu) in self.menus.iter().filter(|(ix, _)| short[ix.at()] > 0) {
+            for (shape, _) in menu.shapes() {
+                self.contention[shape.index()] += short[ix.at()];
+            }
+        }
+        let contention = &self.contention;
+        for (menu, _) in self.menus.iter_mut().zip(&short).filter(|(_, short)| **short > 0) {
+            for lot in menu.domains.iter_mut().flat_map(|domain| &mut domain.lots) {
+                lot.shapes.sort_by_key(|shape| (contention[shape.index()], *shape));
+            }
+        }
+    }
+
+    /// Acquires as much as there is for a row, each machine a unit of its own.
+    pub(crate) fn acquire(&mut self, row: RowIx) {
+        let picks = self.pick_free(row);
+        if !picks.is_empty() {
+            self.drafts.push(Draft::acquisition(Reason::CoverDeficit, row, picks));
+        }
+    }
+
+    /// Takes free machines for a row, best offer first, until it is covered or nothing helps any more.
+    pub(crate) fn pick_free(&mut self, row: RowIx) -> Picks {
+        let mut picks: Picks = Vec::new();
+        let spreads = self.row(row).profile.spread().is_some();
+        let seen = if spreads { self.domains_with_free(row) } else { Vec::new() };
+        while !is_covered(&self.standing(row).short) {
+            let fewest = if spreads { self.fewest(row, &seen) } else { 0 };
+            let Some((offer, domain)) = self.best_offer(row, fewest) else { break };
+            let class = self.supply.free(offer.shape, offer.kind).expect("an offer has a machine");
+            let machine = self.standing(row).yard.measure(&self.catalogue.shape(offer.shape).resources);
+            let count = u32::try_from(bulk(&self.standing(row).short, &machine)).unwrap_or(u32::MAX);
+            let count = count.min(self.supply.stock(class).left).min(self.room(row, domain, fewest));
+            self.supply.give(class, row, count);
+            let value = self.spread_value(row, domain);
+            let standing = self.standing_mut(row);
+            cover(&mut standing.short, &machine, u64::from(count));
+            match offer.kind {
+                Free::Idle => standing.bootstraps += count,
+                Free::Speculative => standing.provisions += count,
+            }
+            if let Some(value) = value {
+                standing.counts.add(value, count);
+            }
+            match picks.iter_mut().find(|(picked, _)| *picked == class) {
+                Some((_, picked)) => *picked += count,
+                None => picks.push((class, count)),
+            }
+        }
+        picks
+    }
+
+    /// Gives back what was picked for a gang that cannot be put together after all.
+    pub(crate) fn put_back(&mut self, row: RowIx, picks: &Picks) {
+        for (class, count) in picks {
+            self.supply.take_back(*class, row, *count);
+        }
+        let menu = self.standing(row).menu;
+        for lot in self.menus.get_mut(menu).domains.iter_mut().flat_map(|domain| &mut domain.lots) {
+            lot.rewind();
+        }
+        let standing = self.standing_mut(row);
+        (standing.bootstraps, standing.provisions) = (0, 0);
+        // What it lacks is what it lacked before: its claims alone count again.
+        self.release_claims(row, |_, _| false);
+    }
+
+    /// The best free machine for a row in the domains that are open to it.
+    fn best_offer(&mut self, row: RowIx, fewest: u32) -> Option<(Offer, usize)> {
+        let standing = &self.standings[row.at()];
+        let domains = match standing.domain {
+            Some(confined) => confined..confined + 1,
+            None => 0..self.menus.get(standing.menu).domains.len(),
+        };
+        let mut best: Option<(Offer, usize)> = None;
+        for domain in domains {
+            if self.room(row, domain, fewest) == 0 {
+                continue;
+            }
+            let standing = &self.standings[row.at()];
+            let penalty = self.rows[row.at()].profile.interruption.upper_bound();
+            for lot in &mut self.menus.get_mut(standing.menu).domains[domain].lots {
+                let machine = standing.yard.measure(&lot.resources);
+                for kind in [Free::Idle, Free::Speculative] {
+                    let Some(shape) = lot.head(kind, &self.supply) else { continue };
+                    let contention = self.contention[shape.index()];
+                    let offer = Offer::of(lot, (shape, kind), standing, &machine, penalty, contention);
+                    let better = |offer: &Offer| best.as_ref().is_none_or(|(b, _)| offer.compare(b).is_lt());
+                    if let Some(offer) = offer.filter(better) {
+                        best = Some((offer, domain));
+                    }
+                }
+            }
+        }
+        best
+    }
+}

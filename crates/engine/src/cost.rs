@@ -1,0 +1,79 @@
+//! Cost: which free machine to take. Total, exact, per unit of covered demand.
+//!
+//! An offer's cost for an hour is what it would add to the bill plus what its interruption is expected to cost the
+//! workload. A machine to be bought adds its price. An idle machine of owned or committed capacity adds nothing: it is paid
+//! for, used or not. An idle elastic machine would be given back if nobody took it, so it adds its price too; but it is
+//! there now, and may have its hour paid: it counts half. Cost is compared per unit of what the need still lacks, by
+//! cross-multiplication.
+//!
+//! Among equals the first is: the lower list price per unit; the one that fewest other short needs could use, so that a
+//! broad need leaves a narrow one its machine; the one with fewest dimensions that the need does not ask for; the one that
+//! covers most; the one with least to spare; the idle one; the one whose shape was seen first.
+
+use std::cmp::{Ordering, Reverse};
+
+use argosy_model::ShapeIx;
+use argosy_model::money::effective_cost;
+
+use crate::menu::Lot;
+use crate::standing::Standing;
+use crate::supply::Free;
+use crate::yardstick::Amounts;
+
+/// A free machine, as one need sees it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Offer {
+    cost: u128,
+    list_price: u128,
+    /// How much of what is short one machine covers; never zero.
+    cover: u128,
+    contention: u32,
+    stranded: usize,
+    total: u128,
+    pub(crate) kind: Free,
+    pub(crate) shape: ShapeIx,
+}
+
+impl Offer {
+    /// What a lot offers a need; `None` if it would not help.
+    pub(crate) fn of(
+        lot: &Lot,
+        (shape, kind): (ShapeIx, Free),
+        standing: &Standing,
+        machine: &Amounts,
+        penalty: argosy_model::MicroUsd,
+        contention: u32,
+    ) -> Option<Self> {
+        let cover = standing.yard.cover_of_short(&standing.short, machine);
+        if cover == 0 {
+            return None;
+        }
+        let adds = match kind {
+            Free::Speculative => lot.price.0,
+            Free::Idle if lot.is_elastic => lot.price.0 / 2,
+            Free::Idle => 0,
+        };
+        Some(Self {
+            cost: effective_cost(argosy_model::MicroUsd(adds), lot.interruption, penalty),
+            list_price: effective_cost(lot.price, lot.interruption, penalty),
+            cover,
+            contention,
+            stranded: standing.yard.stranded(&lot.resources),
+            total: standing.yard.total(machine),
+            kind,
+            shape,
+        })
+    }
+
+    /// Which of two offers is the better one; the better one is less.
+    pub(crate) fn compare(&self, other: &Self) -> Ordering {
+        // Costs stay below 2^66, covers below 2^40: the products fit.
+        let per_unit = |a: u128, b: u128| (a * other.cover).cmp(&(b * self.cover));
+        let last = |offer: &Self| {
+            (offer.contention, offer.stranded, Reverse(offer.cover), offer.total, offer.kind, offer.shape)
+        };
+        per_unit(self.cost, other.cost)
+            .then_with(|| per_unit(self.list_price, other.list_price))
+            .then_with(|| last(self).cmp(&last(other)))
+    }
+}

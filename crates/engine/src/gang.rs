@@ -1,0 +1,192 @@
+//! Gangs: rows whose machines must share a topology domain. They are put together whole, or hold nothing.
+//!
+//! A gang is *assembling* from the moment it takes its first machine until enough of them serve: it takes free machines
+//! and victims for all that it lacks in one unit, or none. Once whole it may become *degraded*: it keeps what it has and is
+//! mended in its domain with whatever there is. One that is not whole in time *retreats*: it gives back what it took, and
+//! leaves the field to others for a while, so that two halves never block each other.
+
+use argosy_model::{NeedMark, State};
+
+use crate::cycle::Cycle;
+use crate::domain::Scope;
+use crate::draft::Draft;
+use crate::plan::Reason;
+use crate::rows::RowIx;
+use crate::standing::Part;
+use crate::supply::ClassIx;
+use crate::yardstick::{Amounts, add, covers};
+
+/// A gang's own machines in one domain.
+struct Own {
+    domain: usize,
+    all: Amounts,
+    serving: Amounts,
+}
+
+impl Cycle<'_> {
+    pub(crate) fn mark(&self, row: RowIx) -> NeedMark {
+        self.view.demand.mark(&self.row(row).key)
+    }
+
+    /// Gives a gang its own machines before anybody else may pick them.
+    pub(crate) fn hold_gang(&mut self, row: RowIx) {
+        let own = self.own_by_domain(row);
+        if own.is_empty() || self.standing(row).part == Part::Retreating {
+            return;
+        }
+        let mark = self.mark(row);
+        let want = self.standing(row).yard.want().clone();
+        let is_whole = own.iter().any(|own| covers(&own.serving, &want));
+        let overdue = |since| self.view.now.since(since) >= self.view.policy.assemble_within;
+        if !is_whole && !mark.was_whole && mark.assembling_since.is_some_and(overdue) {
+            self.standing_mut(row).part = Part::Retreating;
+            return;
+        }
+        let is_covered = own.iter().any(|own| covers(&own.all, &want));
+        if !mark.was_whole && !is_covered {
+            return;
+        }
+        let yard = &self.standing(row).yard;
+        let merit = |own: &&Own| {
+            (yard.coverage(&own.all), yard.coverage(&own.serving), std::cmp::Reverse(yard.total(&own.all)))
+        };
+        // `max_by_key` takes the last of equals; the domains come in order, so turn them.
+        let best = own.iter().rev().max_by_key(merit).expect("not empty");
+        let domain = best.domain;
+        let standing = self.standing_mut(row);
+        (standing.domain, standing.has_host, standing.holds_on) = (Some(domain), true, mark.was_whole);
+        let classes = self.supply.owned(row).to_vec();
+        self.claim_each(row, &classes);
+    }
+
+    fn own_by_domain(&self, row: RowIx) -> Vec<Own> {
+        let mut found: Vec<Own> = Vec::new();
+        for class in self.supply.owned(row) {
+            let stock = self.supply.stock(*class);
+            let Some((domain, machine)) = self.measure(row, *class).filter(|_| stock.left > 0) else { continue };
+            let at = found.binary_search_by_key(&domain, |own| own.domain).unwrap_or_else(|at| {
+                let none: Amounts = machine.iter().map(|_| 0).collect();
+                found.insert(at, Own { domain, all: none.clone(), serving: none });
+                at
+            });
+            add(&mut found[at].all, &machine, u64::from(stock.left));
+            if stock.class.state == State::Configured {
+                add(&mut found[at].serving, &machine, u64::from(stock.left));
+            }
+        }
+        found
+    }
+
+    /// Credits a row with `Same`: one domain is chosen if the cluster has anything for it; otherwise the choice waits for the
+    /// row's turn, when it is known what others have left.
+    pub(crate) fn credit_same(&mut self, row: RowIx) {
+        let part = self.standing(row).part;
+        if part == Part::Retreating || !self.standing(row).is_short() {
+            return;
+        }
+        if self.standing(row).domain.is_none() {
+            if self.is_nothing_bound(row) {
+                return;
+            }
+            let stays = part == Part::Parked || self.was_whole(row);
+            let scope = if stays { Scope::Bound } else { Scope::BoundAndFree };
+            self.standing_mut(row).domain = self.choose_domain(row, scope);
+            if self.standing(row).domain.is_none() {
+                return;
+            }
+        }
+        self.claim_in_domain(row);
+        self.standing_mut(row).holds_on = self.was_whole(row) && self.standing(row).claimed() > 0;
+        if self.row(row).is_atomic() && part == Part::Parked && !self.standing(row).holds_on {
+            self.give_back_others(row);
+        } else if self.standing(row).is_short() && part == Part::Seeking {
+            self.count_on_free(row);
+        }
+    }
+
+    fn was_whole(&self, row: RowIx) -> bool {
+        self.row(row).is_atomic() && self.mark(row).was_whole
+    }
+
+    fn is_nothing_bound(&mut self, row: RowIx) -> bool {
+        let keep = self.keep_list(row);
+        !keep.iter().chain(self.supply.owned(row)).any(|class| self.supply.stock(*class).left > 0)
+    }
+
+    /// Own machines first, so that one that has just matured never bumps an incumbent.
+    fn claim_in_domain(&mut self, row: RowIx) {
+        let own = self.supply.owned(row).to_vec();
+        self.claim_each(row, &own);
+        let keep = self.keep_list(row);
+        let (orphans, others): (Vec<ClassIx>, Vec<ClassIx>) =
+            keep.iter().partition(|class| self.supply.stock(**class).account.is_none());
+        self.claim_each(row, &orphans);
+        self.claim_each(row, &others);
+    }
+
+    /// A gang that is not whole holds nothing but what was acquired for it.
+    fn give_back_others(&mut self, row: RowIx) {
+        let account = self.supply.account(row);
+        self.release_claims(row, |cycle, class| cycle.supply.stock(class).account != Some(account));
+    }
+
+    /// A row's turn: what it lacks is acquired and preempted in its domain.
+    pub(crate) fn take_domain(&mut self, row: RowIx) {
+        let is_whole_or_nothing = self.row(row).is_atomic() && !self.standing(row).holds_on;
+        if !is_whole_or_nothing {
+            self.mend(row);
+            return;
+        }
+        let holds_own = self
+            .standing(row)
+            .claims
+            .iter()
+            .any(|(class, _)| self.supply.stock(*class).account == Some(self.supply.account(row)));
+        if self.standing(row).domain.is_some() && self.assemble(row, holds_own) {
+            return;
+        }
+        if !holds_own {
+            self.release_claims(row, |_, _| true);
+            self.standing_mut(row).domain = None;
+            self.standing_mut(row).domain = self.choose_domain(row, Scope::Everything);
+            if self.standing(row).domain.is_some() {
+                self.claim_in_domain(row);
+                if self.assemble(row, true) {
+                    return;
+                }
+            }
+        }
+        self.give_back_others(row);
+    }
+
+    /// Takes whatever there is for a row that tolerates partial fill, or that was whole and keeps what it has.
+    fn mend(&mut self, row: RowIx) {
+        if self.standing(row).domain.is_none() {
+            self.standing_mut(row).domain = self.choose_domain(row, Scope::Everything);
+        }
+        if self.standing(row).domain.is_none() {
+            return;
+        }
+        let reason = if self.row(row).is_atomic() { Reason::MendGang } else { Reason::CoverDeficit };
+        let picks = self.pick_free(row);
+        if !picks.is_empty() {
+            self.drafts.push(Draft::acquisition(reason, row, picks));
+        }
+        self.preempt(row);
+    }
+
+    /// Takes all that a gang lacks in its domain, or nothing.
+    fn assemble(&mut self, row: RowIx, may_preempt: bool) -> bool {
+        let picks = self.pick_free(row);
+        let victims = if may_preempt { self.find_victims(row, true) } else { None };
+        if self.standing(row).is_short() {
+            self.put_back(row, &picks);
+            return false;
+        }
+        let victims = victims.unwrap_or_default();
+        if !(picks.is_empty() && victims.is_empty()) {
+            self.drafts.push(Draft { reason: Reason::AssembleGang, row, picks, victims });
+        }
+        true
+    }
+}

@@ -1,0 +1,310 @@
+//! Phase 2: machines are taken from needs of lower priority for one that free machines could not cover.
+//!
+//! What counts is who holds a machine *now*, by this cycle's credit, never what it was once bought for. A machine that
+//! nobody holds is surplus of its cluster and goes first. A cluster that has not reported yet says nothing about what
+//! it needs, so nothing is taken from it. Victims are picked by score, then those that the later ones made redundant are
+//! dropped, so that the set is minimal. Machines of a gang go together or not at all.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use argosy_model::{Duration, ShapeIx, State};
+
+use crate::Policy;
+use crate::cycle::Cycle;
+use crate::draft::{Draft, Victims};
+use crate::menu::MenuIx;
+use crate::plan::Reason;
+use crate::rows::{Row, RowIx};
+use crate::standing::Part;
+use crate::supply::ClassIx;
+use crate::yardstick::{Amounts, add, cover, covers, is_covered, redundant, useful};
+
+/// What draining is taken to last: one estimate for all, so the term orders nothing until there are better ones.
+const DRAIN_ESTIMATE_S: i128 = 30;
+/// Scores are in millionths; weights come in thousandths.
+const MILLI_TO_SCORE: i128 = 1_000;
+/// The least penalty that divides a score: one cent, in micro-dollars.
+const LEAST_PENALTY: i128 = 10_000;
+
+/// Machines of one class in one hand, that may be taken.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Prey {
+    pub(crate) class: ClassIx,
+    pub(crate) holder: Option<RowIx>,
+    listed: u32,
+    taken: u32,
+    /// Its victim score, the claimant's own priority left out: it adds the same to every victim's.
+    score: i128,
+}
+
+/// Everything that may be preempted, by shape.
+pub(crate) struct PreyIndex {
+    prey: Vec<Prey>,
+    by_shape: BTreeMap<ShapeIx, Vec<usize>>,
+    by_menu: BTreeMap<usize, Hunt>,
+}
+
+/// The prey that a menu admits.
+#[derive(Default)]
+struct Hunt {
+    /// Best victims first.
+    order: Vec<usize>,
+    /// Lowest priority of any holder; lower than any if some of it is surplus.
+    lowest: i64,
+}
+
+/// One choice of victims.
+struct Picked {
+    at: usize,
+    count: u32,
+    machine: Amounts,
+}
+
+/// How good a victim is, the claimant's priority left out (spec: priority gap, drain time, interruption and reclamation
+/// penalty; higher is better).
+pub(crate) fn victim_score(row: &Row<'_>, policy: &Policy) -> i128 {
+    let [gap, drain, interruption, reclamation] = policy.victim_weights_milli.map(i128::from);
+    let per_penalty =
+        |weight: i128, penalty: u64| weight * MILLI_TO_SCORE * 1_000_000 / i128::from(penalty).max(LEAST_PENALTY);
+    drain * MILLI_TO_SCORE / DRAIN_ESTIMATE_S - gap * MILLI_TO_SCORE * i128::from(row.profile.priority)
+        + per_penalty(interruption, row.profile.interruption.upper_bound().0)
+        + per_penalty(reclamation, row.profile.reclamation.upper_bound().0)
+}
+
+/// Time to drain, by how far the claimant's priority is above the holder's.
+pub(crate) fn grace(claimant: i32, holder: i32) -> Duration {
+    match i64::from(claimant) - i64::from(holder) {
+        900_001.. => Duration::from_secs(10),
+        500_001.. => Duration::from_secs(30),
+        100_001.. => Duration::from_secs(120),
+        _ => Duration::from_secs(600),
+    }
+}
+
+impl PreyIndex {
+    fn of(cycle: &Cycle<'_>) -> Self {
+        let mut index = Self { prey: Vec::new(), by_shape: BTreeMap::new(), by_menu: BTreeMap::new() };
+        for (class, stock) in cycle.supply.iter() {
+            let heard = stock.class.cluster.is_some_and(|cluster| cycle.view.demand.reporting(cluster).heard);
+            if stock.class.state != State::Configured || !stock.class.is_usable() || !heard {
+                continue;
+            }
+            let list = index.by_shape.entry(stock.class.shape).or_default();
+            let held = stock.claims.iter().map(|(row, count)| (Some(*row), *count));
+            for (holder, listed) in held.chain([(None, stock.left)]).filter(|(_, count)| *count > 0) {
+                let score = holder.map_or(i128::MAX, |row| victim_score(cycle.row(row), cycle.view.policy));
+                list.push(index.prey.len());
+                index.prey.push(Prey { class, holder, listed, taken: 0, score });
+            }
+        }
+        index
+    }
+
+    fn hunt(&self, cycle: &Cycle<'_>, menu: MenuIx) -> Hunt {
+        let asked = cycle.menus.get(menu).shapes();
+        let listed = asked.filter_map(|(shape, _)| self.by_shape.get(&shape)).flatten();
+        let mut order: Vec<usize> = listed.copied().collect();
+        order.sort_by_key(|at| {
+            let prey = &self.prey[*at];
+            (Reverse(prey.score), prey.class, prey.holder)
+        });
+        let priority =
+            |at: &usize| self.prey[*at].holder.map_or(i64::MIN, |row| cycle.row(row).profile.priority.into());
+        let lowest = order.iter().map(priority).min().unwrap_or(i64::MAX);
+        Hunt { order, lowest }
+    }
+}
+
+impl Cycle<'_> {
+    /// Takes as many victims as help a row, in one unit.
+    pub(crate) fn preempt(&mut self, row: RowIx) {
+        if let Some(victims) = self.find_victims(row, false) {
+            self.drafts.push(Draft { reason: Reason::PreemptForPriority, row, picks: Vec::new(), victims });
+        }
+    }
+
+    /// Finds victims for what a row still lacks and takes them; `None` if there are none, or (where the row `must_cover`)
+    /// not enough.
+    pub(crate) fn find_victims(&mut self, row: RowIx, must_cover: bool) -> Option<Vec<Victims>> {
+        if !self.standing(row).is_short() {
+            return None;
+        }
+        let hunt = self.begin_hunt(row);
+        let found = if hunt.lowest < i64::from(self.row(row).profile.priority) {
+            self.hunt_down(row, &hunt.order, must_cover)
+        } else {
+            None
+        };
+        let menu = self.standing(row).menu.at();
+        self.prey_mut().by_menu.insert(menu, hunt);
+        found
+    }
+
+    /// What a row may take, as its menu lists it; the listing goes back when the row is done.
+    fn begin_hunt(&mut self, row: RowIx) -> Hunt {
+        let menu = self.standing(row).menu;
+        let mut index = self.prey.take().unwrap_or_else(|| PreyIndex::of(self));
+        let hunt = index.by_menu.remove(&menu.at()).unwrap_or_else(|| index.hunt(self, menu));
+        self.prey = Some(index);
+        hunt
+    }
+
+    /// What a row could take, by domain: what one machine counts for, and how many there are.
+    pub(crate) fn reachable_prey(&mut self, row: RowIx) -> Vec<(usize, Amounts, u64)> {
+        let hunt = self.begin_hunt(row);
+        let open = hunt.order.iter().filter_map(|at| {
+            let (domain, machine) = self.open_to(row, self.prey(*at))?;
+            Some((domain, machine, u64::from(self.prey_left(self.prey(*at)))))
+        });
+        let reachable = open.collect();
+        let menu = self.standing(row).menu.at();
+        self.prey_mut().by_menu.insert(menu, hunt);
+        reachable
+    }
+
+    fn hunt_down(&mut self, row: RowIx, order: &[usize], must_cover: bool) -> Option<Vec<Victims>> {
+        let deficit = self.standing(row).short.clone();
+        let mut picked = self.pick_victims(row, order);
+        let covered = is_covered(&self.standing(row).short);
+        if picked.is_empty() || (must_cover && !covered) {
+            self.standing_mut(row).short = deficit;
+            self.forget_counts(row, &picked);
+            return None;
+        }
+        if covered {
+            self.drop_redundant(row, &deficit, &mut picked);
+        }
+        Some(self.take_victims(row, &picked))
+    }
+
+    /// The prey, which is listed before it is hunted.
+    fn prey(&self, at: usize) -> &Prey {
+        &self.prey.as_ref().expect("listed before it is hunted").prey[at]
+    }
+
+    fn prey_mut(&mut self) -> &mut PreyIndex {
+        self.prey.as_mut().expect("listed before it is hunted")
+    }
+
+    /// How many machines of this prey may still be taken. Since it was listed some may have been taken, and some may have
+    /// passed into other hands.
+    fn prey_left(&self, prey: &Prey) -> u32 {
+        let stock = self.supply.stock(prey.class);
+        let held = match prey.holder {
+            None => stock.left,
+            Some(holder) => {
+                let now = stock.claims.iter().find(|(row, _)| *row == holder).map_or(0, |(_, count)| *count);
+                now.saturating_sub(prey.taken)
+            }
+        };
+        held.min(prey.listed - prey.taken)
+    }
+
+    fn pick_victims(&mut self, row: RowIx, order: &[usize]) -> Vec<Picked> {
+        let mut picked = Vec::new();
+        let spreads = self.row(row).profile.spread().is_some();
+        let seen = if spreads { self.domains_with_free(row) } else { Vec::new() };
+        for at in order {
+            if is_covered(&self.standing(row).short) {
+                break;
+            }
+            let prey = *self.prey(*at);
+            let fewest = if spreads { self.fewest(row, &seen) } else { 0 };
+            let Some((domain, machine)) = self.open_to(row, &prey) else { continue };
+            let of_use = u32::try_from(useful(&self.standing(row).short, &machine)).unwrap_or(u32::MAX);
+            let count = of_use.min(self.prey_left(&prey)).min(self.room(row, domain, fewest));
+            if count > 0 {
+                let value = self.spread_value(row, domain);
+                let standing = self.standing_mut(row);
+                cover(&mut standing.short, &machine, u64::from(count));
+                if let Some(value) = value {
+                    standing.counts.add(value, count);
+                }
+                picked.push(Picked { at: *at, count, machine });
+            }
+        }
+        picked
+    }
+
+    /// Whether a row may take this prey; then the domain it lies in and what one machine of it counts for.
+    fn open_to(&self, row: RowIx, prey: &Prey) -> Option<(usize, Amounts)> {
+        let below = |holder: RowIx| {
+            let evicted = self.standing(holder).part == Part::Evicted;
+            self.row(holder).profile.priority < self.row(row).profile.priority && !evicted
+        };
+        let may = self.prey_left(prey) > 0 && prey.holder.is_none_or(below);
+        let (domain, machine) = self.measure(row, prey.class).filter(|_| may)?;
+        let confined = self.standing(row).domain;
+        confined.is_none_or(|confined| confined == domain).then_some((domain, machine))
+    }
+
+    /// Drops what later picks made redundant, the worst victims first.
+    fn drop_redundant(&mut self, row: RowIx, deficit: &Amounts, picked: &mut Vec<Picked>) {
+        let mut freed: Amounts = deficit.iter().map(|_| 0).collect();
+        for pick in picked.iter() {
+            add(&mut freed, &pick.machine, u64::from(pick.count));
+        }
+        for at in (0..picked.len()).rev() {
+            let spare = redundant(&freed, deficit, &picked[at].machine, u64::from(picked[at].count));
+            let spare = u32::try_from(spare).expect("no more than were picked");
+            picked[at].count -= spare;
+            cover(&mut freed, &picked[at].machine, u64::from(spare));
+            self.uncount(row, self.prey(picked[at].at).class, spare);
+        }
+        picked.retain(|pick| pick.count > 0);
+        assert!(covers(&freed, deficit), "what is left of the victims still covers");
+    }
+
+    fn forget_counts(&mut self, row: RowIx, picked: &[Picked]) {
+        for pick in picked {
+            self.uncount(row, self.prey(pick.at).class, pick.count);
+        }
+    }
+
+    fn uncount(&mut self, row: RowIx, class: ClassIx, count: u32) {
+        let value = self.measure(row, class).and_then(|(domain, _)| self.spread_value(row, domain));
+        if let Some(value) = value {
+            self.standing_mut(row).counts.subtract(value, count);
+        }
+    }
+
+    fn take_victims(&mut self, row: RowIx, picked: &[Picked]) -> Vec<Victims> {
+        let mut victims = Vec::new();
+        for pick in picked {
+            let prey = &mut self.prey_mut().prey[pick.at];
+            prey.taken += pick.count;
+            let (class, holder) = (prey.class, prey.holder);
+            victims.push(Victims { class, holder, count: pick.count, for_claimant: true });
+            if holder.is_none() {
+                self.supply.withhold(class, pick.count);
+            }
+            let standing = self.standing_mut(row);
+            standing.victims += pick.count;
+            add(&mut standing.freed, &pick.machine, u64::from(pick.count));
+        }
+        let mut gangs: Vec<RowIx> =
+            victims.iter().filter_map(|v| v.holder).filter(|r| self.row(*r).is_atomic()).collect();
+        gangs.sort_unstable();
+        gangs.dedup();
+        for gang in gangs {
+            self.evict(gang, &mut victims);
+        }
+        victims
+    }
+
+    /// Lets the rest of a gang go with the members that were taken.
+    fn evict(&mut self, gang: RowIx, victims: &mut Vec<Victims>) {
+        self.standing_mut(gang).part = Part::Evicted;
+        for (class, held) in self.standing(gang).claims.clone() {
+            if self.supply.stock(class).class.state != State::Configured {
+                continue;
+            }
+            let of_class = victims.iter().filter(|v| v.class == class && v.holder == Some(gang));
+            let taken: u32 = of_class.map(|v| v.count).sum();
+            if held > taken {
+                victims.push(Victims { class, holder: Some(gang), count: held - taken, for_claimant: false });
+            }
+        }
+    }
+}

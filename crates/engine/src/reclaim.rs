@@ -1,0 +1,126 @@
+//! Phase 3: what nobody needs goes back. Machines that serve a cluster and were given to none of its needs are reclaimed;
+//! idle elastic machines whose hold has run out are released.
+//!
+//! Reclaims come dearest first, then by the lowest reclamation penalty: keep order walked backwards. A plan holds no more
+//! of them than the cap lets through; the fold, which keeps the account of the window, cuts further. What a gang that
+//! retreats gives back is a unit of its own and not subject to the cap: nothing of it ever served.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+
+use argosy_model::{ClusterIx, Flags, MachineIx, NeedKey, State};
+
+use crate::cycle::Cycle;
+use crate::draft::Surplus;
+use crate::naming::Naming;
+use crate::plan::{Action, ActionKind, Reason, Unit};
+use crate::rows::RowIx;
+use crate::standing::Part;
+use crate::supply::{Account, ClassIx};
+
+impl Cycle<'_> {
+    /// Units that give back what the clusters and the retreating gangs do not need.
+    pub(crate) fn reclaims(&self, naming: &mut Naming<'_, '_>) -> Vec<Unit> {
+        let retreating = self.retreating_accounts();
+        let mut given_back: BTreeMap<RowIx, Vec<Action>> = BTreeMap::new();
+        let mut surplus: BTreeMap<ClusterIx, Vec<Surplus>> = BTreeMap::new();
+        for (class, stock) in self.supply.iter() {
+            let Some(cluster) = stock.class.cluster.filter(|_| stock.class.state == State::Configured) else {
+                continue;
+            };
+            if stock.left == 0 || !self.view.demand.reporting(cluster).heard {
+                continue;
+            }
+            if let Some(gang) = stock.account.and_then(|account| retreating.get(&account)) {
+                let actions = naming.surplus(class).map(|machine| self.reclaim(machine)).collect::<Vec<_>>();
+                given_back.entry(*gang).or_default().extend(actions);
+            } else if !self.is_awaiting_cover(cluster, class) {
+                let machines = naming.surplus(class).map(|machine| Surplus { class, machine });
+                surplus.entry(cluster).or_default().extend(machines);
+            }
+        }
+        let mut units: Vec<Unit> = given_back.into_iter().map(|(gang, actions)| self.disband(gang, actions)).collect();
+        units.extend(self.capped(surplus));
+        units
+    }
+
+    fn retreating_accounts(&self) -> BTreeMap<Account, RowIx> {
+        let retreating = self.row_ixs().filter(|row| self.standing(*row).part == Part::Retreating);
+        retreating.map(|row| (self.supply.account(row), row)).collect()
+    }
+
+    /// An unhealthy machine that its workload may still limp along on is kept until what it served is covered anew.
+    fn is_awaiting_cover(&self, cluster: ClusterIx, class: ClassIx) -> bool {
+        let stock = self.supply.stock(class);
+        if !stock.class.flags.has(Flags::UNHEALTHY) {
+            return false;
+        }
+        let wants = |row: &RowIx| {
+            self.row(*row).key.cluster == cluster
+                && !self.is_bound_cover(*row)
+                && self.menus.get(self.standing(*row).menu).domain_of(stock.class.shape).is_some()
+        };
+        self.row_ixs().any(|row| wants(&row))
+    }
+
+    fn disband(&self, gang: RowIx, actions: Vec<Action>) -> Unit {
+        Unit { reason: Reason::DisbandGang, needs: self.row(gang).members.to_vec(), actions }
+    }
+
+    /// Surplus in the order in which it goes, each cluster's no more than its cap.
+    fn capped(&self, surplus: BTreeMap<ClusterIx, Vec<Surplus>>) -> Vec<Unit> {
+        let mut units = Vec::new();
+        for (cluster, mut machines) in surplus {
+            machines.sort_by_cached_key(|surplus| {
+                let class = &self.supply.stock(surplus.class).class;
+                let price = self.catalogue.shape(class.shape).price;
+                (Reverse(price), class.reclamation, Reverse(surplus.class), Reverse(surplus.machine))
+            });
+            let capped = machines.into_iter().take(self.reclaim_cap(cluster));
+            units.extend(capped.map(|surplus| Unit {
+                reason: Reason::ReclaimSurplus,
+                needs: Vec::new(),
+                actions: vec![self.reclaim(surplus.machine)],
+            }));
+        }
+        units
+    }
+
+    /// Most machines of a cluster that one plan may reclaim.
+    fn reclaim_cap(&self, cluster: ClusterIx) -> usize {
+        let Some(ppm) = self.view.policy.reclaim_cap_ppm else { return usize::MAX };
+        let configured = self.view.fleet.count(State::Configured, Some(cluster));
+        crate::policy::reclaim_cap(ppm, configured)
+    }
+
+    fn reclaim(&self, machine: MachineIx) -> Action {
+        self.action(machine, ActionKind::Reclaim { grace: self.view.policy.voluntary_grace })
+    }
+
+    /// Units that give idle elastic machines back whose hold has run out, longest idle first. What this plan binds stays.
+    pub(crate) fn releases(&self, bound_now: &BTreeSet<MachineIx>) -> Vec<Unit> {
+        let policy = self.view.policy;
+        let shortest = policy.hold_on_demand.min(policy.hold_spot);
+        let idle = self.view.fleet.elastic_idle();
+        let ripe = idle.take_while(|(since, _)| self.view.now.since(*since) >= shortest);
+        let due = ripe.filter(|(since, ix)| {
+            let capacity = self.catalogue.shape(self.view.fleet.machine(*ix).shape).capacity_type;
+            policy.is_hold_over(capacity, self.view.now.since(*since)) && !bound_now.contains(ix)
+        });
+        due.map(|(_, ix)| Unit {
+            reason: Reason::ReleaseIdle,
+            needs: Vec::new(),
+            actions: vec![self.action(ix, ActionKind::Release)],
+        })
+        .collect()
+    }
+
+    pub(crate) fn action(&self, machine: MachineIx, kind: ActionKind) -> Action {
+        Action { machine, version: self.view.fleet.machine(machine).version, kind }
+    }
+
+    /// The rows that a unit of this row was decided from.
+    pub(crate) fn read(&self, row: RowIx) -> Vec<(NeedKey, u32)> {
+        self.row(row).members.to_vec()
+    }
+}

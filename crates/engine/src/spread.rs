@@ -1,0 +1,73 @@
+//! Spread: how a row's machines are divided over topology domains, those it has counting like those it gets.
+//!
+//! A new machine may go to a domain that has at most `min + max_skew - 1` of the row's machines, `min` being the fewest
+//! in any domain where the row has a machine or could get one. When there is more bound than a row needs, its credit
+//! fills the emptiest domains first, so that what a reclaim takes is what stands out.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use argosy_model::Sym;
+
+use crate::cycle::Cycle;
+use crate::rows::RowIx;
+use crate::supply::{ClassIx, Free};
+
+impl Cycle<'_> {
+    /// Gives a row machines of these classes, evenly over its domains and otherwise in their order.
+    pub(crate) fn claim_balanced(&mut self, row: RowIx, classes: &[ClassIx]) {
+        let max_skew = self.row(row).profile.spread().map_or(1, |spread| spread.max_skew);
+        let mut queues: BTreeMap<Sym, VecDeque<(usize, ClassIx)>> = BTreeMap::new();
+        for (at, class) in classes.iter().enumerate().filter(|(_, ix)| self.supply.stock(**ix).left > 0) {
+            let value = self.measure(row, *class).and_then(|(domain, _)| self.spread_value(row, domain));
+            if let Some(value) = value {
+                queues.entry(value).or_default().push_back((at, *class));
+            }
+        }
+        while self.standing(row).is_short() {
+            let counts = &self.standing(row).counts;
+            let Some(fewest) = queues.keys().map(|value| counts.get(*value)).min() else { return };
+            let room = |value: Sym| (fewest + max_skew).saturating_sub(counts.get(value));
+            let open = queues.iter().filter(|(value, _)| room(**value) > 0);
+            let (value, (_, class)) = open
+                .map(|(value, queue)| (*value, *queue.front().expect("a queue that runs empty goes")))
+                .min_by_key(|(_, (at, _))| *at)
+                .expect("the emptiest domain has room");
+            let took = self.claim(row, class, room(value));
+            if took == 0 || self.supply.stock(class).left == 0 {
+                let queue = queues.get_mut(&value).expect("just seen");
+                queue.pop_front();
+                if queue.is_empty() {
+                    queues.remove(&value);
+                }
+            }
+        }
+    }
+
+    /// The fewest machines that a row has in any domain that counts: where it has some, or could have got some in this
+    /// cycle.
+    pub(crate) fn fewest(&self, row: RowIx, seen: &[usize]) -> u32 {
+        let standing = self.standing(row);
+        let domains = &self.menus.get(standing.menu).domains;
+        let open = seen.iter().filter_map(|domain| domains[*domain].value).map(|value| standing.counts.get(value));
+        let held = standing.counts.iter().map(|(_, count)| count).filter(|count| *count > 0);
+        open.chain(held).min().unwrap_or(0)
+    }
+
+    /// How many more machines a row may have in a domain.
+    pub(crate) fn room(&self, row: RowIx, domain: usize, fewest: u32) -> u32 {
+        let Some(spread) = self.row(row).profile.spread() else { return u32::MAX };
+        let standing = self.standing(row);
+        let value = self.menus.get(standing.menu).domains[domain].value.expect("a spread menu names its domains");
+        (fewest + spread.max_skew).saturating_sub(standing.counts.get(value))
+    }
+
+    /// The domains of a row's menu in which a machine is free.
+    pub(crate) fn domains_with_free(&self, row: RowIx) -> Vec<usize> {
+        let menu = self.menus.get(self.standing(row).menu);
+        let mut open = vec![false; menu.domains.len()];
+        for (shape, domain) in menu.shapes() {
+            open[domain] |= [Free::Idle, Free::Speculative].iter().any(|kind| self.supply.free_left(shape, *kind) > 0);
+        }
+        (0..open.len()).filter(|domain| open[*domain]).collect()
+    }
+}
