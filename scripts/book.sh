@@ -27,7 +27,13 @@ while IFS= read -r line; do
         entries "${BASH_REMATCH[1]}" "$written" >>"$summary"
     fi
 done <"$docs/SUMMARY.md"
-cmp -s "$summary" "$docs/SUMMARY.md" || cp "$summary" "$docs/SUMMARY.md"
+if ! cmp -s "$summary" "$docs/SUMMARY.md"; then
+    if [[ -n "${CI:-}" ]]; then
+        echo "docs: docs/SUMMARY.md does not list every page; run 'make docs' and commit it" >&2
+        exit 1
+    fi
+    cp "$summary" "$docs/SUMMARY.md"
+fi
 
 mdbook build "$docs" --dest-dir "$CARGO_TARGET_DIR/book"
 echo "docs: $CARGO_TARGET_DIR/book/index.html"

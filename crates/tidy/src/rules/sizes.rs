@@ -9,6 +9,9 @@ const FUNCTION_LINES: usize = 70;
 /// Files that are longer for now, each with the length it may not exceed. Entries only shrink or go.
 const LONG_FILES: &[(&str, usize)] = &[];
 
+/// Files with a tighter bound than others: an adapter that grows has taken over work that belongs above its seam.
+const SHORT_FILES: &[(&str, usize)] = &[("crates/storage/src/rocks.rs", 300)];
+
 /// No Rust file is longer than 500 lines.
 pub fn file_length(repo: &Repo) -> Vec<Violation> {
     file_length_with(repo, LONG_FILES)
@@ -18,7 +21,8 @@ fn file_length_with(repo: &Repo, long: &[(&str, usize)]) -> Vec<Violation> {
     let mut found = Vec::new();
     for (file, _) in repo.rust() {
         let lines = file.text.lines().count();
-        let allowed = long.iter().find(|(path, _)| *path == file.path).map_or(FILE_LINES, |(_, allowed)| *allowed);
+        let special = long.iter().chain(SHORT_FILES).find(|(path, _)| *path == file.path);
+        let allowed = special.map_or(FILE_LINES, |(_, allowed)| *allowed);
         if lines > allowed {
             found.push(Violation::of(&file.path, format!("{lines} lines, {allowed} allowed: split it by noun")));
         }
@@ -70,6 +74,12 @@ mod tests {
         let found = file_length_with(&repo, &[]);
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].path, "a.rs");
+    }
+
+    #[test]
+    fn an_adapter_of_301_lines_is_caught() {
+        let repo = Repo::of(&[(SHORT_FILES[0].0, &long_file(301))]);
+        assert_eq!(file_length(&repo).len(), 1);
     }
 
     #[test]
