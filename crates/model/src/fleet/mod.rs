@@ -46,6 +46,11 @@ pub struct Aside {
 }
 
 impl Fleet {
+    /// No machines yet, but words that were seen before. For restoring a snapshot.
+    pub fn with_words(words: Vocabulary) -> Self {
+        Self { words, ..Self::default() }
+    }
+
     /// How many machines there are.
     pub fn len(&self) -> usize {
         self.machines.len() - self.free.len()
