@@ -29,6 +29,7 @@ pub mod response;
 pub mod settings;
 mod settled;
 mod shapes;
+pub mod snapshot;
 pub mod state;
 
 pub use audit::AuditRecord;
@@ -44,4 +45,5 @@ pub use ownership::Ownership;
 pub use propose::{ObservationDiff, Rehearsed};
 pub use response::{DropReason, PlanTaken, Rejection, Response, RollUpTaken};
 pub use settings::{OperationLimits, Settings};
+pub use snapshot::SnapshotError;
 pub use state::{ClusterBook, Halt, ReclaimWindow, STATE_VERSION, ShardState};

@@ -8,7 +8,7 @@ use imbl::{OrdMap, OrdSet};
 
 /// Machines that settled after their provider was last asked. Clones share structure.
 #[derive(Clone, Debug, Default)]
-pub struct Settled {
+pub(crate) struct Settled {
     at: OrdMap<MachineIx, (u64, Sym)>,
     by_provider: OrdSet<(Sym, u64, MachineIx)>,
 }
