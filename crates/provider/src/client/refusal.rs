@@ -54,11 +54,10 @@ impl Refusal {
             Code::Unimplemented => Self::Unimplemented,
             Code::ResourceExhausted => Self::Throttled { retry_after: pushback(status) },
             Code::Internal | Code::Aborted | Code::AlreadyExists => Self::OutOfPosition(message()),
-            Code::DeadlineExceeded => Self::Timeout,
+            // tonic reports the deadline that it keeps for us as CANCELLED.
+            Code::DeadlineExceeded | Code::Cancelled => Self::Timeout,
             Code::PermissionDenied | Code::Unauthenticated => Self::Unauthorised(message()),
-            Code::Ok | Code::Cancelled | Code::Unknown | Code::Unavailable | Code::DataLoss => {
-                Self::Unavailable(message())
-            }
+            Code::Ok | Code::Unknown | Code::Unavailable | Code::DataLoss => Self::Unavailable(message()),
         }
     }
 

@@ -32,9 +32,9 @@ use argosy_proto::argosy::v1::Faults;
 use argosy_proto::argosy::v1::sim_provider_server::SimProviderServer;
 use argosy_proto::bigfleet::v1alpha1::capacity_provider_server::CapacityProviderServer;
 use tokio::net::TcpListener;
-use tokio_stream::wrappers::TcpListenerStream;
 use tonic::service::Routes;
 use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
 
 pub use args::SimArgs;
 pub use catalogue::{Catalogue, Offering, Payment};
@@ -171,12 +171,14 @@ pub async fn serve(
             () = failed.cancelled() => {}
         }
     };
+    // Without it a small answer waits 40 ms for the caller's delayed acknowledgement.
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     tracing::info!(%address, "the simulated provider serves");
     let served = Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE))
         .add_routes(sim.routes())
-        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), stop)
+        .serve_with_incoming_shutdown(incoming, stop)
         .await;
     sim.stop().await?;
     served.map_err(|error| SimError::Serve(error.to_string()))

@@ -1,0 +1,8 @@
+//! The provider contract over real gRPC on loopback: our client, and the simulated provider in virtual time.
+
+mod concurrency;
+mod contract;
+mod durability;
+mod listing;
+mod oracle;
+mod rig;
