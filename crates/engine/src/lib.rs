@@ -12,6 +12,7 @@ mod domain;
 mod draft;
 mod finish;
 mod gang;
+pub mod lint;
 mod marks;
 mod menu;
 mod naming;
@@ -27,6 +28,7 @@ mod truncate;
 mod verdict;
 mod yardstick;
 
+pub use lint::{Finding, Rule, lint};
 pub use plan::{
     Action, ActionKind, Assignment, Candidate, Decision, Matching, Plan, Reason, Shortfall, Unit, Unmet, Verdict,
 };

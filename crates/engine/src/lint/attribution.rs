@@ -1,0 +1,87 @@
+//! Rules on what is taken from whom: by this cycle's credit, class by class.
+
+use std::collections::BTreeMap;
+
+use argosy_model::fleet::Class;
+
+use super::{Finding, Rule};
+use crate::Decision;
+use crate::cycle::Cycle;
+use crate::plan::{ActionKind, Reason};
+use crate::supply::Stock;
+
+/// What a plan takes out of one class.
+#[derive(Default)]
+struct Taken {
+    victims: u32,
+    surplus: u32,
+    /// Lowest priority of any claimant.
+    for_priority: Option<i32>,
+}
+
+pub(super) fn check(cycle: &Cycle<'_>, decision: &Decision, findings: &mut Vec<Finding>) {
+    let fleet = cycle.view.fleet;
+    let mut by_class: BTreeMap<Class, Taken> = BTreeMap::new();
+    for unit in &decision.plan.units {
+        let claimant = unit.actions.iter().find_map(|action| match &action.kind {
+            ActionKind::Preempt { preemptor_priority, .. } => Some(*preemptor_priority),
+            _ => None,
+        });
+        for action in &unit.actions {
+            let taken = by_class.entry(Class::of(fleet.machine(action.machine))).or_default();
+            match &action.kind {
+                ActionKind::Preempt { heir, holder, preemptor_priority, .. } => {
+                    let priority = |profile| fleet.words.profile_of(profile).priority;
+                    let is_heirs = heir.profile.map(priority) == Some(*preemptor_priority);
+                    if !is_heirs || holder.is_some_and(|holder| priority(holder.profile) >= *preemptor_priority) {
+                        let detail = "its holder's priority is not below the claimant's";
+                        findings.push(Finding::machine(Rule::VictimsStrictlyLower, action.machine, detail));
+                    }
+                    taken.victims += 1;
+                    taken.for_priority = lower(taken.for_priority, *preemptor_priority);
+                }
+                ActionKind::Reclaim { .. } => match claimant.filter(|_| unit.reason != Reason::ReclaimSurplus) {
+                    // The rest of a gang that goes with its members.
+                    Some(priority) => {
+                        taken.victims += 1;
+                        taken.for_priority = lower(taken.for_priority, priority);
+                    }
+                    None => taken.surplus += 1,
+                },
+                _ => {}
+            }
+        }
+    }
+    for (_, stock) in cycle.supply.iter() {
+        if let Some(taken) = by_class.get(&stock.class) {
+            check_class(cycle, stock, taken, findings);
+        }
+    }
+}
+
+fn lower(before: Option<i32>, priority: i32) -> Option<i32> {
+    Some(before.map_or(priority, |before| before.min(priority)))
+}
+
+/// Takes no more out of a class than is left when everybody entitled has kept his part. A gang's part is left out: it may
+/// give up what is not its own in the course of the cycle, and what is its own goes only as a whole.
+fn check_class(cycle: &Cycle<'_>, stock: &Stock<'_>, taken: &Taken, findings: &mut Vec<Finding>) {
+    let members = u32::try_from(stock.members.len()).expect("slots are 32 bits wide");
+    let firm = |floor: Option<i32>| -> u32 {
+        let entitled = stock.claims.iter().filter(|(row, _)| {
+            let row = cycle.row(*row);
+            let is_own = stock.class.claim() == Some(row.claim());
+            (!row.is_atomic() || is_own) && floor.is_none_or(|floor| row.profile.priority >= floor)
+        });
+        entitled.map(|(_, count)| *count).sum()
+    };
+    let first = *stock.members.iter().next().expect("a class has members");
+    if taken.for_priority.is_some() && taken.victims + firm(taken.for_priority) > members {
+        let detail = format!("{} machines like it are taken from needs that are not below", taken.victims);
+        findings.push(Finding::machine(Rule::VictimsStrictlyLower, first, detail));
+    }
+    if taken.surplus + firm(None) > members {
+        let detail = format!("{} machines like it are reclaimed, and needs hold them", taken.surplus);
+        findings.push(Finding::machine(Rule::ReclaimsSurplusOnly, first, detail));
+    }
+}

@@ -1,0 +1,5 @@
+//! The engine as the shard uses it: scripts with golden output, named rules, and properties over random fleets.
+
+mod scenarios;
+mod script;
+mod world;

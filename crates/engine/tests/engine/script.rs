@@ -1,0 +1,306 @@
+//! Scripts: a fleet, its demand and its fate as text, with what decide does about it as text below each command.
+//!
+//! A line is a command with words and `key=value` pairs; lines with `>` are what the commands above them print. A test
+//! replays the commands and compares. To accept what is printed now, look for the whole script in the failure's output.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use argosy_engine::{ActionKind, Decision, Verdict};
+use argosy_model::vocabulary::{INSTANCE_TYPE_KEY, RACK_KEY, ZONE_KEY};
+use argosy_model::{
+    CapacityType, Claim, Duration, Flags, MicroUsd, NeedKey, Operator, Ppb, Profile, Requirement, Resources, Shape,
+    Spread, State,
+};
+
+use crate::world::{World, bucket};
+
+/// A script's state: the world, and what the script's names mean.
+#[derive(Default)]
+struct Stage {
+    world: World,
+    shapes: BTreeMap<String, Shape>,
+    profiles: BTreeMap<String, Profile>,
+    needs: BTreeMap<String, NeedKey>,
+}
+
+/// The words and pairs of one command.
+struct Args<'s> {
+    words: Vec<&'s str>,
+    pairs: BTreeMap<&'s str, &'s str>,
+}
+
+impl<'s> Args<'s> {
+    fn of(line: &'s str) -> Self {
+        let (pairs, words): (Vec<&str>, Vec<&str>) = line.split_whitespace().partition(|word| word.contains('='));
+        Self { words, pairs: pairs.into_iter().filter_map(|pair| pair.split_once('=')).collect() }
+    }
+
+    fn word(&self, at: usize) -> &'s str {
+        self.words.get(at).unwrap_or_else(|| panic!("a word is missing in {:?}", self.words))
+    }
+
+    fn get(&self, key: &str) -> Option<&'s str> {
+        self.pairs.get(key).copied()
+    }
+}
+
+/// Replays a script and compares what it prints with what it says.
+pub(crate) fn check(name: &str, text: &str) {
+    let mut stage = Stage::default();
+    let mut actual = String::new();
+    for line in text.lines().filter(|line| !line.starts_with('>')) {
+        writeln!(actual, "{line}").expect("text grows");
+        let command = line.split('#').next().unwrap_or_default().trim();
+        if !command.is_empty() {
+            for printed in stage.run(&Args::of(command)).lines() {
+                writeln!(actual, "> {printed}").expect("text grows");
+            }
+        }
+    }
+    assert!(actual.trim_end() == text.trim_end(), "script {name} prints something else now:\n{actual}");
+}
+
+impl Stage {
+    fn run(&mut self, args: &Args<'_>) -> String {
+        match args.word(0) {
+            "shape" => self.shape(args),
+            "profile" => self.profile(args),
+            "idle" => self.machines(args, State::Idle),
+            "speculative" => self.machines(args, State::Speculative),
+            "configured" => self.machines(args, State::Configured),
+            "need" => self.need(args),
+            "withdraw" => self.withdraw(args),
+            "policy" => self.policy(args),
+            "dwell" => self.dwell(args),
+            "fail" => self.fail(args),
+            "flag" => self.flag(args),
+            "vanish" => {
+                let ix = self.world.fleet.find(args.word(1)).expect("a known machine");
+                self.world.vanish(ix);
+            }
+            "cycle" => return self.cycles(args),
+            other => panic!("no command {other}"),
+        }
+        String::new()
+    }
+
+    fn resources(&mut self, args: &Args<'_>) -> Resources {
+        let dims = ["cpu", "mem", "gpu"];
+        let amounts = dims.iter().filter_map(|dim| Some((*dim, args.get(dim)?.parse().expect("a whole amount"))));
+        let amounts: Vec<(&str, u64)> = amounts.collect();
+        Resources::from_amounts(amounts.into_iter().map(|(dim, amount)| (self.world.fleet.words.dim(dim), amount)))
+    }
+
+    fn shape(&mut self, args: &Args<'_>) {
+        let resources = self.resources(args);
+        let words = &mut self.world.fleet.words;
+        let usd = |key| args.get(key).map_or(0.0, |text: &str| text.parse().expect("dollars"));
+        let capacity_type = match args.get("as").unwrap_or("metal") {
+            "metal" => CapacityType::BareMetal,
+            "reserved" => CapacityType::Reserved,
+            "on-demand" => CapacityType::OnDemand,
+            "spot" => CapacityType::Spot,
+            other => panic!("no capacity type {other}"),
+        };
+        let labels = args.get("rack").map(|rack| (words.symbol(RACK_KEY), words.symbol(rack)));
+        let shape = Shape {
+            provider: words.symbol("sim"),
+            instance_type: Some(words.symbol(args.get("type").unwrap_or("m"))),
+            zone: Some(words.symbol(args.get("zone").unwrap_or("z"))),
+            capacity_type,
+            price: MicroUsd::from_wire_usd(usd("price")).expect("a price"),
+            interruption: Ppb::from_wire(usd("risk")).expect("a probability"),
+            resources,
+            labels: labels.into_iter().collect(),
+        };
+        self.shapes.insert(args.word(1).to_owned(), shape);
+    }
+
+    fn profile(&mut self, args: &Args<'_>) {
+        let words = &mut self.world.fleet.words;
+        let mut requirements = Vec::new();
+        for (key, name) in [("type", INSTANCE_TYPE_KEY), ("zone", ZONE_KEY)] {
+            if let Some(values) = args.get(key) {
+                let values = values.split(',').map(|value| words.symbol(value)).collect();
+                requirements.push(Requirement { key: words.symbol(name), operator: Operator::In, values });
+            }
+        }
+        let topology = |text: &str| if text == "rack" { RACK_KEY } else { ZONE_KEY };
+        if let Some(same) = args.get("same") {
+            requirements.push(Requirement {
+                key: words.symbol(topology(same)),
+                operator: Operator::Same,
+                values: vec![],
+            });
+        }
+        let spread = args.get("spread").map(|text| {
+            let (key, skew) = text.split_once(':').expect("spread=key:skew");
+            Spread { key: words.symbol(topology(key)), max_skew: skew.parse().expect("a skew") }
+        });
+        let priority = args.get("priority").map_or(0, |text| text.parse().expect("a priority"));
+        let bucket = |key| bucket(args.get(key).unwrap_or("0"));
+        let profile = Profile::new(requirements, spread, priority, bucket("interruption"), bucket("reclamation"));
+        self.profiles.insert(args.word(1).to_owned(), profile);
+    }
+
+    fn machines(&mut self, args: &Args<'_>, state: State) {
+        let (count, name) = (args.word(1).parse().expect("how many"), args.word(3));
+        let shape = self.shapes[args.word(2)].clone();
+        let claim = args.get("for").map(|need| match self.needs.get(need) {
+            Some(key) => Claim { cluster: key.cluster, profile: Some(key.profile), group: key.group },
+            None => Claim { cluster: self.world.fleet.words.cluster(need), profile: None, group: None },
+        });
+        for at in 0..count {
+            self.world.add(&format!("{name}-{at}"), &shape, state, claim);
+        }
+    }
+
+    fn need(&mut self, args: &Args<'_>) {
+        let unit = self.resources(args);
+        let count: u64 = args.get("units").map_or(1, |text| text.parse().expect("how many"));
+        let profile = self.profiles[args.word(3)].clone();
+        let aggregate = unit.times(count);
+        let key = self.world.need(args.word(2), &profile, args.get("group"), aggregate, unit);
+        self.needs.insert(args.word(1).to_owned(), key);
+    }
+
+    fn withdraw(&mut self, args: &Args<'_>) {
+        let key = self.needs.remove(args.word(1)).expect("a known need");
+        self.world.withdraw(&key);
+    }
+
+    fn policy(&mut self, args: &Args<'_>) {
+        let seconds = |key| args.get(key).map(|text| Duration::from_secs(text.parse().expect("seconds")));
+        let policy = &mut self.world.policy;
+        if let Some(cap) = args.get("reclaim-cap") {
+            policy.reclaim_cap_ppm = cap.parse().ok();
+        }
+        let durations = [
+            (seconds("assemble-within"), &mut policy.assemble_within),
+            (seconds("retreat-for"), &mut policy.retreat_for),
+            (seconds("park-after"), &mut policy.park_after),
+            (seconds("probe-every"), &mut policy.probe_every),
+            (seconds("hold-on-demand"), &mut policy.hold_on_demand),
+        ];
+        for (given, setting) in durations {
+            *setting = given.unwrap_or(*setting);
+        }
+    }
+
+    fn dwell(&mut self, args: &Args<'_>) {
+        let states = [
+            ("create", State::Creating),
+            ("configure", State::Configuring),
+            ("drain", State::Draining),
+            ("delete", State::Deleting),
+        ];
+        for (key, state) in states {
+            if let Some(cycles) = args.get(key) {
+                self.world.dwell.insert(state, cycles.parse().expect("cycles"));
+            }
+        }
+    }
+
+    fn fail(&mut self, args: &Args<'_>) {
+        let ix = self.world.fleet.find(args.word(2)).expect("a known machine");
+        let state = match args.word(1) {
+            "create" => State::Creating,
+            "configure" => State::Configuring,
+            "drain" => State::Draining,
+            other => panic!("no step {other}"),
+        };
+        self.world.faults.insert((state, ix));
+    }
+
+    fn flag(&mut self, args: &Args<'_>) {
+        let flag = match args.word(1) {
+            "cordoned" => Flags::CORDONED,
+            "unhealthy" => Flags::UNHEALTHY,
+            "notice" => Flags::NOTICE,
+            other => panic!("no flag {other}"),
+        };
+        let ix = self.world.fleet.find(args.word(2)).expect("a known machine");
+        self.world.flag(ix, flag, args.words.get(3) != Some(&"off"));
+    }
+
+    fn cycles(&mut self, args: &Args<'_>) -> String {
+        let count = args.words.get(1).map_or(1, |text| text.parse().expect("how many"));
+        let mut printed = String::new();
+        for _ in 0..count {
+            let decision = self.world.cycle();
+            printed.push_str(&self.print(&decision));
+        }
+        printed
+    }
+
+    fn print(&self, decision: &Decision) -> String {
+        let mut lines: Vec<String> = Vec::new();
+        for unit in &decision.plan.units {
+            let mut by_what: Vec<(String, Vec<&str>)> = Vec::new();
+            for action in &unit.actions {
+                let what = format!("{}{}", action.kind.name(), self.whom(&action.kind));
+                match by_what.iter_mut().find(|(known, _)| *known == what) {
+                    Some((_, ids)) => ids.push(self.world.fleet.id(action.machine)),
+                    None => by_what.push((what, vec![self.world.fleet.id(action.machine)])),
+                }
+            }
+            for (what, ids) in by_what {
+                lines.push(format!("{}: {what} {}", unit.reason.name(), ids.join(" ")));
+            }
+        }
+        let mut printed = merge(&lines);
+        if printed.is_empty() {
+            printed.push_str("nothing\n");
+        }
+        for verdict in decision.shortfalls() {
+            writeln!(printed, "short: {}", self.shortfall(verdict)).expect("text grows");
+        }
+        let states = State::ALL.iter().map(|state| (state.name(), self.world.count(*state)));
+        let states: Vec<String> = states.filter(|(_, n)| *n > 0).map(|(name, n)| format!("{name} {n}")).collect();
+        writeln!(printed, "fleet: {}", states.join(", ")).expect("text grows");
+        printed
+    }
+
+    fn whom(&self, kind: &ActionKind) -> String {
+        let claim = match kind {
+            ActionKind::Bootstrap(assignment) | ActionKind::Provision(assignment) => assignment.claim,
+            ActionKind::Preempt { heir, .. } => *heir,
+            ActionKind::Reclaim { .. } | ActionKind::Release => return String::new(),
+        };
+        format!(" for {}", self.world.fleet.words.cluster_id(claim.cluster))
+    }
+
+    fn shortfall(&self, verdict: &Verdict) -> String {
+        let words = &self.world.fleet.words;
+        let amounts: Vec<String> =
+            verdict.residual.iter().map(|(dim, amount)| format!("{}={amount}", words.dim_name(dim))).collect();
+        let reason = verdict.unmet.map_or("?", |unmet| unmet.name());
+        format!("{} lacks {} ({reason})", words.cluster_id(verdict.key.cluster), amounts.join(" "))
+    }
+}
+
+/// Joins lines that say the same of different machines; many machines are named by the first and the last.
+fn merge(lines: &[String]) -> String {
+    let mut merged: Vec<(String, Vec<&str>)> = Vec::new();
+    for line in lines {
+        let words: Vec<&str> = line.split(' ').collect();
+        let said = words.iter().take_while(|word| !word.contains('-')).count();
+        let said = words[..said.max(2)].len().max(if words.get(2) == Some(&"for") { 4 } else { 2 });
+        let (what, ids) = (words[..said].join(" "), &words[said..]);
+        match merged.last_mut() {
+            Some((known, all)) if *known == what => all.extend(ids),
+            _ => merged.push((what, ids.to_vec())),
+        }
+    }
+    let mut printed = String::new();
+    for (what, ids) in merged {
+        match ids.as_slice() {
+            [first, .., last] if ids.len() > 8 => {
+                writeln!(printed, "{what} {} machines, {first} to {last}", ids.len()).expect("text grows");
+            }
+            _ => writeln!(printed, "{what} {}", ids.join(" ")).expect("text grows"),
+        }
+    }
+    printed
+}
