@@ -1,6 +1,7 @@
 //! Rails: limits that hold whatever was decided. The fold checks them again, so that no leader can go past them.
 
 use argosy_engine::Policy;
+use argosy_engine::policy::reclaim_cap;
 use argosy_model::demand::Reporting;
 use argosy_model::{ClusterIx, ShardTime, State};
 
@@ -51,11 +52,9 @@ impl ShardState {
         if running.began.is_some() && now.since(began) < policy.reclaim_window {
             return running;
         }
-        let configured = self.fleet.count(State::Configured, Some(cluster)) as u64;
-        let allowed = match policy.reclaim_cap_ppm {
-            None => u32::MAX,
-            Some(ppm) => u32::try_from((configured * u64::from(ppm) / 1_000_000).max(1)).unwrap_or(u32::MAX),
-        };
+        let configured = self.fleet.count(State::Configured, Some(cluster));
+        let cap = policy.reclaim_cap_ppm.map_or(usize::MAX, |ppm| reclaim_cap(ppm, configured));
+        let allowed = u32::try_from(cap).unwrap_or(u32::MAX);
         ReclaimWindow { began: Some(now), allowed, taken: 0 }
     }
 }

@@ -159,7 +159,9 @@ pub enum Rejection {
         term: u64,
     },
     /// A command of a later state version.
-    #[error("ARG-0408: the command needs state version {needs}, the shard has {has}; raise it once every replica runs the release")]
+    #[error(
+        "ARG-0408: the command needs state version {needs}, the shard has {has}; raise it once every replica runs the release"
+    )]
     StateVersion {
         /// What the command needs.
         needs: u16,
@@ -175,7 +177,9 @@ pub enum Rejection {
         applied: u64,
     },
     /// A delta against another roll-up than the last accepted one.
-    #[error("ARG-0410: the roll-up of '{cluster}' was made against revision {base}, the last accepted one is {revision}; make it again")]
+    #[error(
+        "ARG-0410: the roll-up of '{cluster}' was made against revision {base}, the last accepted one is {revision}; make it again"
+    )]
     RollUpBase {
         /// The cluster.
         cluster: String,
@@ -203,7 +207,9 @@ pub enum Rejection {
         why: Why,
     },
     /// No such machine.
-    #[error("ARG-0420: this shard has no machine '{machine}'; list its machines, or ask the shard that owns its domain")]
+    #[error(
+        "ARG-0420: this shard has no machine '{machine}'; list its machines, or ask the shard that owns its domain"
+    )]
     UnknownMachine {
         /// The id, cut to a sane length.
         machine: String,
@@ -215,7 +221,9 @@ pub enum Rejection {
         why: Why,
     },
     /// A plan that was decided from a state that does not exist yet.
-    #[error("ARG-0422: the plan is based on revision {based_on}, the state is at {revision}; decide from committed state only")]
+    #[error(
+        "ARG-0422: the plan is based on revision {based_on}, the state is at {revision}; decide from committed state only"
+    )]
     FuturePlan {
         /// The plan's revision.
         based_on: u64,

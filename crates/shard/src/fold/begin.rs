@@ -58,7 +58,9 @@ impl Fold<'_> {
 
     pub(super) fn resume(&mut self, by: By) -> Result<Response, Rejection> {
         if self.state.halted().is_some_and(|halt| halt.code == "ARG-0432") {
-            return Err(Rejection::Setting { why: "this release is too old for the state, and cannot resume it".into() });
+            return Err(Rejection::Setting {
+                why: "this release is too old for the state, and cannot resume it".into(),
+            });
         }
         self.state.halted = None;
         Ok(self.audit("resume".to_owned(), by))

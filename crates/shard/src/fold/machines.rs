@@ -62,7 +62,8 @@ impl Fold<'_> {
     /// Leaves a machine alone until `until`; with a strike if it was turned down.
     pub(super) fn cool(&mut self, ix: MachineIx, turned_down: bool) {
         let limits = &self.state.settings.limits;
-        let strikes = self.state.cooling.get(ix).map_or(0, |known| known.strikes).saturating_add(u32::from(turned_down));
+        let strikes =
+            self.state.cooling.get(ix).map_or(0, |known| known.strikes).saturating_add(u32::from(turned_down));
         let span = if turned_down { limits.cooling(strikes) } else { limits.call_window };
         let until = Some(self.state.now.plus(span));
         self.state.cooling.set(ix, CoolDown { strikes, until });

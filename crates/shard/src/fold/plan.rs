@@ -87,9 +87,7 @@ impl Fold<'_> {
     fn operation(&self, reason: Reason, action: &Action, ordinal: u32) -> Operation {
         let now = self.state.now;
         let (assignment, grace, preemptor_priority) = match action.kind {
-            ActionKind::Bootstrap(assignment) | ActionKind::Provision(assignment) => {
-                (Some(assignment), Duration(0), 0)
-            }
+            ActionKind::Bootstrap(assignment) | ActionKind::Provision(assignment) => (Some(assignment), Duration(0), 0),
             ActionKind::Preempt { grace, preemptor_priority, .. } => (None, grace, preemptor_priority),
             ActionKind::Reclaim { grace } => (None, grace, 0),
             ActionKind::Release => (None, Duration(0), 0),
@@ -136,7 +134,9 @@ impl ShardState {
         if unit.actions.is_empty() || machines.len() != unit.actions.len() {
             return Err(DropReason::Illegal);
         }
-        if unit.actions.len() > (self.settings.policy.max_actions.saturating_sub(opened)) as usize {
+        // A unit that is larger than a whole plan may be goes alone, or it would never go.
+        let room = self.settings.policy.max_actions.saturating_sub(opened) as usize;
+        if opened > 0 && unit.actions.len() > room {
             return Err(DropReason::TooMany);
         }
         let read = |key: &NeedKey| self.demand.get(key).map(|need| need.version);
@@ -192,11 +192,10 @@ impl ShardState {
         known.then_some(()).ok_or(DropReason::Illegal)
     }
 
-    /// The reclaim windows as they are with this unit. Letting go of a gang that could not be put together is not under
-    /// the cap: it takes back what was given for nothing.
+    /// The reclaim windows as they are with this unit.
     fn check_reclaims(&self, unit: &Unit) -> Result<BTreeMap<ClusterIx, ReclaimWindow>, DropReason> {
         let mut reclaims: BTreeMap<ClusterIx, u32> = BTreeMap::new();
-        if unit.reason != Reason::DisbandGang {
+        if is_capped(unit) {
             let taken = unit.actions.iter().filter(|action| matches!(action.kind, ActionKind::Reclaim { .. }));
             for cluster in taken.filter_map(|action| self.fleet.get(action.machine)?.cluster()) {
                 *reclaims.entry(cluster).or_default() += 1;
@@ -250,5 +249,16 @@ impl ShardState {
         let mut fold = Fold { state: &mut copy, index, term, events: Vec::new() };
         fold.fire_timers();
         fold.take_plan(plan)
+    }
+}
+
+/// Whether a unit's reclaims count against the cap. Letting go of a gang that could not be put together takes back what
+/// was given for nothing; and what a preemption lets go of beside its victims goes by priority, not by surplus.
+fn is_capped(unit: &Unit) -> bool {
+    let preempts = unit.actions.iter().any(|action| matches!(action.kind, ActionKind::Preempt { .. }));
+    match unit.reason {
+        Reason::DisbandGang => false,
+        Reason::PreemptForPriority => !preempts,
+        _ => true,
     }
 }

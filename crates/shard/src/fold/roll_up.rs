@@ -1,7 +1,7 @@
 //! Roll-ups: a cluster's complete demand, folded in as a delta against its last accepted one, whole or not at all.
 
 use argosy_model::demand::Reporting;
-use argosy_model::{ClusterIx, NeedKey, NeedMark, Profile, ProfileIx, Requirement, Resources, Spread};
+use argosy_model::{ClusterIx, NeedKey, Profile, ProfileIx, Requirement, Resources, Spread};
 
 use super::Fold;
 use crate::command::RollUp;
@@ -72,16 +72,6 @@ impl Fold<'_> {
         for row in &roll_up.put {
             let (key, aggregate, min_unit) = self.intern(cluster, row);
             self.state.demand.put(key, aggregate, min_unit, now, &self.state.fleet.words);
-        }
-        self.forget_stale_folds(cluster);
-    }
-
-    /// A folded row has a mark but no row of demand: its mark goes when no gang is left that could fold into it.
-    fn forget_stale_folds(&mut self, cluster: ClusterIx) {
-        let folded = |key: &NeedKey| key.cluster == cluster && key.fold != 0;
-        let marked: Vec<NeedKey> = self.state.demand.marks().map(|(key, _)| *key).filter(folded).collect();
-        for key in marked.into_iter().filter(|key| !self.folds_into(cluster, key.profile)).collect::<Vec<_>>() {
-            self.state.demand.set_mark(key, NeedMark::default());
         }
     }
 

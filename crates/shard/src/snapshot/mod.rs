@@ -21,13 +21,17 @@ pub enum SnapshotError {
     #[error(transparent)]
     Read(#[from] io::Error),
     /// It does not match its checks, or contradicts itself.
-    #[error("ARG-0430: the snapshot is damaged: {what}; take another one, or let the replica be filled from its leader")]
+    #[error(
+        "ARG-0430: the snapshot is damaged: {what}; take another one, or let the replica be filled from its leader"
+    )]
     Damaged {
         /// What does not fit.
         what: &'static str,
     },
     /// It was written by another release.
-    #[error("ARG-0433: the snapshot has format {found}, this release reads format {known}; run the release that wrote it")]
+    #[error(
+        "ARG-0433: the snapshot has format {found}, this release reads format {known}; run the release that wrote it"
+    )]
     UnknownFormat {
         /// Its format.
         found: u8,

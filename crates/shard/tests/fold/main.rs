@@ -1,0 +1,10 @@
+//! What the fold keeps, rule by rule, on a small world driven through the public API only.
+
+mod loop_with_decide;
+mod observations;
+mod operations;
+mod plans;
+mod poison;
+mod roll_ups;
+mod snapshots;
+mod world;
