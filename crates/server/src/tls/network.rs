@@ -49,9 +49,8 @@ impl Connect for Tcp {
     async fn connect(&self, to: &HostPort, secured: bool) -> io::Result<TcpStream> {
         let stream = TcpStream::connect((to.host(), to.port())).await?;
         // The name was judged when it was configured; what it resolved to is judged here.
-        if !secured && !stream.peer_addr()?.ip().is_loopback() {
-            let refusal = TlsError::PlaintextAbroad(to.to_string());
-            return Err(io::Error::new(io::ErrorKind::PermissionDenied, refusal));
+        if !secured {
+            stays_here(stream.peer_addr()?).map_err(|e| io::Error::new(io::ErrorKind::PermissionDenied, e))?;
         }
         stream.set_nodelay(true)?;
         Ok(stream)
@@ -63,8 +62,13 @@ impl Connect for Tcp {
 /// # Errors
 /// ARG-0707 for plaintext on an address that is not loopback; ARG-0712.
 pub async fn listen(address: SocketAddr, security: &Security) -> Result<TcpListener, TlsError> {
-    if matches!(security, Security::Plaintext) && !address.ip().is_loopback() {
-        return Err(TlsError::PlaintextAbroad(address.to_string()));
+    if matches!(security, Security::Plaintext) {
+        stays_here(address)?;
     }
     TcpListener::bind(address).await.map_err(|error| TlsError::Listen { address, error })
+}
+
+/// Nobody's identity is known without TLS, so nobody but this machine may be at the other end.
+fn stays_here(address: SocketAddr) -> Result<(), TlsError> {
+    if address.ip().is_loopback() { Ok(()) } else { Err(TlsError::PlaintextAbroad(address.to_string())) }
 }
