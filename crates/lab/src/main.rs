@@ -4,6 +4,8 @@
 
 mod commands;
 
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
 /// Experiments with production traces and simulated fleets.
@@ -20,8 +22,15 @@ enum Command {
     Trace(commands::trace::TraceArgs),
 }
 
-fn main() -> anyhow::Result<()> {
-    match Lab::parse().command {
+fn main() -> ExitCode {
+    let outcome = match Lab::parse().command {
         Command::Trace(args) => commands::trace::run(args),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
     }
 }

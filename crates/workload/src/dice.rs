@@ -85,7 +85,7 @@ impl Dice {
         // 2^64 - bits lies in [1, 2^64], so -ln(u) = ln(2) * (64 - log2 of it), in units of 2^-32.
         let uniform = (1_u128 << 64) - u128::from(self.bits());
         let minus_log2 = (64_u128 << 32) - log2_q32(uniform);
-        let scaled = u128::from(mean) * (minus_log2 * LN_2_Q32 >> 32);
+        let scaled = u128::from(mean) * ((minus_log2 * LN_2_Q32) >> 32);
         u64::try_from(scaled >> 32).unwrap_or(u64::MAX)
     }
 }

@@ -1,7 +1,8 @@
 //! Aggregate statistics of a trace: histograms and quantiles, never a row.
 //!
 //! They are what [`super::synth`] draws from, what `argosy-lab trace stats` prints, and what ships in place of the trace.
-//! Shares are parts per million; quantiles are [`QUANTILES`] evenly spaced ones from the least to the greatest.
+//! Shares are parts per million; quantiles are [`QUANTILES`] evenly spaced ones from the least to the greatest. Lifetimes
+//! have more of them towards the end: few tasks live long, and those hold most of the GPUs.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,6 +16,19 @@ use super::{MILLI_PER_GPU, NodeShape, Phase, Qos, Task, Trace};
 
 /// Quantiles in a table.
 pub const QUANTILES: usize = 41;
+/// The ranks of the quantiles of lifetimes, in thousandths.
+pub const LIFE_RANKS: [u64; 46] = {
+    let mut ranks = [0; 46];
+    let mut at = 0;
+    while at < 40 {
+        ranks[at] = at as u64 * 25;
+        at += 1;
+    }
+    [ranks[40], ranks[41], ranks[42], ranks[43], ranks[44], ranks[45]] = [980, 985, 990, 995, 999, 1_000];
+    ranks
+};
+/// Classes of service with fewer tasks have the lifetimes of all tasks.
+const FEWEST_FOR_QUANTILES: usize = 50;
 /// Milliseconds in a day.
 pub(super) const DAY_MS: u64 = 86_400_000;
 const HOUR_MS: u64 = 3_600_000;
@@ -79,7 +93,7 @@ pub struct ClassShare {
 pub struct Lifetimes {
     /// The class of service as the trace spells it.
     pub qos: String,
-    /// Quantiles of the lifetime in seconds.
+    /// Quantiles of the lifetime in seconds, at [`LIFE_RANKS`].
     pub seconds: Vec<u64>,
     /// Shares of the phases: Pending, Running, Succeeded, Failed, Unknown.
     pub phase_ppm: [u64; 5],
@@ -170,8 +184,12 @@ impl Marginals {
         }
         for qos in Qos::ALL {
             let found = self.lifetimes.iter().find(|one| one.qos == qos.label());
-            if !found.is_some_and(|one| rising(&one.seconds)) {
-                return Err(format!("the lifetimes of {} are missing or do not rise", qos.label()));
+            if !found.is_some_and(|one| one.seconds.len() == LIFE_RANKS.len() && one.seconds.is_sorted()) {
+                return Err(format!(
+                    "the lifetimes of {} are missing, are not {} or do not rise",
+                    qos.label(),
+                    LIFE_RANKS.len()
+                ));
             }
         }
         let arrivals = &self.arrivals;
@@ -227,10 +245,16 @@ fn lifetimes(tasks: &[Task], qos: Qos) -> Lifetimes {
     let of_it: Vec<&Task> = tasks.iter().filter(|task| task.qos == qos).collect();
     let life_ms = |task: &&Task| task.lifetime_ms.unwrap_or_else(|| end_ms.saturating_sub(task.arrival_ms));
     let counts = Phase::ALL.map(|phase| of_it.iter().filter(|task| task.phase == phase).count() as u128);
-    let mut seconds = quantiles(of_it.iter().map(|task| life_ms(task) / 1_000));
-    if seconds.is_empty() {
-        seconds = vec![0; QUANTILES];
-    }
+    // Quantiles of a handful would be its rows.
+    let enough = of_it.len() >= FEWEST_FOR_QUANTILES;
+    let measured: Vec<&Task> = if enough { of_it } else { tasks.iter().collect() };
+    let mut sorted: Vec<u64> = measured.iter().map(|task| life_ms(task) / 1_000).collect();
+    sorted.sort_unstable();
+    let seconds = LIFE_RANKS.iter().map(|rank| {
+        let at = (rank * sorted.len().saturating_sub(1) as u64 + 500) / 1_000;
+        usize::try_from(at).ok().and_then(|at| sorted.get(at)).copied().unwrap_or(0)
+    });
+    let seconds = seconds.collect();
     Lifetimes { qos: qos.label().to_owned(), seconds, phase_ppm: ppm_of(counts) }
 }
 

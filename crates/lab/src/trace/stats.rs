@@ -6,7 +6,7 @@ use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{Cell, CellAlignment, Table};
 
 use super::Trace;
-use super::marginals::{Marginals, QUANTILES};
+use super::marginals::{LIFE_RANKS, Marginals, QUANTILES};
 use super::utilisation::Peak;
 
 /// The tables: nodes, tasks, lifetimes, arrivals, and how busy the trace keeps its GPUs.
@@ -82,9 +82,10 @@ fn tasks(marginals: &Marginals) -> Table {
 }
 
 fn lifetimes(marginals: &Marginals) -> Table {
-    let mut table = table(&["class", "p10", "p50", "p90", "most", "never scheduled"]);
+    let mut table = table(&["class", "p10", "p50", "p90", "p99", "most", "never scheduled"]);
     for one in &marginals.lifetimes {
-        let times = [10, 50, 90, 100].map(|rank| p(&one.seconds, rank).to_string());
+        let at = |rank| LIFE_RANKS.iter().position(|one| *one == rank).and_then(|at| one.seconds.get(at));
+        let times = [100, 500, 900, 990, 1_000].map(|rank| at(rank).copied().unwrap_or(0).to_string());
         let mut cells = vec![one.qos.clone()];
         cells.extend(times);
         cells.push(percent(one.phase_ppm[0]));

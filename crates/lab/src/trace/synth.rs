@@ -6,7 +6,7 @@
 use argosy_workload::catalogue::sizing::apportion;
 use argosy_workload::dice::{Dice, PPM};
 
-use super::marginals::{Arrivals, ClassShare, DAY_MS, Marginals};
+use super::marginals::{Arrivals, ClassShare, DAY_MS, LIFE_RANKS, Marginals};
 use super::problems::TraceError;
 use super::{MILLI_PER_GPU, Node, NodeShape, Phase, Qos, Task, Trace};
 
@@ -95,9 +95,25 @@ fn life(qos: Qos, marginals: &Marginals, dice: &mut Dice) -> (u64, Phase) {
     let Some(of_class) = marginals.lifetimes.iter().find(|one| one.qos == qos.label()) else {
         return (0, Phase::Unknown);
     };
-    let seconds = quantile(&of_class.seconds, dice.bits());
+    let seconds = lifetime(&of_class.seconds, dice);
     let phase = Phase::ALL[dice.weighted(of_class.phase_ppm.into_iter()).unwrap_or(1)];
     (seconds, phase)
+}
+
+/// A lifetime: between two quantiles it is drawn geometrically, for lifetimes span six orders of magnitude.
+fn lifetime(seconds: &[u64], dice: &mut Dice) -> u64 {
+    let rank = dice.below(1_000);
+    let upper = LIFE_RANKS.partition_point(|upto| *upto <= rank);
+    let (mut low, mut high) = (seconds[upper - 1] + 1, seconds[upper] + 1);
+    for _ in 0..16 {
+        let middle = low.saturating_mul(high).isqrt();
+        if dice.chance(PPM / 2) {
+            high = middle;
+        } else {
+            low = middle;
+        }
+    }
+    low - 1
 }
 
 /// The models a task is restricted to, if any. A set of which no node has GPUs enough is no restriction anybody writes.

@@ -84,6 +84,8 @@ pub struct Offering {
     pub zone: String,
     /// The racks that its slots stand in; their slots sum to `slots`. Offerings of one zone and instance type share racks.
     pub racks: Vec<RackSlots>,
+    /// Machines that a rack holds.
+    pub machines_per_rack: u64,
     /// The instance type.
     pub instance_type: String,
     /// How it is paid for.

@@ -11,6 +11,14 @@ use crate::catalogue::{Archetype, Catalogue, InstanceType};
 use crate::dice::Dice;
 use crate::labels;
 
+/// Machines of one type in one zone.
+#[derive(Clone, Copy, Debug, Default)]
+struct Block {
+    slots: u64,
+    /// Members of the largest gang that runs on them.
+    together: u64,
+}
+
 /// The offerings of one region, `machines` per archetype of the catalogue's supply.
 pub(super) fn offerings(
     catalogue: &Catalogue,
@@ -19,8 +27,8 @@ pub(super) fn offerings(
     machines: &[u64],
 ) -> Vec<Offering> {
     let mut dice = Dice::new(spec.seed, &format!("supply/{}", region.name));
-    // How many slots of which type in which zone, by the zone's place in the spec.
-    let mut slots: BTreeMap<(usize, &str), u64> = BTreeMap::new();
+    // By the zone's place in the spec, and by type.
+    let mut blocks: BTreeMap<(usize, &str), Block> = BTreeMap::new();
     for (archetype, machines) in catalogue.supply.iter().zip(machines) {
         let kinds = usable_types(catalogue, archetype);
         // The odd machine of an uneven split should not always fall to the first zone.
@@ -29,15 +37,18 @@ pub(super) fn offerings(
         for (turn, machines) in per_zone.into_iter().enumerate() {
             let zone = (first + turn) % region.zones.len();
             for (kind, machines) in split_over_types(archetype, &kinds, zone, machines) {
-                *slots.entry((zone, kind)).or_default() += machines;
+                let block = blocks.entry((zone, kind)).or_default();
+                block.slots += machines;
+                let gang = archetype.gang.as_ref().filter(|_| !archetype.burst_only);
+                block.together = block.together.max(gang.map_or(0, |gang| gang.max_members));
             }
         }
     }
-    let filled = slots.into_iter().filter(|(_, slots)| *slots > 0);
+    let filled = blocks.into_iter().filter(|(_, block)| block.slots > 0);
     filled
-        .flat_map(|((zone, kind), slots)| {
+        .flat_map(|((zone, kind), block)| {
             let kind = &catalogue.instance_types[&kind.to_owned()];
-            by_capacity_type(catalogue, spec, region, &region.zones[zone], kind, slots)
+            by_capacity_type(catalogue, spec, region, &region.zones[zone], kind, block)
         })
         .collect()
 }
@@ -69,9 +80,10 @@ fn by_capacity_type(
     region: &RegionSpec,
     zone: &str,
     kind: &InstanceType,
-    slots: u64,
+    Block { slots, together }: Block,
 ) -> Vec<Offering> {
-    let reserved = share_of(slots, spec.market.reserved_ppm);
+    // The largest gang starts on what is there: it could not, were its rack split between capacity types.
+    let reserved = share_of(slots, spec.market.reserved_ppm).max(together).min(slots);
     let spot = share_of(slots, spec.market.spot_ppm).min(slots - reserved);
     let spot_ppb = catalogue.spot_interruption_ppb.unwrap_or(kind.spot_interruption_ppb);
     let mut row = Row::new(zone, &kind.name, kind.machines_per_rack);
@@ -93,6 +105,7 @@ fn by_capacity_type(
             region: region.name.clone(),
             zone: zone.to_owned(),
             racks: row.take(slots),
+            machines_per_rack: kind.machines_per_rack,
             instance_type: kind.name.clone(),
             capacity_type,
             resources: kind.resources.to_quantities(),

@@ -175,7 +175,9 @@ impl<S: ClusterSide> Connection<'_, S> {
     }
 
     async fn send_rollup(&mut self, rollup: &ClusterCapacityNeeds, timeout: Duration) -> bool {
-        let sent = self.outbox.send(message(FromOperator::Rollup(rollup.clone()))).await.is_ok();
+        // A shard that reads nothing while it waits for us to read would hold both sides for ever.
+        let send = self.outbox.send_timeout(message(FromOperator::Rollup(rollup.clone())), timeout);
+        let sent = send.await.is_ok();
         if sent {
             count(&self.counters.rollups_sent);
             self.in_flight = Some((rollup.timestamp_unix_nanos, Instant::now() + timeout));

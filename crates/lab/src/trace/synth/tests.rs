@@ -1,7 +1,6 @@
 //! A look-alike looks like the statistics it was drawn from.
 
 use super::*;
-use crate::trace::marginals::QUANTILES;
 
 fn made(seed: u64) -> (Trace, Marginals, Marginals) {
     let wanted = shipped_marginals().unwrap();
@@ -10,17 +9,14 @@ fn made(seed: u64) -> (Trace, Marginals, Marginals) {
     (trace, wanted, got)
 }
 
-/// Greatest distance between two distributions given by quantiles: how far, in parts per million of all draws, one must
-/// go in either to find the other's value.
-fn distance_ppm(wanted: &[u64], got: &[u64]) -> u64 {
-    let rank = |table: &[u64], value: u64| {
-        let (below, upto) = (table.partition_point(|one| *one < value), table.partition_point(|one| *one <= value));
-        (below as u64 * 1_000_000 / QUANTILES as u64, upto as u64 * 1_000_000 / QUANTILES as u64)
-    };
+/// Greatest distance between two distributions given by quantiles: by how many quantiles, of 41, a value of one lies
+/// away from its rank in the other.
+fn distance(wanted: &[u64], got: &[u64]) -> usize {
+    assert_eq!(wanted.len(), got.len());
     let apart = got.iter().enumerate().map(|(at, value)| {
-        let (below, upto) = rank(wanted, *value);
-        let at = at as u64 * 1_000_000 / QUANTILES as u64;
-        if at < below { below - at } else { at.saturating_sub(upto) }
+        let below = wanted.partition_point(|one| one < value);
+        let upto = wanted.partition_point(|one| one <= value);
+        if at + 1 < below { below - at - 1 } else { at.saturating_sub(upto) }
     });
     apart.max().unwrap_or(0)
 }
@@ -51,8 +47,8 @@ fn sizes_and_classes_of_service_have_their_distributions_in_every_task_class() {
             ("memory", &want.memory_mib, &found.memory_mib),
             ("gpu", &want.gpu_milli, &found.gpu_milli),
         ] {
-            let distance = distance_ppm(want, found);
-            assert!(distance <= 60_000, "{name} is {distance} ppm off:\n{want:?}\n{found:?}");
+            let distance = distance(want, found);
+            assert!(distance <= 2, "{name} is {distance} quantiles off:\n{want:?}\n{found:?}");
         }
         for (want, found) in want.qos_ppm.iter().zip(found.qos_ppm) {
             assert!(want.abs_diff(found) < 25_000, "{want} {found}");
@@ -67,8 +63,8 @@ fn lifetimes_have_their_distributions_in_every_class_of_service_that_is_common()
         let of = |marginals: &Marginals| {
             marginals.lifetimes.iter().find(|one| one.qos == qos.label()).unwrap().seconds.clone()
         };
-        let distance = distance_ppm(&of(&wanted), &of(&got));
-        assert!(distance <= 60_000, "{qos:?}: {distance} ppm off");
+        let distance = distance(&of(&wanted), &of(&got));
+        assert!(distance <= 2, "{qos:?} is {distance} quantiles off");
     }
 }
 
@@ -90,7 +86,7 @@ fn arrivals_keep_the_rhythm_of_the_day_the_bursts_and_the_quiet_lead() {
     assert!(apart < 250_000, "hours of the day are {apart} ppm apart in sum");
     let busiest = |arrivals: &Arrivals| *arrivals.day_milli.last().unwrap();
     assert!(busiest(&got).abs_diff(busiest(&wanted)) < 600, "{} {}", busiest(&wanted), busiest(&got));
-    assert!(distance_ppm(&wanted.day_milli, &got.day_milli) <= 150_000);
+    assert!(distance(&wanted.day_milli, &got.day_milli) <= 6);
 }
 
 #[test]
