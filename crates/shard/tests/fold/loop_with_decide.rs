@@ -157,13 +157,13 @@ impl Loop {
 
     fn step(&mut self, what: u8, nth: usize, fate: u8) {
         let state = &self.world.state;
-        match what % 10 {
-            0 => self.list(),
-            1 | 2 => self.learn(),
-            3 => self.decide(),
-            4 | 5 => self.deliver(nth, fate),
-            6 => self.provider.finish(nth, fate % 8 == 0),
-            7 => {
+        match what % 16 {
+            0 | 1 => self.list(),
+            2 | 3 => self.learn(),
+            4 | 5 => self.decide(),
+            6..=8 => self.deliver(nth, fate),
+            9..=11 => self.provider.finish(nth, fate % 16 == 0),
+            12 | 13 => {
                 let rows: Vec<NeedRow> =
                     (0..i32::from(fate % 3)).map(|p| row(p * 10, 8_000 * (nth as u64 % 4 + 1))).collect();
                 let cluster = ["c", "d"][nth % 2];
@@ -171,12 +171,13 @@ impl Loop {
                     self.world.apply(command);
                 }
             }
-            8 => {
+            14 if fate % 4 == 0 => {
                 self.world.term += 1;
                 self.answers.clear();
                 self.world.apply(Command::LeaderStarted);
             }
-            _ => self.world.pass(Duration::from_secs(u64::from(fate) * 4)),
+            _ if fate % 16 == 0 => self.world.pass(Duration::from_secs(u64::from(fate) * 10)),
+            _ => self.world.pass(Duration::from_secs(u64::from(fate % 16))),
         }
     }
 
@@ -203,7 +204,7 @@ proptest! {
 
     #[test]
     fn nothing_is_lost_or_doubled_and_every_replay_agrees(
-        steps in proptest::collection::vec((any::<u8>(), 0usize..16, any::<u8>()), 1..160),
+        steps in proptest::collection::vec((any::<u8>(), 0usize..16, any::<u8>()), 1..500),
         cut in any::<prop::sample::Index>(),
     ) {
         let mut run = Loop::new();
