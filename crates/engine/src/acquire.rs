@@ -62,9 +62,9 @@ impl Cycle<'_> {
             if let Some(value) = value {
                 standing.counts.add(value, count);
             }
-            match picks.iter_mut().find(|(picked, _)| *picked == class) {
-                Some((_, picked)) => *picked += count,
-                None => picks.push((class, count)),
+            match picks.last_mut() {
+                Some((picked, so_far)) if *picked == class => *so_far += count,
+                _ => picks.push((class, count)),
             }
         }
         picks

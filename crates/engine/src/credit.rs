@@ -53,10 +53,8 @@ impl Cycle<'_> {
 
     /// Another walk for a row whose cluster got machines back after the credit.
     pub(crate) fn credit_again(&mut self, row: RowIx) {
-        if !self.row(row).is_same() {
-            let keep = self.keep_list(row);
-            self.claim_each(row, &keep);
-        }
+        let keep = self.keep_list(row);
+        self.claim_each(row, &keep);
     }
 
     /// Gives a row machines of these classes in their order, until it is covered. A row that spreads takes from the

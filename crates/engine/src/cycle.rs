@@ -91,12 +91,12 @@ impl<'a> Cycle<'a> {
         if self.standing(row).part != Part::Seeking || !self.standing(row).is_short() {
             return;
         }
-        if self.reopened.contains(&self.row(row).key.cluster) {
-            self.credit_again(row);
-        }
         if self.row(row).is_same() {
             self.take_domain(row);
         } else {
+            if self.reopened.contains(&self.row(row).key.cluster) {
+                self.credit_again(row);
+            }
             self.acquire(row);
             self.preempt(row);
         }

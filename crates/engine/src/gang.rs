@@ -5,6 +5,8 @@
 //! mended in its domain with whatever there is. One that is not whole in time *retreats*: it gives back what it took, and
 //! leaves the field to others for a while, so that two halves never block each other.
 
+use std::cmp::Reverse;
+
 use argosy_model::{NeedMark, State};
 
 use crate::cycle::Cycle;
@@ -46,15 +48,9 @@ impl Cycle<'_> {
         if !mark.was_whole && !is_covered {
             return;
         }
-        let yard = &self.standing(row).yard;
-        let merit = |own: &&Own| {
-            (yard.coverage(&own.all), yard.coverage(&own.serving), std::cmp::Reverse(yard.total(&own.all)))
-        };
-        // `max_by_key` takes the last of equals; the domains come in order, so turn them.
-        let best = own.iter().rev().max_by_key(merit).expect("not empty");
-        let domain = best.domain;
+        let domain = self.best_own(row, &own);
         let standing = self.standing_mut(row);
-        (standing.domain, standing.has_host, standing.holds_on) = (Some(domain), true, mark.was_whole);
+        (standing.domain, standing.has_host, standing.holds_on) = (domain, true, mark.was_whole);
         let classes = self.supply.owned(row).to_vec();
         self.claim_each(row, &classes);
     }
@@ -90,18 +86,39 @@ impl Cycle<'_> {
             }
             let stays = part == Part::Parked || self.was_whole(row);
             let scope = if stays { Scope::Bound } else { Scope::BoundAndFree };
-            self.standing_mut(row).domain = self.choose_domain(row, scope);
-            if self.standing(row).domain.is_none() {
+            let domain = self.choose_domain(row, scope);
+            let is_in_vain = self.row(row).is_atomic() && !self.was_whole(row) && !self.standing(row).has_host;
+            if is_in_vain {
+                self.keep_own(row);
                 return;
             }
+            self.standing_mut(row).domain = domain;
         }
-        self.claim_in_domain(row);
-        self.standing_mut(row).holds_on = self.was_whole(row) && self.standing(row).claimed() > 0;
-        if self.row(row).is_atomic() && part == Part::Parked && !self.standing(row).holds_on {
-            self.give_back_others(row);
-        } else if self.standing(row).is_short() && part == Part::Seeking {
-            self.count_on_free(row);
+        if self.standing(row).domain.is_some() {
+            self.claim_in_domain(row);
+            self.standing_mut(row).holds_on = self.was_whole(row) && self.standing(row).claimed() > 0;
+            if self.standing(row).is_short() && part == Part::Seeking {
+                self.count_on_free(row);
+            }
         }
+    }
+
+    /// A gang that no domain can host now keeps what was acquired for it, where most of that is, and nothing else: what
+    /// it cannot use others may.
+    fn keep_own(&mut self, row: RowIx) {
+        let own = self.own_by_domain(row);
+        self.standing_mut(row).domain = self.best_own(row, &own);
+        if self.standing(row).domain.is_some() {
+            let classes = self.supply.owned(row).to_vec();
+            self.claim_each(row, &classes);
+        }
+    }
+
+    fn best_own(&self, row: RowIx, own: &[Own]) -> Option<usize> {
+        let yard = &self.standing(row).yard;
+        let merit = |own: &&Own| (yard.coverage(&own.all), yard.coverage(&own.serving), Reverse(yard.total(&own.all)));
+        // `max_by_key` takes the last of equals; the domains come in order, so turn them.
+        own.iter().rev().max_by_key(merit).map(|own| own.domain)
     }
 
     fn was_whole(&self, row: RowIx) -> bool {
@@ -142,8 +159,11 @@ impl Cycle<'_> {
             .claims
             .iter()
             .any(|(class, _)| self.supply.stock(*class).account == Some(self.supply.account(row)));
-        if self.standing(row).domain.is_some() && self.assemble(row, holds_own) {
-            return;
+        if self.standing(row).domain.is_some() {
+            self.claim_in_domain(row);
+            if self.assemble(row, holds_own) {
+                return;
+            }
         }
         if !holds_own {
             self.release_claims(row, |_, _| true);
@@ -167,6 +187,7 @@ impl Cycle<'_> {
         if self.standing(row).domain.is_none() {
             return;
         }
+        self.claim_in_domain(row);
         let reason = if self.row(row).is_atomic() { Reason::MendGang } else { Reason::CoverDeficit };
         let picks = self.pick_free(row);
         if !picks.is_empty() {

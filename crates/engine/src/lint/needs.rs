@@ -121,21 +121,21 @@ fn check_gang(cycle: &Cycle<'_>, unit: &Unit, rows: &BTreeMap<NeedKey, RowIx>, f
     }
 }
 
-/// No domain that gains a machine has more than the emptiest other domain, of those where the row has one, and the skew.
+/// One machine after the other, none goes to a domain that stands out already: that has as many as the emptiest domain
+/// where the row has any, and the skew.
 fn check_spread(cycle: &Cycle<'_>, row: RowIx, actions: &[&Action], findings: &mut Vec<Finding>) {
     let asked = cycle.row(row);
     let Some(spread) = asked.profile.spread() else { return };
     let mut counts: BTreeMap<Sym, u32> = cycle.standing(row).counts.iter().filter(|(_, count)| *count > 0).collect();
-    let mut gaining = Vec::new();
     for action in actions {
-        if let (_, Some(domain)) = gained(cycle, row, action, Some(spread.key)) {
-            *counts.entry(domain).or_default() += 1;
-            gaining.push(domain);
+        let (_, Some(domain)) = gained(cycle, row, action, Some(spread.key)) else { continue };
+        let fewest = counts.values().copied().min().unwrap_or(0);
+        let count = counts.entry(domain).or_default();
+        *count += 1;
+        if *count > fewest + spread.max_skew {
+            findings.push(Finding::need(Rule::SpreadKept, asked.key, format!("{counts:?}")));
+            return;
         }
-    }
-    let fewest = counts.values().copied().min().unwrap_or(0);
-    if gaining.iter().any(|domain| counts[domain] > fewest + spread.max_skew) {
-        findings.push(Finding::need(Rule::SpreadKept, asked.key, format!("{counts:?}")));
     }
 }
 
@@ -161,10 +161,10 @@ fn check_sums(
         let detail = format!("the plan has {planned:?}, the verdict says {said:?}");
         findings.push(Finding::need(Rule::Residuals, verdict.key, detail));
     }
-    // What the credit gave may shrink in the course of the cycle (a gang gives up) or grow (others gave up): the sum is
-    // exact only where the verdict's claims are the credit's.
+    // A gang may choose again in the course of the cycle, and others then get what it gave up: the sum can be checked only
+    // where the claims are the credit's.
     let standing = cycle.standing(row);
-    if !is_cut && verdict.claimed == standing.claimed() {
+    if !is_cut && !cycle.row(row).is_atomic() && verdict.claimed == standing.claimed() {
         let mut short = standing.short.clone();
         for action in actions {
             cover(&mut short, &gained(cycle, row, action, None).0, 1);

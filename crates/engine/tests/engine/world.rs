@@ -4,6 +4,7 @@
 //! linter before it is applied.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
 
 use argosy_engine::{Action, ActionKind, Assignment, Decision, Policy, Reason, View, decide, lint};
 use argosy_model::demand::Reporting;
@@ -107,6 +108,13 @@ impl World {
         self.fleet.put(ix, next, self.fleet.aside(ix), Cause::Provider).expect("flags may change in any state");
     }
 
+    /// Machines that were put in half-way through a step go on with it.
+    pub(crate) fn adopt_steps(&mut self) {
+        let half_way: Vec<MachineIx> =
+            self.fleet.iter().filter(|(_, m)| m.state.is_transitional()).map(|(ix, _)| ix).collect();
+        self.under_way.extend(half_way.into_iter().map(|machine| Step { machine, cycles_left: 1, then: None }));
+    }
+
     /// The machine's host is gone.
     pub(crate) fn vanish(&mut self, ix: MachineIx) {
         self.under_way.retain(|step| step.machine != ix);
@@ -126,13 +134,19 @@ impl World {
 
     /// Cycles until a plan is empty; how many it took. Panics if it takes more than `most`.
     pub(crate) fn settle(&mut self, most: usize) -> usize {
+        let mut history = String::new();
         for cycle in 0..most {
             let decision = self.cycle();
             if decision.plan.is_empty() && self.under_way.is_empty() {
                 return cycle;
             }
+            for unit in &decision.plan.units {
+                let actions = unit.actions.iter().map(|a| (a.kind.name(), a.machine));
+                writeln!(history, "{cycle}: {} {:?} {:?}", unit.reason.name(), unit.needs, actions.collect::<Vec<_>>())
+                    .expect("text grows");
+            }
         }
-        panic!("no fixed point after {most} cycles: {:#?}", decide(&self.view()).plan);
+        panic!("no fixed point after {most} cycles:\n{history}");
     }
 
     pub(crate) fn apply(&mut self, decision: &Decision) {
