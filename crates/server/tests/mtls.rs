@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use argosy_server::authz::{Authorize, TracingAudit};
-use argosy_server::config::{Connections, HostPort, TlsFiles};
+use argosy_server::config::{self, Connections, HostPort, TlsFiles};
 use argosy_server::tls::{self, Credentials, Dialer, Limits, Peer, Security, TlsError};
 use pki_kit::{Pki, expired};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -280,4 +280,25 @@ fn credentials_are_refused_when_their_files_do_not_belong_together() {
     let mixed = TlsFiles { cert: eu.cert, key: us.key, ca: eu.ca };
     let refused = Credentials::load(&mixed).expect_err("another's key").to_string();
     assert!(refused.starts_with("ARG-0703"), "{refused}");
+}
+
+#[test]
+fn a_node_does_not_start_with_the_certificate_of_another() {
+    let pki = Pki::new();
+    let (eu, us) = (pki.leaf("node/eu-1"), pki.leaf("node/us-1"));
+    let text = |files: &TlsFiles| {
+        format!(
+            "fleet = 'demo'\n[node]\nid = 'eu-1'\nnumber = 1\nregion = 'eu'\nzone = 'a'\ndata_dir = 'd'\nlisten = '127.0.0.1:1'\n\
+             [tls]\ncert = {:?}\nkey = {:?}\nca = {:?}\n\
+             [placement]\ncoordinator_voters = ['eu-1']\n[[placement.shards]]\nid = 's0'\nnumber = 1\nhome_region = 'eu'\nvoters = ['eu-1']\n",
+            files.cert, files.key, files.ca
+        )
+    };
+    let config = |files| {
+        let loaded = config::load_with(std::path::Path::new("eu-1.toml"), &|_| Ok(text(files).into_bytes()));
+        loaded.unwrap_or_else(|report| panic!("{report}")).config
+    };
+    Security::for_node(&config(&eu)).expect("its own");
+    let refused = Security::for_node(&config(&us)).expect_err("another's").to_string();
+    assert!(refused.starts_with("ARG-0714"), "{refused}");
 }

@@ -62,6 +62,14 @@ fn an_authority_is_never_overwritten() {
 }
 
 #[test]
+fn an_authority_without_its_key_is_not_given_another() {
+    let pki = Pki::new();
+    fs::remove_file(pki.path().join("ca.key")).expect("removable");
+    assert!(matches!(Authority::create(pki.path(), "again"), Err(PkiError::AuthorityExists(_))));
+    assert!(!pki.path().join("ca.key").exists(), "a key that is not the certificate's");
+}
+
+#[test]
 fn a_certificate_is_not_overwritten_by_issuing_it_again() {
     let pki = Pki::new();
     let files = pki.leaf("node/eu-1");

@@ -177,6 +177,7 @@ fn assemble(file: ServerFile, base: &Path) -> Option<Config> {
         providers: file.providers?,
         raft: file.raft?,
         cycle: file.cycle?,
+        listing: file.listing?,
         rails: file.rails?,
         idle_holds: file.idle_holds?,
         actuation: file.actuation?,

@@ -22,11 +22,11 @@ pub use load::{Loaded, load, load_with};
 pub use placement::{Domain, Peer, Placement, Provider, ShardPlacement};
 pub use problem::{Code, Problem, ProblemRecord, Report, Severity};
 pub use schema::{
-    Actuation, CallTimeouts, Connections, Cycle, IdleHolds, Log, Metrics, Node, RaftSettings, Rails, Retry, Sessions,
-    TlsFiles,
+    Actuation, CallTimeouts, Connections, Cycle, IdleHolds, Listing, Log, Metrics, Node, RaftSettings, Rails, Retry,
+    Sessions, TlsFiles,
 };
 pub use source::{Place, SourceId};
-pub use value::{Hold, HostPort, LogFormat, Name};
+pub use value::{CycleMode, Hold, HostPort, LogFormat, Name};
 
 use shape::Section as _;
 
@@ -53,6 +53,8 @@ pub struct Config {
     pub raft: RaftSettings,
     /// The decision cycle.
     pub cycle: Cycle,
+    /// How often providers are listed.
+    pub listing: Listing,
     /// What the rails of a new shard start with.
     pub rails: Rails,
     /// How long an idle machine is kept.

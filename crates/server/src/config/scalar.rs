@@ -11,7 +11,7 @@ use toml::de::DeValue;
 
 use super::problem::Code;
 use super::shape::{Reading, Shape, closest, read_list, wrong_type};
-use super::value::{Hold, HostPort, LogFormat, Name};
+use super::value::{CycleMode, Hold, HostPort, LogFormat, Name};
 
 /// A value written as a TOML string and parsed by one function.
 #[derive(Debug)]
@@ -232,6 +232,9 @@ pub(super) struct Choice<T: 'static> {
 pub(super) const fn choice<T: Copy>(words: &'static [(&'static str, T)]) -> Choice<T> {
     Choice { words }
 }
+
+/// The words for [`CycleMode`].
+pub(super) const CYCLE_MODES: &[(&str, CycleMode)] = &[("clock", CycleMode::Clock), ("lockstep", CycleMode::Lockstep)];
 
 /// The words for [`LogFormat`].
 pub(super) const LOG_FORMATS: &[(&str, LogFormat)] = &[("text", LogFormat::Text), ("json", LogFormat::Json)];

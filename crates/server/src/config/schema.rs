@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use super::placement::{Peer, Placement, Provider};
 use super::scalar::{
-    LOG_FORMATS, choice, duration, flag, fleet_name, hold, host_port, listen_address, log_filter, name, path, size,
-    whole,
+    CYCLE_MODES, LOG_FORMATS, choice, duration, flag, fleet_name, hold, host_port, listen_address, log_filter, name,
+    path, size, whole,
 };
 use super::section::section;
 use super::shape::{Defaulted, Key as _, Optional, Required, table, tables};
-use super::value::{Hold, HostPort, LogFormat, Name};
+use super::value::{CycleMode, Hold, HostPort, LogFormat, Name};
 
 section! {
     /// Keys at the top of the file, before the first table.
@@ -43,6 +43,8 @@ section! {
         raft: RaftSettings = Defaulted(table(), "{}");
         /// The decision cycle.
         cycle: Cycle = Defaulted(table(), "{}");
+        /// How often providers are listed.
+        listing: Listing = Defaulted(table(), "{}");
         /// Safety limits at actuation.
         rails: Rails = Defaulted(table(), "{}");
         /// How long an idle machine is kept, by the way it is paid for.
@@ -124,10 +126,23 @@ section! {
 section! {
     /// A cycle runs at the interval, and sooner when something has changed that may let it decide more.
     pub struct Cycle {
+        /// Whether shards run by the clock, or stand still until a step is asked for: the deterministic replay of a trace.
+        /// All nodes must have the same.
+        mode: CycleMode = Defaulted(choice(CYCLE_MODES), "\"clock\"");
         /// Time from the start of one cycle to the start of the next.
         interval: Duration = Defaulted(duration("50ms", "10m"), "\"10s\"");
         /// A change may start a cycle early, though not sooner than this after the last one started.
         on_demand_min_gap: Duration = Defaulted(duration("1ms", "10m"), "\"250ms\"");
+    }
+}
+
+section! {
+    /// The leader of a shard lists each provider for what has changed.
+    pub struct Listing {
+        /// Time between listings while nothing is under way.
+        interval: Duration = Defaulted(duration("50ms", "10m"), "\"5s\"");
+        /// The same while operations are under way: this is how soon their end is noticed.
+        busy_interval: Duration = Defaulted(duration("10ms", "10m"), "\"250ms\"");
     }
 }
 
@@ -236,6 +251,8 @@ section! {
         keep_alive_interval: Duration = Defaulted(duration("10ms", "1h"), "\"5s\"");
         /// A connection that gives none in this time is closed.
         keep_alive_timeout: Duration = Defaulted(duration("10ms", "1h"), "\"5s\"");
+        /// Both of these for connections between nodes, where a dead path holds up commits.
+        peer_keep_alive: Duration = Defaulted(duration("10ms", "1h"), "\"1s\"");
         /// Bytes of one HTTP/2 stream that may be on their way unacknowledged.
         stream_window: u64 = Defaulted(size("64KiB", "1GiB"), "\"1MiB\"");
     }

@@ -118,6 +118,15 @@ pub enum Hold {
     For(Duration),
 }
 
+/// Whether shards run by the clock or are stepped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CycleMode {
+    /// Cycles, listings and retries come by themselves.
+    Clock,
+    /// Nothing happens until a step is asked for.
+    Lockstep,
+}
+
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {

@@ -140,6 +140,7 @@ fn paths(dir: &Path) -> (PathBuf, PathBuf) {
     (dir.join("ca.crt"), dir.join("ca.key"))
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "the shape that map_err takes")]
 fn bad_request(error: rcgen::Error) -> PkiError {
     PkiError::BadRequest(error.to_string())
 }

@@ -18,6 +18,7 @@ use rustls::{ClientConfig, RootCertStore, ServerConfig, SignatureScheme};
 
 use super::TlsError;
 use super::verify::ExpectIdentity;
+use crate::authz::{Identity, IdentityError};
 use crate::config::TlsFiles;
 use crate::pki::{PkiError, damaged, file_error, read_certificates, read_key};
 
@@ -45,6 +46,16 @@ impl Credentials {
         }
         let leaf = ReloadingLeaf::load(files.cert.clone(), files.key.clone(), Arc::clone(&provider))?;
         Ok(Self { leaf: Arc::new(leaf), roots: Arc::new(roots), provider })
+    }
+
+    /// Whose certificate it is, as of now.
+    ///
+    /// # Errors
+    /// When it carries no identity, or several.
+    pub fn holder(&self) -> Result<Identity, IdentityError> {
+        let pair = self.leaf.current();
+        let leaf = pair.cert.first().ok_or(IdentityError::None)?;
+        Identity::from_certificate(leaf)
     }
 
     /// What a server of this process does in a handshake: a caller must have a certificate of the authority.

@@ -29,7 +29,7 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// The node `id` at `address`.
+    /// The node `id` at `address`: one node's way to another.
     #[must_use]
     pub fn node(address: HostPort, id: &str) -> Self {
         Self::new(address, Role::Node, Some(id))
@@ -97,7 +97,8 @@ impl<C: Connect> Dialer<C> {
         };
         // The scheme tells tonic whether to add TLS of its own; ours is in the connector, and the origin tells the peer.
         let target: Uri = format!("http://{}", peer.address).parse().map_err(|_| bad_name())?;
-        let mut endpoint = self.limits.endpoint(Endpoint::from(target));
+        let between_nodes = peer.expect.role == Role::Node && peer.expect.id.is_some();
+        let mut endpoint = self.limits.endpoint(Endpoint::from(target), between_nodes);
         if tls.is_some() {
             endpoint = endpoint.origin(format!("https://{}", peer.address).parse().map_err(|_| bad_name())?);
         }

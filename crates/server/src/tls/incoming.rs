@@ -87,19 +87,26 @@ async fn accept_all<L: Listen>(
     connections: Arc<Semaphore>,
 ) {
     let mut greeting = JoinSet::new();
+    let mut full = false;
     loop {
         let turn = Arc::clone(&handshakes).acquire_owned().await.expect("the semaphore is never closed");
         while greeting.try_join_next().is_some() {}
         match listener.accept().await {
             Ok((io, from)) => match Arc::clone(&connections).try_acquire_owned() {
                 Ok(place) => {
+                    full = false;
                     let greeter = greeter.clone();
                     greeting.spawn(async move {
                         greeter.greet(io, from, place).await;
                         drop(turn);
                     });
                 }
-                Err(_) => tracing::warn!(%from, "dropped a caller: connections.max_connections are open"),
+                Err(_) => {
+                    // Once for each time that it fills up: callers that come back must not fill the log as well.
+                    if !std::mem::replace(&mut full, true) {
+                        tracing::warn!(%from, "dropping callers: connections.max_connections are open");
+                    }
+                }
             },
             Err(error) if is_the_callers_fault(&error) => {}
             Err(error) => {

@@ -31,11 +31,15 @@ impl Limits {
 
     /// Keep-alive is on while idle as well: a connection that lost its path would otherwise be found out by the next
     /// request, which then waits for its whole deadline.
-    pub(super) fn endpoint(&self, endpoint: Endpoint) -> Endpoint {
+    pub(super) fn endpoint(&self, endpoint: Endpoint, between_nodes: bool) -> Endpoint {
+        let (interval, timeout) = match between_nodes {
+            true => (self.0.peer_keep_alive, self.0.peer_keep_alive),
+            false => (self.0.keep_alive_interval, self.0.keep_alive_timeout),
+        };
         endpoint
             .connect_timeout(self.0.connect_timeout)
-            .http2_keep_alive_interval(self.0.keep_alive_interval)
-            .keep_alive_timeout(self.0.keep_alive_timeout)
+            .http2_keep_alive_interval(interval)
+            .keep_alive_timeout(timeout)
             .keep_alive_while_idle(true)
             .initial_stream_window_size(self.window())
     }

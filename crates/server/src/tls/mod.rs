@@ -23,7 +23,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::config;
+use argosy_proto::authz::Role;
+
+use crate::authz::{Identity, IdentityError};
+use crate::config::{self, Config};
 use crate::pki::PkiError;
 
 /// How this process secures its connections.
@@ -45,6 +48,21 @@ impl Security {
             config::Security::Plaintext => Ok(Self::Plaintext),
             config::Security::Tls(files) => Ok(Self::Mutual(Arc::new(Credentials::load(files)?))),
         }
+    }
+
+    /// What a node's configuration says, with its files read; the certificate must be that node's. Another one would be
+    /// good enough to start with and refused by every peer.
+    ///
+    /// # Errors
+    /// ARG-0714 for another's certificate, and as [`Self::from_config`].
+    pub fn for_node(config: &Config) -> Result<Self, TlsError> {
+        let security = Self::from_config(&config.security)?;
+        let Self::Mutual(credentials) = &security else { return Ok(security) };
+        let holder = credentials.holder()?;
+        if holder.is(Role::Node, config.node.id.as_str()) {
+            return Ok(security);
+        }
+        Err(TlsError::NotOurs { node: config.node.id.to_string(), holder })
     }
 }
 
@@ -73,6 +91,19 @@ pub enum TlsError {
         /// What the system said.
         error: std::io::Error,
     },
+    /// The certificate at `tls.cert` is somebody else's.
+    #[error(
+        "ARG-0714: this is node/{node} and the certificate is {holder}'s; issue one with `argosy pki issue --identity node/{node}`"
+    )]
+    NotOurs {
+        /// This node.
+        node: String,
+        /// Whose certificate it is.
+        holder: Identity,
+    },
+    /// The certificate says not whose it is.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
     /// A name or an address that TLS cannot check a certificate against.
     #[error("ARG-0713: {0:?} is not a host name or an address; correct the configuration")]
     Name(String),
