@@ -248,6 +248,7 @@ impl Cycle<'_> {
         for at in (0..picked.len()).rev() {
             let spare = redundant(&freed, deficit, &picked[at].machine, u64::from(picked[at].count));
             let spare = u32::try_from(spare).expect("no more than were picked");
+            let spare = spare.min(self.may_lose(row, self.prey(picked[at].at).class));
             picked[at].count -= spare;
             cover(&mut freed, &picked[at].machine, u64::from(spare));
             self.uncount(row, self.prey(picked[at].at).class, spare);

@@ -61,6 +61,15 @@ impl Cycle<'_> {
         (fewest + spread.max_skew).saturating_sub(standing.counts.get(value))
     }
 
+    /// How many machines a row may lose of a class, with no other domain standing out for it.
+    pub(crate) fn may_lose(&self, row: RowIx, class: ClassIx) -> u32 {
+        let Some(spread) = self.row(row).profile.spread() else { return u32::MAX };
+        let here = self.measure(row, class).and_then(|(domain, _)| self.spread_value(row, domain));
+        let counts = &self.standing(row).counts;
+        let most = counts.iter().filter(|(value, _)| Some(*value) != here).map(|(_, count)| count).max().unwrap_or(0);
+        here.map_or(0, |here| counts.get(here)).saturating_sub(most.saturating_sub(spread.max_skew))
+    }
+
     /// The domains of a row's menu in which a machine is free.
     pub(crate) fn domains_with_free(&self, row: RowIx) -> Vec<usize> {
         let menu = self.menus.get(self.standing(row).menu);
