@@ -21,7 +21,8 @@ use crate::supply::{ClassIx, Supply};
 impl Cycle<'_> {
     /// Gives out everything that is bound or on its way.
     pub(crate) fn credit(&mut self) {
-        for row in self.row_ixs() {
+        // From behind, so that a gang knows whether one behind it retreats; what gangs own no two of them share.
+        for row in self.row_ixs().rev() {
             if self.row(row).is_atomic() {
                 self.hold_gang(row);
             }

@@ -38,6 +38,8 @@ pub(crate) struct Cycle<'a> {
     pub(crate) reopened: BTreeSet<ClusterIx>,
     /// By shape: how many machines serve some cluster.
     pub(crate) configured: Vec<u32>,
+    /// By shape: how many machines serve some cluster, or are on their way in or out.
+    pub(crate) held: Vec<u32>,
     pub(crate) prey: Option<PreyIndex>,
     pub(crate) drafts: Vec<Draft>,
     keep: BTreeMap<(ClusterIx, MenuIx), Rc<[ClassIx]>>,
@@ -56,9 +58,15 @@ impl<'a> Cycle<'a> {
         let standings = rows.iter().map(standing).collect();
         let supply = Supply::of(view.fleet, &catalogue, &rows);
         let contention = vec![0; catalogue.len()];
-        let mut configured = contention.clone();
-        for (class, members) in view.fleet.classes().in_state(State::Configured) {
-            configured[class.shape.index()] += u32::try_from(members.len()).expect("slots are 32 bits wide");
+        let (mut configured, mut held) = (contention.clone(), contention.clone());
+        for (class, members) in view.fleet.classes().iter() {
+            let count = u32::try_from(members.len()).expect("slots are 32 bits wide");
+            if class.state.is_bound() || class.state == State::Creating {
+                held[class.shape.index()] += count;
+            }
+            if class.state == State::Configured {
+                configured[class.shape.index()] += count;
+            }
         }
         Self {
             view,
@@ -69,6 +77,7 @@ impl<'a> Cycle<'a> {
             standings,
             contention,
             configured,
+            held,
             counted_on: BTreeMap::new(),
             reopened: BTreeSet::new(),
             prey: None,
@@ -102,7 +111,7 @@ impl<'a> Cycle<'a> {
         }
     }
 
-    pub(crate) fn row_ixs(&self) -> impl Iterator<Item = RowIx> + use<> {
+    pub(crate) fn row_ixs(&self) -> impl DoubleEndedIterator<Item = RowIx> + use<> {
         (0..u32::try_from(self.rows.len()).expect("fewer than 2^32 needs")).map(RowIx)
     }
 

@@ -40,7 +40,7 @@ impl Cycle<'_> {
         let want = self.standing(row).yard.want().clone();
         let is_whole = own.iter().any(|own| covers(&own.serving, &want));
         let overdue = |since| self.view.now.since(since) >= self.view.policy.assemble_within;
-        if !is_whole && !mark.was_whole && mark.assembling_since.is_some_and(overdue) {
+        if !is_whole && !mark.was_whole && mark.assembling_since.is_some_and(overdue) && !self.is_room_coming(row) {
             self.standing_mut(row).part = Part::Retreating;
             return;
         }
@@ -53,6 +53,17 @@ impl Cycle<'_> {
         (standing.domain, standing.has_host, standing.holds_on) = (domain, true, mark.was_whole);
         let classes = self.supply.owned(row).to_vec();
         self.claim_each(row, &classes);
+    }
+
+    /// Whether a gang behind this one is retreating from machines that would do for it: then it waits for them, or two halves
+    /// would give up together.
+    fn is_room_coming(&self, row: RowIx) -> bool {
+        let menu = self.menus.get(self.standing(row).menu);
+        self.row_ixs().skip(row.at() + 1).any(|behind| {
+            let other = self.standing(behind);
+            let shares = || self.menus.get(other.menu).shapes().any(|(shape, _)| menu.domain_of(shape).is_some());
+            other.part == Part::Retreating && (other.menu == self.standing(row).menu || shares())
+        })
     }
 
     fn own_by_domain(&self, row: RowIx) -> Vec<Own> {

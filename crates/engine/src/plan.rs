@@ -141,7 +141,8 @@ impl Reason {
 pub enum Unmet {
     /// Others of higher or equal precedence hold all that would do.
     PriorityStarved,
-    /// No machine of the fleet, in any state, meets the conditions or holds the indivisible unit.
+    /// No machine of the fleet that it has not got already meets the conditions and holds the indivisible unit, or too few
+    /// do, and nobody else has one.
     NoMatchingSupply,
     /// Enough machines, but no domain (or no allowed spread) has enough.
     TopologyUnsatisfiable,

@@ -77,7 +77,24 @@ impl Cycle<'_> {
         if self.is_held_by_topology(row) {
             return Some(Unmet::TopologyUnsatisfiable);
         }
-        Some(if standing.victims > 0 { Unmet::PreemptionExhausted } else { Unmet::PriorityStarved })
+        if standing.victims > 0 {
+            return Some(Unmet::PreemptionExhausted);
+        }
+        Some(if self.is_held_by_others(row) { Unmet::PriorityStarved } else { Unmet::NoMatchingSupply })
+    }
+
+    /// Whether somebody else has, or gets in this plan, a machine that would do for a row.
+    fn is_held_by_others(&self, row: RowIx) -> bool {
+        let standing = self.standing(row);
+        let mut held = 0;
+        for (shape, _) in self.menus.get(standing.menu).shapes() {
+            held += self.held[shape.index()];
+            held += [Free::Idle, Free::Speculative]
+                .map(|kind| self.total(shape, kind) - self.supply.free_left(shape, kind))
+                .iter()
+                .sum::<u32>();
+        }
+        held > standing.claimed() + standing.bootstraps + standing.provisions
     }
 
     /// Whether free machines would do for a short row if only they lay in other domains.
