@@ -5,7 +5,7 @@
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use argosy_storage::{GroupId, GroupStore, Snapshot};
 use futures::{Stream, StreamExt};
@@ -30,6 +30,14 @@ pub(crate) struct Signals {
     pub(crate) applied_term: watch::Sender<u64>,
     /// The log grew by more bytes since the last snapshot than a restart should have to read.
     pub(crate) want_snapshot: Arc<Notify>,
+    /// Why the fold stopped, if it did; set before openraft hears of it.
+    pub(crate) fault: Arc<OnceLock<String>>,
+}
+
+impl Signals {
+    pub(crate) fn new() -> Self {
+        Self { applied_term: watch::Sender::new(0), want_snapshot: Arc::default(), fault: Arc::default() }
+    }
 }
 
 /// The replicated state of one group on this node.
@@ -106,7 +114,8 @@ impl Fold {
         let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
         let text = text.unwrap_or("no message");
         tracing::error!(group = %self.group, doing, text, "ARG-0301: the state machine panicked; this replica stops");
-        io::Error::other(format!("panicked while {doing}: {text}"))
+        let fault = self.signals.fault.get_or_init(|| format!("the state machine panicked while {doing}: {text}"));
+        io::Error::other(fault.clone())
     }
 
     /// Restores the machine from a snapshot, off this thread where there is another one.

@@ -1,7 +1,7 @@
 //! A handle to this node's replica of one group: propose, read, watch, stop.
 
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -38,6 +38,7 @@ pub(crate) struct Inner {
     pub(crate) leadership: watch::Receiver<Leadership>,
     store: GroupStore,
     limits: Limits,
+    fault: Arc<OnceLock<String>>,
     /// Bytes of proposals that may still enter.
     room: Arc<Semaphore>,
 }
@@ -72,10 +73,11 @@ impl Group {
         config: &Config,
         signals: Signals,
     ) -> Self {
+        let fault = signals.fault.clone();
         let leadership = observe::start(&raft, me, signals);
         let room = Arc::new(Semaphore::new(config.limits.proposals_in_flight_bytes));
         let (timing, limits) = (config.timing, config.limits);
-        Self { inner: Arc::new(Inner { id, me, raft, links, timing, leadership, store, limits, room }) }
+        Self { inner: Arc::new(Inner { id, me, raft, links, timing, leadership, store, limits, fault, room }) }
     }
 
     pub(crate) fn raft(&self) -> &Raft {
@@ -157,7 +159,9 @@ impl Group {
     /// What this replica knows of its group.
     #[must_use]
     pub fn status(&self) -> GroupStatus {
-        observe::status(&self.inner.raft, *self.inner.leadership.borrow())
+        let mut status = observe::status(&self.inner.raft, *self.inner.leadership.borrow());
+        status.halted = self.fault().or(status.halted);
+        status
     }
 
     /// Takes a snapshot of everything folded so far, lets the log behind it be purged, and returns the index it covers.
@@ -200,7 +204,15 @@ impl Group {
         }
     }
 
+    /// The root of a stop, where it is known: openraft's own account of it comes later, and says less.
+    fn fault(&self) -> Option<String> {
+        self.inner.fault.get().cloned().or_else(|| self.inner.store.failed().map(|error| error.to_string()))
+    }
+
     pub(crate) fn why_stopped(&self) -> Stopped {
+        if let Some(reason) = self.fault() {
+            return Stopped { group: self.inner.id, reason };
+        }
         match observe::metrics(&self.inner.raft).running_state {
             Err(fatal) => stopped(self.inner.id, &fatal),
             Ok(()) => self.shut_down(),

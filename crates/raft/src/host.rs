@@ -7,7 +7,6 @@ use std::time::Duration;
 use argosy_proto::argosy::v1::raft_server::RaftServer;
 use argosy_storage::{GroupId, Identity, NodeId, Store};
 use futures::future::join_all;
-use tokio::sync::{Notify, watch};
 
 use crate::config::Config;
 use crate::connect::Connect;
@@ -87,7 +86,7 @@ impl Host {
     async fn start_group(&self, id: GroupId, machine: Box<dyn StateMachine>) -> Result<Group, OpenError> {
         let store = self.store.group(id)?;
         let me = ReplicaId::new(self.node(), self.identity().instance);
-        let signals = Signals { applied_term: watch::Sender::new(0), want_snapshot: Arc::new(Notify::new()) };
+        let signals = Signals::new();
         let fold = Fold::new(store.clone(), machine, signals.clone(), self.config.limits.snapshot_every_bytes);
         let network =
             Network { links: self.links.clone(), group: id, append_deadline: self.config.timing.election_max };

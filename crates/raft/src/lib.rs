@@ -18,6 +18,8 @@ mod fold;
 mod group;
 mod host;
 mod log_store;
+#[cfg(test)]
+mod log_suite;
 mod machine;
 mod members;
 mod net;

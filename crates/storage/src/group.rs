@@ -89,6 +89,12 @@ impl GroupStore {
         self.inner.queue.has_thread()
     }
 
+    /// Why the store stopped writing, if it did.
+    #[must_use]
+    pub fn failed(&self) -> Option<StorageError> {
+        self.inner.queue.failed()
+    }
+
     /// The indexes that the log holds.
     #[must_use]
     pub fn range(&self) -> Range<u64> {
@@ -167,10 +173,10 @@ impl GroupStore {
         state.removals += 1;
     }
 
-    /// The mark that the last [`purge`](Self::purge) left.
+    /// The mark that the last [`purge`](Self::purge) left, if it left one.
     #[must_use]
     pub fn purge_mark(&self) -> Option<Bytes> {
-        self.lock().cells.get(LOG_START).map(|start| start.slice(8..))
+        self.lock().cells.get(LOG_START).map(|start| start.slice(8..)).filter(|mark| !mark.is_empty())
     }
 
     /// Reads the entries of `range` that the log holds, in order, until `max_bytes` are reached; at least one, if there is any.
