@@ -112,7 +112,7 @@ impl Scale {
 /// Writes an amount in units of `1 / per_unit` the way people do: `1500m`, `2`, `16Gi`.
 pub fn format(amount: u64, per_unit: u32) -> String {
     let per_unit = u64::from(per_unit);
-    if amount % per_unit != 0 {
+    if !amount.is_multiple_of(per_unit) {
         return format!("{amount}m");
     }
     let whole = amount / per_unit;

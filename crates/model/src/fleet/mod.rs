@@ -84,7 +84,7 @@ impl Fleet {
     /// The provider's reference to a machine's host; `None` without hardware.
     pub fn host(&self, ix: MachineIx) -> Option<&str> {
         let machine = self.get(ix)?;
-        machine.flags.has(Flags::HOST).then(|| self.hosts.get(&ix).map_or_else(|| self.id(ix), |host| host))
+        machine.flags.has(Flags::HOST).then(|| self.hosts.get(&ix).map_or_else(|| self.id(ix), |host| &**host))
     }
 
     /// What went wrong with a failed machine.
