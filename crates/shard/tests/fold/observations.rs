@@ -77,6 +77,21 @@ fn a_drain_is_not_ended_by_an_answer_from_before_the_machine_was_bound() {
 }
 
 #[test]
+fn an_answer_asked_for_before_an_operation_began_does_not_end_it() {
+    let mut world = World::new();
+    let asked_at = world.state.revision();
+    world.show(&[bound("m", State::Configured, "c")]);
+    world.ask("c", &[]);
+    world.decide(world.reclaim("m"));
+    let old = listing(asked_at, &[seen("m", State::Idle)]);
+    assert_eq!(world.state.diff_observation(&old).commands, []);
+    world.force(&old);
+    assert_eq!(world.state_of("m"), State::Draining);
+    let gone = Listing { complete: true, ..listing(asked_at, &[]) };
+    assert_eq!(world.state.diff_observation(&gone).commands, []);
+}
+
+#[test]
 fn a_host_that_dies_under_its_cluster_is_lost_and_the_cluster_is_told() {
     let mut world = World::new();
     world.show(&[bound("m", State::Configured, "c"), bound("n", State::Configured, "c")]);
