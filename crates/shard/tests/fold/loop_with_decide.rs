@@ -162,7 +162,7 @@ impl Loop {
             2 | 3 => self.learn(),
             4 | 5 => self.decide(),
             6..=8 => self.deliver(nth, fate),
-            9..=11 => self.provider.finish(nth, fate % 16 == 0),
+            9..=11 => self.provider.finish(nth, fate.is_multiple_of(16)),
             12 | 13 => {
                 let rows: Vec<NeedRow> =
                     (0..i32::from(fate % 3)).map(|p| row(p * 10, 8_000 * (nth as u64 % 4 + 1))).collect();
@@ -171,12 +171,12 @@ impl Loop {
                     self.world.apply(command);
                 }
             }
-            14 if fate % 4 == 0 => {
+            14 if fate.is_multiple_of(4) => {
                 self.world.term += 1;
                 self.answers.clear();
                 self.world.apply(Command::LeaderStarted);
             }
-            _ if fate % 16 == 0 => self.world.pass(Duration::from_secs(u64::from(fate) * 10)),
+            _ if fate.is_multiple_of(16) => self.world.pass(Duration::from_secs(u64::from(fate) * 10)),
             _ => self.world.pass(Duration::from_secs(u64::from(fate % 16))),
         }
     }

@@ -92,3 +92,9 @@ fn a_state_before_its_genesis_can_be_written_too() {
     assert!(!copy.has_begun());
     assert_eq!(copy.state_hash(), ShardState::new().state_hash());
 }
+
+#[test]
+fn a_state_may_be_read_on_any_thread_while_the_fold_goes_on() {
+    fn shareable<T: Clone + Send + Sync + 'static>() {}
+    shareable::<ShardState>();
+}
