@@ -37,6 +37,8 @@ impl World {
             }
             applied += 1;
         }
+        // In virtual time whoever moved the clock counts on where it stands; in real time it is stored along with the next change.
+        self.journal.header |= self.rules.virtual_time && now_ms > self.now_ms;
         self.now_ms = self.now_ms.max(now_ms);
         applied
     }
