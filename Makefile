@@ -12,6 +12,8 @@ DEMO_ARGS ?=
 # The folder with the two openb files, and what `make replay` hands on: make replay TRACE=../openb REPLAY_ARGS='--json out.json'
 TRACE ?= openb
 REPLAY_ARGS ?=
+# What the benchmarks take: make bench-commit BENCH_ARGS='--batch 1000 --json out.json'
+BENCH_ARGS ?=
 
 .PHONY: help
 help: ## List the targets
@@ -70,3 +72,12 @@ audit: tools ## Check dependencies for known vulnerabilities (downloads the advi
 
 docs: tools ## List new error pages and decision records in the book, and build it
 	@scripts/book.sh
+
+##@ Measure
+.PHONY: bench-commit bench-failover
+bench-commit: rocksdb ## Commit latency and decisions/s of one shard with three replicas and real fsync
+	@. scripts/env.sh; data="$$(mktemp -d "$$ARGOSY_CACHE/bench-XXXXXX")"; trap 'rm -rf "$$data"' EXIT; \
+	    $(CARGO) run --release --locked --package argosy-raft --example commit_bench -- "$$data" $(BENCH_ARGS)
+
+bench-failover: rocksdb ## Time from the loss of a leader to the next commit
+	@$(CARGO) run --release --locked --package argosy-raft --example failover_bench -- $(BENCH_ARGS)
