@@ -1,0 +1,170 @@
+//! The actuator: carries out committed attempts, and commits what comes of them.
+//!
+//! Bounded concurrency over machines, one call at a time on a machine, a limit on every call. Outcomes are gathered while
+//! the last batch is being committed, so that many calls cost one entry. It decides nothing and retries nothing: a retry
+//! is a new attempt, and that is for the log.
+//!
+//! Everything of it lives in one future: when the leadership ends it is dropped with every call in its hands, and what a
+//! provider may still execute of them has an older fence than anything the next leader does.
+
+mod carry;
+mod outcome;
+mod work;
+
+use std::sync::Arc;
+
+use argosy_shard::{Command, Report};
+use futures::future::{BoxFuture, OptionFuture};
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt as _, StreamExt as _};
+use tokio::time::sleep_until;
+
+use self::carry::Carried;
+use self::work::{Arrivals, Queue};
+use super::commit::{CommitError, Committer};
+use super::providers::{CallLimits, Providers};
+use super::sessions::Hub;
+use crate::metrics::names;
+use crate::replica::Listener;
+
+/// Most reports in one entry.
+const BATCH: usize = 2_000;
+
+/// The actuator of one leadership.
+pub(super) struct Actuator {
+    committer: Arc<Committer>,
+    hub: Arc<Hub>,
+    providers: Providers,
+    limits: CallLimits,
+    concurrency: usize,
+}
+
+/// Listens to the fold until it is dropped.
+struct Listening<'a> {
+    actuator: &'a Actuator,
+    arrivals: Arc<Arrivals>,
+    listener: Arc<dyn Listener>,
+}
+
+impl Actuator {
+    pub(super) fn new(
+        committer: Arc<Committer>,
+        hub: Arc<Hub>,
+        providers: Providers,
+        limits: CallLimits,
+        concurrency: usize,
+    ) -> Self {
+        Self { committer, hub, providers, limits, concurrency: concurrency.max(1) }
+    }
+
+    /// Works until the leadership ends, which drops it.
+    pub(super) async fn run(&self) {
+        let listening = self.listen();
+        let mut queue = Queue::default();
+        let mut hands = FuturesUnordered::new();
+        let mut reports: Vec<Report> = Vec::new();
+        let mut committing: Option<BoxFuture<'_, Result<(), CommitError>>> = None;
+        loop {
+            queue.add(listening.arrivals.take());
+            self.fill(&mut queue, &mut hands);
+            if committing.is_none() && !reports.is_empty() {
+                let batch = reports.drain(..reports.len().min(BATCH)).collect();
+                committing = Some(self.report(batch).boxed());
+            }
+            let due = queue.next_due().and_then(|due| self.committer.clock().when(due));
+            tokio::select! {
+                Some(carried) = hands.next() => {
+                    self.put_down(carried, &mut queue, &mut reports);
+                    // Whatever else has ended by now goes into the same entry.
+                    while let Some(Some(carried)) = hands.next().now_or_never() {
+                        self.put_down(carried, &mut queue, &mut reports);
+                    }
+                }
+                Some(result) = OptionFuture::from(committing.as_mut()) => {
+                    committing = None;
+                    if let Err(error) = result {
+                        // The next leader makes every attempt anew whose outcome the log does not know.
+                        tracing::warn!(shard = self.committer.shard(), term = self.committer.term(), %error, "outcomes were not committed");
+                    }
+                }
+                () = listening.arrivals.filled() => {}
+                Some(()) = OptionFuture::from(due.map(sleep_until)) => {}
+            }
+        }
+    }
+
+    /// Makes every attempt that is open and due, side by side, until all have ended; commits what came of them in the
+    /// order of operations. Says how many attempts there were. For lockstep.
+    pub(super) async fn run_through(&self) -> Result<usize, CommitError> {
+        let mut queue = Queue::default();
+        let mut hands = FuturesUnordered::new();
+        queue.add(self.committer.view().state.ledger().iter().map(|operation| operation.id));
+        let (mut reports, mut attempts) = (Vec::new(), 0);
+        self.fill(&mut queue, &mut hands);
+        while let Some(carried) = hands.next().await {
+            attempts += 1;
+            self.put_down(carried, &mut queue, &mut reports);
+            self.fill(&mut queue, &mut hands);
+        }
+        // Reports of one attempt keep their order: accepted, then seen.
+        reports.sort_by_key(|report| report.operation);
+        while !reports.is_empty() {
+            let batch = reports.drain(..reports.len().min(BATCH)).collect();
+            self.report(batch).await?;
+        }
+        Ok(attempts)
+    }
+
+    fn fill<'a>(&'a self, queue: &mut Queue, hands: &mut FuturesUnordered<BoxFuture<'a, Carried>>) {
+        let now = self.committer.clock().now();
+        while hands.len() < self.concurrency
+            && let Some(call) = queue.next(&self.committer.view(), self.committer.term(), now)
+        {
+            tracing::debug!(shard = self.committer.shard(), term = self.committer.term(), operation = %call.operation,
+                attempt = call.attempt, machine = call.machine, "making an attempt");
+            hands.push(self.carry_out(call).boxed());
+        }
+        self.gauge(queue.len(), hands.len());
+    }
+
+    fn put_down(&self, carried: Carried, queue: &mut Queue, reports: &mut Vec<Report>) {
+        queue.finished(&carried.machine);
+        reports.extend(carried.reports);
+    }
+
+    /// Commits what came of attempts. If that fails while this node still leads, nothing is known of them: they are made
+    /// anew.
+    async fn report(&self, batch: Vec<Report>) -> Result<(), CommitError> {
+        let operations = batch.iter().map(|report| report.operation).collect();
+        let Err(error) = self.committer.commit(Command::Outcomes(batch)).await else { return Ok(()) };
+        if self.committer.still_leads() {
+            tracing::warn!(shard = self.committer.shard(), %error, "outcomes were not committed; the attempts are made anew");
+            self.committer.commit(Command::Retry(operations)).await?;
+            return Ok(());
+        }
+        Err(error)
+    }
+
+    /// Everything that is open now, and everything that opens from now on.
+    fn listen(&self) -> Listening<'_> {
+        let arrivals = Arc::new(Arrivals::default());
+        let listener: Arc<dyn Listener> = Arc::clone(&arrivals) as _;
+        self.committer.replica().published().listen(Arc::clone(&listener));
+        // After the listener is in place, so that nothing falls between.
+        arrivals.add(self.committer.view().state.ledger().iter().map(|operation| operation.id));
+        Listening { actuator: self, arrivals, listener }
+    }
+
+    #[allow(clippy::cast_precision_loss)]
+    fn gauge(&self, waiting: usize, in_hand: usize) {
+        let shard = self.committer.shard().to_owned();
+        metrics::gauge!(names::ACTION_QUEUE_DEPTH, "shard" => shard.clone()).set(waiting as f64);
+        metrics::gauge!(names::EXECUTE_INFLIGHT, "shard" => shard).set(in_hand as f64);
+    }
+}
+
+impl Drop for Listening<'_> {
+    fn drop(&mut self) {
+        self.actuator.committer.replica().published().unlisten(&self.listener);
+    }
+}

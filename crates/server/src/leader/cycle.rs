@@ -1,0 +1,264 @@
+//! The cycle: decide on committed state, lint, commit the plan. It never waits for what a plan sets in motion.
+//!
+//! A cycle runs at its interval, and sooner when the state has moved on, though not within the minimal gap; wake-ups
+//! coalesce. One plan of a shard is in flight at a time, because a turn ends when its plan is folded in.
+//!
+//! Architecture invariant: nothing is decided before this leader's own start is folded into the state that is looked at.
+//! A state without it may lack what an earlier leader has acknowledged, and the attempts in it are not yet this
+//! leader's.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use argosy_engine::{Decision, Plan, lint};
+use argosy_model::ShardTime;
+use argosy_shard::{Command, DropReason, PlanEntry, PlanTaken, Response};
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, sleep_until};
+
+use super::commit::{CommitError, Committer};
+use crate::metrics::names;
+use crate::replica::View;
+
+/// Actions, and marks, in one entry: well below the size limit of a command.
+const ACTIONS_PER_ENTRY: usize = 8_000;
+
+/// What a cycle decided, for verdicts and explanations.
+#[derive(Clone, Debug)]
+pub struct Decided {
+    /// Counts the cycles of this leadership, from 1.
+    pub cycle: u64,
+    /// The moment it was decided for.
+    pub at: ShardTime,
+    /// The state that it was decided from; handles in the decision are handles of this state.
+    pub view: Arc<View>,
+    /// The plan, and a verdict on every need.
+    pub decision: Arc<Decision>,
+    /// What became of the plan, unit by unit as the decision has them; nothing when it was empty or held back whole.
+    pub taken: PlanTaken,
+}
+
+/// When cycles run.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// From the start of one cycle to the start of the next.
+    pub interval: Duration,
+    /// A change starts a cycle early, though not sooner than this after the last one.
+    pub on_demand_min_gap: Duration,
+}
+
+/// What a turn came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// This leader's start is not in the state yet, or the shard is halted: nothing was decided.
+    NotNow,
+    /// There was nothing to commit.
+    Quiet,
+    /// A plan is in the log.
+    Committed,
+    /// A plan was decided, and a rail or the linter keeps it out of the log.
+    HeldBack,
+}
+
+/// The cycle of one leadership.
+pub(super) struct Cycle {
+    committer: Arc<Committer>,
+    decided: watch::Sender<Option<Arc<Decided>>>,
+    wanted: Notify,
+}
+
+impl Cycle {
+    pub(super) fn new(committer: Arc<Committer>) -> Self {
+        Self { committer, decided: watch::channel(None).0, wanted: Notify::new() }
+    }
+
+    /// The newest decision, and every later one.
+    pub(super) fn decided(&self) -> watch::Receiver<Option<Arc<Decided>>> {
+        self.decided.subscribe()
+    }
+
+    /// Asks for a cycle soon. Requests coalesce.
+    pub(super) fn want(&self) {
+        self.wanted.notify_one();
+    }
+
+    /// Runs cycles until the leadership ends, which drops it. `after` is called at the end of each.
+    pub(super) async fn run(&self, pace: Pace, after: impl Fn()) {
+        let mut views = self.committer.replica().watch();
+        loop {
+            let began = Instant::now();
+            views.mark_unchanged();
+            if let Err(error) = self.turn().await {
+                tracing::warn!(shard = self.committer.shard(), term = self.committer.term(), %error, "a plan was not committed");
+            }
+            after();
+            let early = async {
+                tokio::select! {
+                    // The replica outlives its leadership.
+                    _ = views.changed() => {}
+                    () = self.wanted.notified() => {}
+                }
+                sleep_until(began + pace.on_demand_min_gap).await;
+            };
+            tokio::select! {
+                () = sleep_until(began + pace.interval) => {}
+                () = early => {}
+            }
+        }
+    }
+
+    /// One cycle.
+    pub(super) async fn turn(&self) -> Result<Turn, CommitError> {
+        let (view, began) = (self.committer.view(), Instant::now());
+        if view.state.leader_term() != self.committer.term() || view.state.halted().is_some() {
+            return Ok(Turn::NotNow);
+        }
+        let at = self.committer.clock().now().max(view.state.now());
+        let decision = Arc::new(inline(|| argosy_engine::decide(&view.state.view(at))));
+        let shard = self.committer.shard().to_owned();
+        metrics::histogram!(names::CYCLE_PHASE_SECONDS, "shard" => shard.clone(), "phase" => "decide").record(began.elapsed());
+        let (turn, taken) = self.put_into_log(&view, at, &decision).await?;
+        metrics::histogram!(names::CYCLE_SECONDS, "shard" => shard).record(began.elapsed());
+        self.decided.send_modify(|last| {
+            let cycle = last.as_ref().map_or(0, |last| last.cycle) + 1;
+            *last = Some(Arc::new(Decided { cycle, at, view: Arc::clone(&view), decision: Arc::clone(&decision), taken }));
+        });
+        Ok(turn)
+    }
+
+    async fn put_into_log(
+        &self,
+        view: &View,
+        at: ShardTime,
+        decision: &Decision,
+    ) -> Result<(Turn, PlanTaken), CommitError> {
+        let (plan, nothing) = (&decision.plan, PlanTaken::default());
+        if self.is_unsound(view, at, decision) {
+            return Ok((Turn::HeldBack, nothing));
+        }
+        if let Some(counter) = rail(view) {
+            for action in plan.actions() {
+                let shard = self.committer.shard().to_owned();
+                metrics::counter!(counter, "shard" => shard, "kind" => action.kind.name()).increment(1);
+            }
+            return Ok((Turn::HeldBack, nothing));
+        }
+        if plan.is_empty() {
+            return Ok((Turn::Quiet, nothing));
+        }
+        let rehearsed = inline(|| view.state.rehearse(plan.clone(), at));
+        let mut all = PlanTaken { dropped: rehearsed.dropped, ..PlanTaken::default() };
+        let mut kept = standing(plan.units.len(), &all.dropped);
+        if !rehearsed.plan.is_empty() {
+            for entry in entries(view.state.revision(), &rehearsed.plan) {
+                let rest = kept.split_off(entry.units.len());
+                let committed = self.committer.commit(Command::Plan(entry)).await?;
+                if let Response::Plan(taken) = committed.response {
+                    tracing::info!(shard = self.committer.shard(), term = self.committer.term(), index = committed.index,
+                        units = kept.len(), opened = taken.opened, dropped = taken.dropped.len(), "plan committed");
+                    all.opened += taken.opened;
+                    all.taken += taken.taken;
+                    all.dropped.extend(taken.dropped.into_iter().map(|(unit, why)| (kept[unit as usize], why)));
+                }
+                kept = rest;
+            }
+        }
+        all.dropped.sort_unstable_by_key(|(unit, _)| *unit);
+        self.count(plan, &all);
+        Ok((if rehearsed.plan.is_empty() { Turn::HeldBack } else { Turn::Committed }, all))
+    }
+
+    /// Whether the linter finds anything. A bad plan is refused, counted and told, and never reaches the log.
+    fn is_unsound(&self, view: &View, at: ShardTime, decision: &Decision) -> bool {
+        let findings = inline(|| lint(&view.state.view(at), decision));
+        for finding in &findings {
+            let shard = self.committer.shard();
+            tracing::error!(code = "ARG-0610", shard, revision = view.state.revision(), ?finding, "the linter refuses a plan");
+            metrics::counter!(names::PLANS_REFUSED, "shard" => shard.to_owned(), "rule" => format!("{:?}", finding.rule)).increment(1);
+        }
+        !findings.is_empty()
+    }
+
+    fn count(&self, plan: &Plan, taken: &PlanTaken) {
+        let shard = || self.committer.shard().to_owned();
+        let mut dropped = taken.dropped.iter().map(|(unit, _)| *unit as usize).peekable();
+        for (position, unit) in plan.units.iter().enumerate() {
+            if dropped.next_if_eq(&position).is_some() {
+                metrics::counter!(names::ACTIONS_DROPPED, "shard" => shard()).increment(unit.actions.len() as u64);
+                continue;
+            }
+            for action in &unit.actions {
+                metrics::counter!(names::ACTIONS, "shard" => shard(), "kind" => action.kind.name()).increment(1);
+            }
+        }
+    }
+}
+
+/// The rail that keeps every plan out of the log, by the counter of what it held back.
+fn rail(view: &View) -> Option<&'static str> {
+    let policy = &view.state.settings().policy;
+    // Pause wins if both are on.
+    match (policy.kill_switch, policy.dry_run) {
+        (true, _) => Some(names::ACTIONS_SUPPRESSED),
+        (false, true) => Some(names::ACTIONS_DRYRUN),
+        (false, false) => None,
+    }
+}
+
+/// The positions of a plan's units without those that were dropped.
+fn standing(units: usize, dropped: &[(u32, DropReason)]) -> Vec<u32> {
+    let all = 0..u32::try_from(units).unwrap_or(u32::MAX);
+    all.filter(|unit| dropped.iter().all(|(gone, _)| gone != unit)).collect()
+}
+
+/// A plan as entries of bounded size, split between units only.
+fn entries(based_on: u64, plan: &Plan) -> Vec<PlanEntry> {
+    let empty = || PlanEntry { based_on, ..PlanEntry::default() };
+    let mut entries = vec![empty()];
+    let mut actions = 0;
+    for unit in &plan.units {
+        if actions > 0 && actions + unit.actions.len() > ACTIONS_PER_ENTRY {
+            entries.push(empty());
+            actions = 0;
+        }
+        actions += unit.actions.len();
+        entries.last_mut().expect("there is always one").units.push(unit.clone());
+    }
+    let mut marks = plan.marks.chunks(ACTIONS_PER_ENTRY);
+    entries.last_mut().expect("there is always one").marks.extend(marks.next().unwrap_or_default().iter().copied());
+    entries.extend(marks.map(|marks| PlanEntry { marks: marks.to_vec(), ..empty() }));
+    entries
+}
+
+/// Runs a computation where it is called. On a runtime with several threads the others take over this one's tasks
+/// meanwhile; on a single thread, as in simulation, everything waits, which keeps the order of things.
+pub(crate) fn inline<T>(compute: impl FnOnce() -> T) -> T {
+    match tokio::runtime::Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
+        Ok(tokio::runtime::RuntimeFlavor::MultiThread) => tokio::task::block_in_place(compute),
+        _ => compute(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use argosy_engine::{Action, ActionKind, Reason, Unit};
+    use argosy_model::MachineIx;
+
+    use super::*;
+
+    fn unit(actions: usize) -> Unit {
+        let action = |n| Action { machine: MachineIx::from_index(n), version: 0, kind: ActionKind::Release };
+        Unit { reason: Reason::ReleaseIdle, needs: vec![], actions: (0..actions).map(action).collect() }
+    }
+
+    #[test]
+    fn a_large_plan_is_split_between_units_and_nothing_is_lost() {
+        let plan = Plan { units: [6_000, 3_000, 9_000, 1].map(unit).into(), marks: vec![] };
+        let entries = entries(7, &plan);
+        let sizes: Vec<_> = entries.iter().map(|e| e.units.iter().map(|u| u.actions.len()).collect::<Vec<_>>()).collect();
+        assert_eq!(sizes, [vec![6_000], vec![3_000], vec![9_000], vec![1]]);
+        assert!(entries.iter().all(|entry| entry.based_on == 7));
+        let units: Vec<_> = entries.into_iter().flat_map(|entry| entry.units).collect();
+        assert_eq!(units, plan.units);
+    }
+}

@@ -1,0 +1,34 @@
+//! Ticks: the fold's timers are due at a moment of shard time, and somebody has to tell it that the moment has come.
+//!
+//! Nothing is written while no timer is due, so an idle shard costs nothing.
+
+use std::sync::Arc;
+
+use argosy_shard::Command;
+use futures::future::OptionFuture;
+use tokio::time::{Duration, Instant, sleep_until};
+
+use super::commit::Committer;
+
+/// Least time between two ticks, whatever the timers ask.
+const GAP: Duration = Duration::from_millis(50);
+
+/// Ticks until the leadership ends, which drops it.
+pub(super) async fn run(committer: Arc<Committer>) {
+    let mut views = committer.replica().watch();
+    let mut last = Instant::now();
+    loop {
+        let due = views.borrow_and_update().state.next_deadline().and_then(|due| committer.clock().when(due));
+        let due = due.map(|due| due.max(last + GAP));
+        tokio::select! {
+            // The replica outlives its leadership.
+            _ = views.changed() => {}
+            Some(()) = OptionFuture::from(due.map(sleep_until)) => {
+                last = Instant::now();
+                if let Err(error) = committer.commit(Command::Tick).await {
+                    tracing::debug!(shard = committer.shard(), %error, "a tick was not committed");
+                }
+            }
+        }
+    }
+}

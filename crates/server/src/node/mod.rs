@@ -1,0 +1,76 @@
+//! One running node: its store, its replicas, its listener, and the order in which they start and stop.
+//!
+//! Everything that touches the world comes in through [`Setup`]: the disk under the store, the listener and the dialer.
+//! Production ([`run`]) binds them to RocksDB and TCP, tests and simulation to what they like; the rest is the same.
+
+mod error;
+mod founding;
+mod home;
+mod mesh;
+mod monitor;
+mod routing;
+mod settings;
+mod shards;
+mod start;
+mod stop;
+
+use std::sync::Arc;
+
+use argosy_raft::Host;
+use argosy_storage::Store;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub use error::NodeError;
+pub use mesh::Mesh;
+pub use routing::{Routing, StaticRouting};
+pub use shards::Shards;
+pub use start::{Setup, run};
+
+use self::monitor::Health;
+use crate::session::SessionService;
+
+/// A running node.
+pub struct Node {
+    host: Host,
+    store: Arc<Store>,
+    shards: Shards,
+    mesh: Mesh,
+    health: Health,
+    sessions: SessionService,
+    /// Cancelled first: sessions end, and no new ones are taken.
+    closing: CancellationToken,
+    /// Cancelled next: leaders and background work end.
+    stopping: CancellationToken,
+    work: TaskTracker,
+    /// Cancelled last: the listener closes.
+    unplugged: CancellationToken,
+    server: JoinHandle<Result<(), tonic::transport::Error>>,
+}
+
+impl Node {
+    /// The replicas on this node.
+    #[must_use]
+    pub fn shards(&self) -> &Shards {
+        &self.shards
+    }
+
+    /// The other nodes.
+    #[must_use]
+    pub fn mesh(&self) -> &Mesh {
+        &self.mesh
+    }
+
+    /// The reasons why this node is not ready, each with its code; none if it is.
+    #[must_use]
+    pub fn reasons(&self) -> Vec<String> {
+        self.health.reasons()
+    }
+
+    /// How many operators' sessions this node holds.
+    #[must_use]
+    pub fn sessions(&self) -> usize {
+        self.sessions.open()
+    }
+}
