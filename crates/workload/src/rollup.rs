@@ -149,3 +149,62 @@ fn spread(spread: Spread) -> TopologySpread {
         when_unsatisfiable: topology_spread::WhenUnsatisfiable::DoNotSchedule.into(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn profile(priority: i32, interruption_penalty_dollars: u64) -> Profile {
+        Profile {
+            requirements: vec![Requirement { key: "zone".to_owned(), test: Test::Exists }],
+            priority,
+            spread: Vec::new(),
+            interruption_penalty_dollars,
+            reclamation_penalty_dollars: 0,
+            group: String::new(),
+        }
+    }
+
+    fn pod(cpu: &str, memory: &str) -> Amounts {
+        Amounts::parse([("cpu", cpu), ("memory", memory)]).unwrap()
+    }
+
+    #[test]
+    fn equal_keys_add_up_and_the_smallest_unit_is_the_largest_amount_of_every_dimension() {
+        let mut aggregation = Aggregation::default();
+        aggregation.add(&profile(1, 8), &pod("2", "1Gi"), 3);
+        aggregation.add(&profile(1, 8), &pod("1", "4Gi"), 2);
+        let needs = aggregation.finish("c", 0).needs;
+        assert_eq!(needs.len(), 1);
+        assert_eq!((needs[0].aggregate_resources["cpu"].as_str(), needs[0].min_unit["cpu"].as_str()), ("8", "2"));
+        assert_eq!(
+            (needs[0].aggregate_resources["memory"].as_str(), needs[0].min_unit["memory"].as_str()),
+            ("11Gi", "4Gi")
+        );
+    }
+
+    #[test]
+    fn penalties_round_up_to_their_bucket_and_those_of_one_bucket_share_a_need() {
+        let mut aggregation = Aggregation::default();
+        for dollars in [513, 1_000, 1_024] {
+            aggregation.add(&profile(1, dollars), &pod("1", "1Gi"), 1);
+        }
+        let needs = aggregation.finish("c", 0).needs;
+        assert_eq!(needs.len(), 1);
+        assert_eq!((needs[0].interruption_penalty_bucket, needs[0].reclamation_penalty_bucket), (13, 1));
+        assert_eq!(needs[0].aggregate_resources["cpu"], "3");
+    }
+
+    #[test]
+    fn the_order_of_adding_changes_no_byte() {
+        let pods = [(profile(1, 8), "1"), (profile(2, 8), "2"), (profile(1, 64), "3")];
+        let rollup = |order: [usize; 3]| {
+            let mut aggregation = Aggregation::default();
+            for at in order {
+                aggregation.add(&pods[at].0, &pod(pods[at].1, "1Gi"), 1);
+            }
+            aggregation.finish("c", 0)
+        };
+        assert_eq!(rollup([0, 1, 2]), rollup([2, 1, 0]));
+    }
+}
