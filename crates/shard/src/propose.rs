@@ -16,7 +16,9 @@ use crate::shapes;
 use crate::state::ShardState;
 
 /// Most machines of one observation; more are split, so that an entry stays below a megabyte.
-const MACHINES_PER_ENTRY: usize = 4_096;
+const MACHINES_PER_ENTRY: usize = 1_024;
+/// Most bytes of one entry of a plan; a unit that is larger goes alone.
+const PLAN_BYTES: usize = 1 << 20;
 
 /// What a listing gives.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -137,6 +139,31 @@ impl ShardState {
         let out: BTreeSet<u32> = dropped.iter().map(|(at, _)| *at).collect();
         let units = (0..).zip(entry.units).filter(|(at, _)| !out.contains(at)).map(|(_, unit)| unit).collect();
         Rehearsed { plan: Plan { units, marks: entry.marks }, dropped }
+    }
+}
+
+impl PlanEntry {
+    /// Cuts a plan that was decided from `based_on` into entries of about a megabyte at most, between decision units. They
+    /// are proposed in this order; what is to be remembered rides on the last. None if there is nothing to commit.
+    pub fn cut(plan: Plan, based_on: u64) -> Vec<Self> {
+        if plan.is_empty() {
+            return Vec::new();
+        }
+        let mut entries = vec![Self { based_on, ..Self::default() }];
+        let mut bytes = 0;
+        for unit in plan.units {
+            let size = postcard::experimental::serialized_size(&unit).unwrap_or(PLAN_BYTES);
+            let last = entries.last_mut().expect("never empty");
+            if bytes + size > PLAN_BYTES && !last.units.is_empty() {
+                entries.push(Self { based_on, units: vec![unit], marks: Vec::new() });
+                bytes = size;
+            } else {
+                last.units.push(unit);
+                bytes += size;
+            }
+        }
+        entries.last_mut().expect("never empty").marks = plan.marks;
+        entries
     }
 }
 

@@ -187,8 +187,11 @@ impl ShardState {
         View { fleet: &self.fleet, demand: &self.demand, policy: &self.settings.policy, now: now.max(self.now) }
     }
 
-    /// When a timer of the fold is due, if one is running: propose a tick then.
+    /// When a timer of the fold is due, if one is running: propose a tick then. None runs in a halted shard.
     pub fn next_deadline(&self) -> Option<ShardTime> {
+        if self.halted.is_some() {
+            return None;
+        }
         [self.ledger.next_deadline(), self.cooling.next_deadline()].into_iter().flatten().min()
     }
 

@@ -181,7 +181,8 @@ mod tests {
         let halt = state.halted().expect("halted").clone();
         assert_eq!((halt.index, halt.code.as_str()), (2, "ARG-0431"));
         assert!(halt.evidence.contains("an indexed machine exists"), "{}", halt.evidence);
-        assert_eq!((state.now, state.cooling.next_deadline()), (before.now, before.cooling.next_deadline()));
+        assert_eq!((state.now, state.cooling.next_deadline()), (before.now, before.next_deadline()));
+        assert_eq!(state.next_deadline(), None, "no tick is proposed to a halted shard");
         let mut twin = before;
         twin.apply(2, 1, &fatal);
         assert_eq!(twin.state_hash(), state.state_hash(), "every replica halts alike");

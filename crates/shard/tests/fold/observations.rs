@@ -252,5 +252,5 @@ fn a_long_listing_is_split_into_entries() {
     let world = World::new();
     let fleet: Vec<Observed> = (0..9_000).map(|n| seen(&format!("m{n}"), State::Speculative)).collect();
     let diff = world.state.diff_observation(&listing(world.state.revision(), &fleet));
-    assert_eq!(diff.commands.len(), 3);
+    assert_eq!(diff.commands.len(), 9);
 }

@@ -254,3 +254,28 @@ fn what_is_not_elastic_is_never_released() {
     let taken = world.plan(vec![release(&world, "metal"), release(&world, "cloud")]);
     assert_eq!((taken.opened, taken.dropped), (1, vec![(0, DropReason::Illegal)]));
 }
+
+#[test]
+fn a_plan_of_many_megabytes_is_cut_between_units_and_taken_in_order() {
+    let mut world = idle_and_slot();
+    let need = world.need("c");
+    assert_eq!(PlanEntry::cut(Plan::default(), 1), []);
+    let unit = world.bootstrap("idle", &need);
+    let marks = vec![(need.key, argosy_model::NeedMark { was_whole: true, ..Default::default() })];
+    let plan = Plan { units: vec![unit; 60_000], marks };
+    let entries = PlanEntry::cut(plan, world.state.revision());
+    assert!(entries.len() > 1 && entries.iter().all(|entry| entry.units.len() > 1));
+    assert_eq!(entries.iter().map(|entry| entry.units.len()).sum::<usize>(), 60_000);
+    let marked: Vec<bool> = entries.iter().map(|entry| !entry.marks.is_empty()).collect();
+    assert_eq!(marked.iter().filter(|marked| **marked).count(), 1);
+    assert!(marked[marked.len() - 1]);
+    let taken: Vec<u32> = entries
+        .into_iter()
+        .map(|entry| match world.apply(Command::Plan(entry)) {
+            Response::Plan(taken) => taken.opened,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(taken.iter().sum::<u32>(), 1, "one of them holds, the machine is busy for the rest");
+    assert!(world.state.demand().mark(&need.key).was_whole);
+}
