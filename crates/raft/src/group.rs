@@ -1,7 +1,7 @@
 //! A handle to this node's replica of one group: propose, read, watch, stop.
 
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use openraft::errors::{ClientWriteError, Fatal, ForwardToLeader, LinearizableRea
 use openraft::impls::ProgressResponder;
 use openraft::raft::ClientWriteResult;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::Instant;
 
 use crate::config::{Config, Limits, Timing};
 use crate::errors::{ProposeError, ReadError, SnapshotError, Stopped, stopped};
@@ -41,6 +42,8 @@ pub(crate) struct Inner {
     fault: Arc<OnceLock<String>>,
     /// Bytes of proposals that may still enter.
     room: Arc<Semaphore>,
+    /// When an append or heartbeat of the leader was last taken here.
+    heard: Mutex<Instant>,
 }
 
 /// A command that a majority holds and this replica has folded.
@@ -77,7 +80,8 @@ impl Group {
         let leadership = observe::start(&raft, me, signals);
         let room = Arc::new(Semaphore::new(config.limits.proposals_in_flight_bytes));
         let (timing, limits) = (config.timing, config.limits);
-        Self { inner: Arc::new(Inner { id, me, raft, links, timing, leadership, store, limits, fault, room }) }
+        let heard = Mutex::new(Instant::now());
+        Self { inner: Arc::new(Inner { id, me, raft, links, timing, leadership, store, limits, fault, room, heard }) }
     }
 
     pub(crate) fn raft(&self) -> &Raft {
@@ -154,6 +158,19 @@ impl Group {
     #[must_use]
     pub fn leadership(&self) -> watch::Receiver<Leadership> {
         self.inner.leadership.clone()
+    }
+
+    /// How long ago this replica last heard from its leader; since its start if it never has. Zero on the leader itself.
+    /// Entries that were committed since then may be missing here.
+    #[must_use]
+    pub fn silence(&self) -> Duration {
+        let leads = self.inner.leadership.borrow().leader == Some(self.inner.me.node());
+        let heard = *self.inner.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        if leads { Duration::ZERO } else { heard.elapsed() }
+    }
+
+    pub(crate) fn note_heard(&self) {
+        *self.inner.heard.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 
     /// What this replica knows of its group.

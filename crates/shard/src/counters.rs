@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::operation::Kind;
+
 /// Counts since the shard began.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counters {
@@ -29,10 +31,8 @@ pub struct Counters {
     pub attempts: u64,
     /// Fences that a provider refused.
     pub fenced: u64,
-    /// Preemptions opened.
-    pub preemptions: u64,
-    /// Reclaims opened.
-    pub reclaims: u64,
+    /// The same by kind, in the order of [`Kind::ALL`].
+    pub by_kind: [u64; Kind::ALL.len()],
     /// Records of providers that were screened out.
     pub screened: u64,
     /// Records of machines of other shards, or with an id that another provider has.
@@ -47,4 +47,17 @@ pub struct Counters {
     pub rollups: u64,
     /// Roll-ups held back.
     pub rollups_held: u64,
+}
+
+impl Counters {
+    /// Operations opened, by kind.
+    pub fn opened(&self) -> impl Iterator<Item = (Kind, u64)> {
+        Kind::ALL.into_iter().zip(self.by_kind)
+    }
+
+    pub(crate) fn open(&mut self, kind: Kind) {
+        self.operations += 1;
+        self.attempts += 1;
+        self.by_kind[kind as usize] += 1;
+    }
 }

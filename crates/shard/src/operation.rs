@@ -59,6 +59,9 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Every kind, in the order of declaration.
+    pub const ALL: [Self; 5] = [Self::Bootstrap, Self::Provision, Self::Preempt, Self::Reclaim, Self::Release];
+
     /// The kind of an action.
     pub fn of(action: &ActionKind) -> Self {
         match action {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use argosy_engine::View;
 use argosy_model::{ClusterIx, Demand, Fleet, MachineIx, ShardTime, State};
-use imbl::OrdMap;
+use imbl::{OrdMap, Vector};
 use serde::{Deserialize, Serialize};
 
 use crate::cooling::Cooling;
@@ -23,6 +23,9 @@ use crate::settled::Settled;
 
 /// The state version that a shard begins with, and the newest that this release can hold.
 pub const STATE_VERSION: u16 = 1;
+
+/// How many of the latest plans [`ShardState::decision_marks`] reaches back.
+pub const DECISION_MARKS: usize = 1_024;
 
 /// What the fold remembers of a cluster beside its demand.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,6 +80,7 @@ pub struct ShardState {
     pub(crate) counters: Counters,
     pub(crate) audit_head: Digest,
     pub(crate) decisions: Digest,
+    pub(crate) decision_marks: Vector<(u64, Digest)>,
     pub(crate) halted: Option<Arc<Halt>>,
     pub(crate) profiles: Profiles,
 }
@@ -170,6 +174,12 @@ impl ShardState {
     /// Running hash over every decision taken, in order: equal for equal decisions, whatever lay between them.
     pub fn decision_hash(&self) -> Digest {
         self.decisions
+    }
+
+    /// Where that hash stood after each of the latest plans, oldest first, by log index. Whoever was told of one of them
+    /// can see later that it was not lost.
+    pub fn decision_marks(&self) -> impl Iterator<Item = (u64, Digest)> + '_ {
+        self.decision_marks.iter().copied()
     }
 
     /// Why the shard is halted, if it is.

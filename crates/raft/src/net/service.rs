@@ -8,7 +8,7 @@ use std::task::Poll;
 use argosy_proto::argosy::v1::{RaftCall, RaftFrame, RaftSnapshotPart, RaftSnapshotReply, raft_server};
 use argosy_storage::{GroupId, Identity, NodeId};
 use futures::Stream;
-use openraft::raft::{AppendEntriesRequest, TransferLeaderRequest};
+use openraft::raft::{AppendEntriesRequest, AppendEntriesResponse, TransferLeaderRequest};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
@@ -128,10 +128,12 @@ async fn answer(replicas: &Replicas, peer: ReplicaId, frame: RaftFrame) -> Resul
                 leader_commit: head.leader_commit,
                 entries,
             };
-            raft.append_entries(request)
-                .await
-                .map(|response| codec::encode(&response))
-                .map_err(|error| error.to_string())
+            let response = raft.append_entries(request).await.map_err(|error| error.to_string())?;
+            // A request with an older term is turned down, and says nothing of the leader.
+            if !matches!(response, AppendEntriesResponse::HigherVote(_)) {
+                group.note_heard();
+            }
+            Ok(codec::encode(&response))
         }
         RaftCall::Vote => {
             let request = codec::decode(&frame.payload).map_err(malformed)?;

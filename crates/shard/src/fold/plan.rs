@@ -15,7 +15,7 @@ use crate::event::Event;
 use crate::operation::{Attempt, Fence, Kind, Operation, OperationId, Progress};
 use crate::rails;
 use crate::response::{DropReason, PlanTaken, Rejection, Response};
-use crate::state::{ReclaimWindow, ShardState};
+use crate::state::{DECISION_MARKS, ReclaimWindow, ShardState};
 
 impl Fold<'_> {
     pub(super) fn plan(&mut self, plan: &PlanEntry) -> Result<Response, Rejection> {
@@ -42,6 +42,9 @@ impl Fold<'_> {
             if self.state.is_markable(key) {
                 self.state.demand.set_mark(*key, *mark);
             }
+        }
+        if result.taken > 0 {
+            self.state.mark_decision(self.index);
         }
         let counters = &mut self.state.counters;
         counters.plans += u64::from(result.taken > 0);
@@ -73,14 +76,7 @@ impl Fold<'_> {
         let before = self.write(ix, next, aside, Cause::Decided).expect("a checked action is legal");
         assert!(!before.state.is_transitional(), "a decision starts from a stable state");
         self.state.ledger.open(operation);
-        let counters = &mut self.state.counters;
-        counters.operations += 1;
-        counters.attempts += 1;
-        match operation.kind {
-            Kind::Preempt => counters.preemptions += 1,
-            Kind::Reclaim => counters.reclaims += 1,
-            Kind::Bootstrap | Kind::Provision | Kind::Release => {}
-        }
+        self.state.counters.open(operation.kind);
         self.events.push(Event::OperationOpened(operation.id));
     }
 
@@ -210,6 +206,14 @@ impl ShardState {
         match key.fold {
             0 => self.demand.get(key).is_some(),
             _ => words.has_cluster(key.cluster) && words.has_profile(key.profile) && key.group.is_none(),
+        }
+    }
+
+    /// Remembers where the chain of decisions stood after the plan at `index`.
+    fn mark_decision(&mut self, index: u64) {
+        self.decision_marks.push_back((index, self.decisions));
+        if self.decision_marks.len() > DECISION_MARKS {
+            self.decision_marks.pop_front();
         }
     }
 

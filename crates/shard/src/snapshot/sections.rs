@@ -47,6 +47,7 @@ struct Header {
     counters: Counters,
     audit_head: Digest,
     decisions: Digest,
+    decision_marks: Vec<(u64, Digest)>,
     halted: Option<Halt>,
 }
 
@@ -94,6 +95,7 @@ fn header(state: &ShardState) -> Header {
         counters: state.counters,
         audit_head: state.audit_head,
         decisions: state.decisions,
+        decision_marks: state.decision_marks.iter().copied().collect(),
         halted: state.halted.as_deref().cloned(),
     }
 }
@@ -121,6 +123,7 @@ pub(super) fn read(input: &mut FrameReader<'_>) -> Result<ShardState, SnapshotEr
         counters: header.counters,
         audit_head: header.audit_head,
         decisions: header.decisions,
+        decision_marks: header.decision_marks.into_iter().collect(),
         halted: header.halted.map(Arc::new),
         profiles: Profiles::of(&fleet.words),
         fleet,

@@ -1,0 +1,147 @@
+//! `argosy rails`, `argosy cordon`, `argosy member`: changes, each with a reason or a clear subject.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use argosy_proto::argosy::v1::{
+    ChangeMemberRequest, SetCordonRequest, SetRailsRequest, TakeSnapshotRequest,
+};
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::target::Target;
+use super::{block_on, said, table};
+
+/// Switch a shard's safety rails; what is not named stays.
+#[derive(Args, Debug)]
+pub struct RailsArgs {
+    /// The shard.
+    #[arg(long)]
+    shard: String,
+    /// Stop all actuation, or let it go on.
+    #[arg(long, value_name = "BOOL")]
+    kill_switch: Option<bool>,
+    /// Decide and count, and do nothing.
+    #[arg(long, value_name = "BOOL")]
+    dry_run: Option<bool>,
+    /// Hold back roll-ups that drop nearly all demand.
+    #[arg(long, value_name = "BOOL")]
+    empty_rollup_guard: Option<bool>,
+    /// Most of a cluster's machines that one cycle may reclaim, in parts per million; 1000000 for no cap.
+    #[arg(long, value_name = "PPM")]
+    reclaim_cap_ppm: Option<u32>,
+    /// Why. It is kept in the shard's audit chain.
+    #[arg(long)]
+    reason: String,
+    #[command(flatten)]
+    target: Target,
+}
+
+/// Close a machine for new work, or open it again.
+#[derive(Args, Debug)]
+pub struct CordonArgs {
+    /// The machine.
+    machine: String,
+    /// Its shard.
+    #[arg(long)]
+    shard: String,
+    /// Open it again.
+    #[arg(long)]
+    undo: bool,
+    /// Why. It is kept in the shard's audit chain.
+    #[arg(long)]
+    reason: String,
+    #[command(flatten)]
+    target: Target,
+}
+
+/// Change the members of a shard's Raft group, move its leader, or take a snapshot.
+#[derive(Args, Debug)]
+pub struct MemberArgs {
+    #[command(subcommand)]
+    what: What,
+    #[command(flatten)]
+    target: Target,
+}
+
+#[derive(Subcommand, Debug)]
+enum What {
+    /// Add a node as a learner; it must be running with a replica of the group in its placement.
+    AddLearner(Subject),
+    /// Make a learner that has caught up a voter.
+    Promote(Subject),
+    /// Take a node out of the group.
+    Remove(Subject),
+    /// Hand the leadership to a voter.
+    Transfer(Subject),
+    /// Write a snapshot on the asked node and drop the log behind it.
+    Snapshot {
+        /// A shard's id, or "coordinator".
+        group: String,
+    },
+}
+
+#[derive(Args, Debug)]
+struct Subject {
+    /// A shard's id, or "coordinator".
+    group: String,
+    /// The node's id.
+    node: String,
+}
+
+/// Runs `argosy rails`.
+pub fn run_rails(args: RailsArgs) -> Result<ExitCode> {
+    block_on(async move {
+        let ask = SetRailsRequest {
+            shard: args.shard,
+            kill_switch: args.kill_switch,
+            dry_run: args.dry_run,
+            empty_rollup_guard: args.empty_rollup_guard,
+            reclaim_cap_ppm: args.reclaim_cap_ppm,
+            reason: args.reason,
+        };
+        let answer = args.target.admin()?.set_rails(args.target.request(ask)).await.map_err(|status| said(&status))?;
+        let answer = answer.into_inner();
+        let rails = answer.rails.unwrap_or_default();
+        let header = ["kill_switch", "dry_run", "empty_rollup_guard", "reclaim_cap_ppm", "revision"];
+        let row = vec![
+            json!(rails.kill_switch),
+            json!(rails.dry_run),
+            json!(rails.empty_rollup_guard),
+            json!(rails.reclaim_cap_ppm),
+            json!(answer.revision),
+        ];
+        table::print(&header, vec![row], false)
+    })
+}
+
+/// Runs `argosy cordon`.
+pub fn run_cordon(args: CordonArgs) -> Result<ExitCode> {
+    block_on(async move {
+        let ask = SetCordonRequest { machine: args.machine, shard: args.shard, cordoned: !args.undo, reason: args.reason };
+        let answer = args.target.admin()?.set_cordon(args.target.request(ask)).await.map_err(|status| said(&status))?;
+        table::print(&["revision"], vec![vec![json!(answer.into_inner().revision)]], false)
+    })
+}
+
+/// Runs `argosy member`.
+pub fn run_member(args: MemberArgs) -> Result<ExitCode> {
+    block_on(async move {
+        let mut admin = args.target.admin()?;
+        let ask = |s: Subject| args.target.request(ChangeMemberRequest { group: s.group, node: s.node });
+        let answer = match args.what {
+            What::AddLearner(subject) => admin.add_learner(ask(subject)).await,
+            What::Promote(subject) => admin.promote_voter(ask(subject)).await,
+            What::Remove(subject) => admin.remove_member(ask(subject)).await,
+            What::Transfer(subject) => admin.transfer_leader(ask(subject)).await,
+            What::Snapshot { group } => {
+                let ask = args.target.request(TakeSnapshotRequest { group });
+                let revision = admin.take_snapshot(ask).await.map_err(|status| said(&status))?.into_inner().revision;
+                return table::print(&["revision"], vec![vec![json!(revision)]], false);
+            }
+        };
+        let status = answer.map_err(|status| said(&status))?.into_inner().status.unwrap_or_default();
+        let row = vec![json!(status.shard), json!(status.leader), json!(status.voters), json!(status.learners)];
+        table::print(&["group", "leader", "voters", "learners"], vec![row], false)
+    })
+}

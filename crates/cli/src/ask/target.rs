@@ -1,0 +1,88 @@
+//! Which node a command talks to, and with what certificate.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use argosy_localfleet::{Blueprint, Layout, certificates};
+use argosy_proto::argosy::v1::admin_client::AdminClient;
+use argosy_proto::argosy::v1::fleet_client::FleetClient;
+use argosy_proto::authz::Role;
+use argosy_server::config::{HostPort, TlsFiles};
+use argosy_server::tls::{Credentials, Dialer, Limits, Peer, Security};
+use clap::Args;
+use tonic::Request;
+use tonic::transport::Channel;
+
+/// Largest answer that is taken, bytes.
+const LARGEST_ANSWER: usize = 256 << 20;
+
+/// Any node of the installation answers for all of it.
+#[derive(Args, Debug, Clone)]
+pub struct Target {
+    /// A node to ask, host:port.
+    #[arg(long, value_name = "ADDRESS", env = "ARGOSY_SERVER", default_value = "127.0.0.1:7780")]
+    server: String,
+    /// Your certificate.
+    #[arg(long, value_name = "FILE", env = "ARGOSY_CERT", requires_all = ["key", "ca"])]
+    cert: Option<PathBuf>,
+    /// Its private key.
+    #[arg(long, value_name = "FILE", env = "ARGOSY_KEY")]
+    key: Option<PathBuf>,
+    /// The certificate authority of the installation.
+    #[arg(long, value_name = "FILE", env = "ARGOSY_CA")]
+    ca: Option<PathBuf>,
+    /// The directory of a fleet of `argosy up`: address and certificates are taken from there.
+    #[arg(long, value_name = "DIR", env = "ARGOSY_UP_DIR", conflicts_with_all = ["cert", "key", "ca"])]
+    up: Option<PathBuf>,
+    /// Give up after this time.
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration)]
+    timeout: Duration,
+}
+
+impl Target {
+    /// Reads.
+    pub fn fleet(&self) -> Result<FleetClient<Channel>> {
+        Ok(FleetClient::new(self.channel()?).max_decoding_message_size(LARGEST_ANSWER))
+    }
+
+    /// Changes.
+    pub fn admin(&self) -> Result<AdminClient<Channel>> {
+        Ok(AdminClient::new(self.channel()?))
+    }
+
+    /// A request with the deadline of this target.
+    pub fn request<T>(&self, message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        request.set_timeout(self.timeout);
+        request
+    }
+
+    fn channel(&self) -> Result<Channel> {
+        let (address, files) = self.address_and_files()?;
+        let loopback = ["127.0.0.1", "localhost", "[::1]"].iter().any(|host| address.to_string().starts_with(host));
+        let security = match files {
+            Some(files) => Security::Mutual(Arc::new(Credentials::load(&files)?)),
+            None if loopback => Security::Plaintext,
+            None => bail!("ARG-0820: {address} is not on this machine: give --cert, --key and --ca"),
+        };
+        Ok(Dialer::new(security, Limits::default()).channel(&Peer::any_node(address))?)
+    }
+
+    fn address_and_files(&self) -> Result<(HostPort, Option<TlsFiles>)> {
+        if let Some(dir) = &self.up {
+            let layout = Layout::new(dir)?;
+            let blueprint = Blueprint::load(layout.root())?;
+            let node = blueprint.nodes.first().context("a fleet has nodes")?;
+            let files = certificates::files(&layout.pki(), &certificates::holder(Role::Admin, "")?);
+            return Ok((HostPort::from(node.address), Some(files)));
+        }
+        let address = HostPort::parse(&self.server).with_context(|| format!("{:?} is not host:port", self.server))?;
+        let files = match (&self.cert, &self.key, &self.ca) {
+            (Some(cert), Some(key), Some(ca)) => Some(TlsFiles { cert: cert.clone(), key: key.clone(), ca: ca.clone() }),
+            _ => None,
+        };
+        Ok((address, files))
+    }
+}

@@ -1,0 +1,80 @@
+//! What a run of `argosy up` came to: for people on the terminal, for machines as JSON.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+
+use anyhow::Result;
+use argosy_localfleet::{Blueprint, Invariants, Picture};
+use serde::Serialize;
+
+/// The outcome of a run. Times are in seconds.
+#[derive(Debug, Serialize)]
+pub struct Summary {
+    /// Node processes.
+    pub nodes: usize,
+    /// Shards.
+    pub shards: usize,
+    /// Machines by state at the end.
+    pub machines_by_state: BTreeMap<String, u64>,
+    /// Actions committed since the shards began, by kind.
+    pub actions: BTreeMap<String, u64>,
+    /// Needs at the end.
+    pub needs: u64,
+    /// Needs that were short at the end with nothing on its way.
+    pub shortfalls: u64,
+    /// Leaders that changed while the fleet was watched.
+    pub leader_changes: u64,
+    /// Nodes killed.
+    pub kills: u64,
+    /// Rules that were broken, with the evidence.
+    pub invariant_violations: Vec<String>,
+    /// How long the orderly stop took.
+    pub stop_s: f64,
+    /// Processes that did not heed the signal to end.
+    pub killed_at_stop: Vec<String>,
+}
+
+impl Summary {
+    /// Sums a run up.
+    pub fn new(picture: &Picture, blueprint: &Blueprint, invariants: &Invariants, kills: u64) -> Self {
+        let (needs, shortfalls) = picture.needs();
+        let violation = |v: &argosy_localfleet::Violation| format!("{}: {}", v.rule, v.evidence);
+        Self {
+            nodes: blueprint.nodes.len(),
+            shards: blueprint.shards.len(),
+            machines_by_state: picture.machines_by_state(),
+            actions: picture.actions(),
+            needs,
+            shortfalls,
+            leader_changes: 0,
+            kills,
+            invariant_violations: invariants.violations().iter().map(violation).collect(),
+            stop_s: 0.0,
+            killed_at_stop: Vec::new(),
+        }
+    }
+
+    /// Writes it as JSON.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        super::write_file(path, &serde_json::to_string_pretty(self)?)
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |map: &BTreeMap<String, u64>| {
+            map.iter().map(|(key, count)| format!("{key} {count}")).collect::<Vec<_>>().join(", ")
+        };
+        writeln!(f, "nodes      {}, shards {}", self.nodes, self.shards)?;
+        writeln!(f, "machines   {}", list(&self.machines_by_state))?;
+        writeln!(f, "needs      {}, short {}", self.needs, self.shortfalls)?;
+        writeln!(f, "actions    {}", list(&self.actions))?;
+        writeln!(f, "leaders    {} changes, {} nodes killed", self.leader_changes, self.kills)?;
+        writeln!(f, "stopped    in {:.1} s", self.stop_s)?;
+        match self.invariant_violations.as_slice() {
+            [] => writeln!(f, "invariants all held"),
+            broken => writeln!(f, "invariants BROKEN:\n  {}", broken.join("\n  ")),
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! The certificates of a local fleet: a small authority, and one leaf for everybody who speaks.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
+
+use argosy_proto::authz::Role;
+use argosy_server::authz::Principal;
+use argosy_server::config::TlsFiles;
+use argosy_server::pki::{Authority, LeafPaths, LeafRequest, PkiError, Validity};
+
+use crate::blueprint::Blueprint;
+use crate::error::FleetError;
+
+/// How long a leaf of a local fleet is valid.
+const LEAF_DAYS: u32 = 365;
+
+/// The files of one holder.
+pub fn files(dir: &Path, holder: &Principal) -> TlsFiles {
+    let leaf = LeafPaths::of(dir, holder);
+    TlsFiles { cert: leaf.certificate, key: leaf.key, ca: dir.join("ca.crt") }
+}
+
+/// Makes the authority and all leaves; what is there already stays.
+pub fn create(dir: &Path, blueprint: &Blueprint, further_clusters: &[String]) -> Result<(), FleetError> {
+    let failed = |error: PkiError| FleetError::Certificates(error.to_string());
+    let authority = if dir.join("ca.crt").exists() {
+        Authority::open(dir).map_err(failed)?
+    } else {
+        Authority::create(dir, "local fleet").map_err(failed)?
+    };
+    let nodes = blueprint.nodes.iter().map(|node| holder(Role::Node, &node.id));
+    let clusters = blueprint.shards.iter().flat_map(|shard| &shard.clusters).chain(further_clusters);
+    let holders = nodes
+        .chain(clusters.map(|cluster| holder(Role::Cluster, cluster)))
+        .chain([holder(Role::Provider, &blueprint.provider.name), holder(Role::Admin, "")]);
+    for principal in holders {
+        let principal = principal?;
+        let paths = LeafPaths::of(dir, &principal);
+        if paths.certificate.exists() && paths.key.exists() {
+            continue;
+        }
+        let validity = Validity::days(LEAF_DAYS).map_err(failed)?;
+        let ips = vec![IpAddr::V4(Ipv4Addr::LOCALHOST)];
+        let request = LeafRequest { principal, dns: vec!["localhost".to_owned()], ips, validity };
+        authority.issue(&request).and_then(|leaf| leaf.store(&paths)).map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// Who holds a certificate.
+pub fn holder(role: Role, id: &str) -> Result<Principal, FleetError> {
+    let bad = || FleetError::Certificates(format!("'{id}' cannot be the id of a {}", role.name()));
+    Principal::new(role, id).ok_or_else(bad)
+}

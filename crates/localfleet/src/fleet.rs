@@ -1,0 +1,182 @@
+//! A local fleet that runs: its processes, started in order, killed, restarted and stopped.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use argosy_proto::argosy::v1::ListShardsRequest;
+use argosy_provider::sim::Catalogue;
+use tokio::time::Instant;
+
+use crate::blueprint::{Blueprint, Pace};
+use crate::clients::Clients;
+use crate::error::FleetError;
+use crate::files::{self, Layout, Tuning};
+use crate::{certificates, process::Process};
+
+/// How long a whole fleet may take to come up on a slow machine.
+const START_PATIENCE: Duration = Duration::from_secs(90);
+/// Time between two looks while something is waited for.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// How long a process may take to end when it is asked to.
+const STOP_PATIENCE: Duration = Duration::from_secs(4);
+
+/// What a local fleet is started with.
+#[derive(Clone, Debug)]
+pub struct Start {
+    /// The binary `argosy`.
+    pub program: PathBuf,
+    /// Where files go.
+    pub layout: Layout,
+    /// What it consists of.
+    pub blueprint: Blueprint,
+    /// What its nodes are tuned to.
+    pub tuning: Tuning,
+    /// What its provider offers; written at the first start only, since the provider keeps what it has.
+    pub catalogue: Catalogue,
+    /// Clusters beyond those of the blueprint that need certificates.
+    pub further_clusters: Vec<String>,
+}
+
+/// A running fleet. Dropping it kills its processes; [`LocalFleet::stop`] ends them in order.
+#[derive(Debug)]
+pub struct LocalFleet {
+    start: Start,
+    clients: Clients,
+    provider: Process,
+    nodes: BTreeMap<String, Process>,
+}
+
+impl LocalFleet {
+    /// Writes the files, starts the provider and the nodes, and waits until every shard has a leader.
+    pub async fn start(start: Start) -> Result<Self, FleetError> {
+        let Start { layout, blueprint, tuning, .. } = &start;
+        layout.create()?;
+        certificates::create(&layout.pki(), blueprint, &start.further_clusters)?;
+        files::write(layout, blueprint, tuning)?;
+        if !layout.catalogue().exists() {
+            files::put(&layout.catalogue(), &start.catalogue.to_toml())?;
+        }
+        let clients = Clients::new(layout, blueprint)?;
+        let provider = spawn_provider(&start)?;
+        let nodes = blueprint.nodes.iter().map(|node| Ok((node.id.clone(), spawn_node(&start, &node.id)?)));
+        let nodes = nodes.collect::<Result<_, FleetError>>()?;
+        let mut fleet = Self { start, clients, provider, nodes };
+        fleet.wait_for_leaders(START_PATIENCE).await?;
+        Ok(fleet)
+    }
+
+    /// What it consists of.
+    pub fn blueprint(&self) -> &Blueprint {
+        &self.start.blueprint
+    }
+
+    /// Where its files are.
+    pub fn layout(&self) -> &Layout {
+        &self.start.layout
+    }
+
+    /// How to talk to it.
+    pub fn clients(&self) -> &Clients {
+        &self.clients
+    }
+
+    /// The process ids of the nodes that run.
+    pub fn pids(&self) -> BTreeMap<String, u32> {
+        self.nodes.iter().filter_map(|(id, process)| Some((id.clone(), process.pid()?))).collect()
+    }
+
+    /// Ends a node as a crash would: no hand-over, nothing flushed.
+    pub async fn kill(&mut self, node: &str) -> Result<(), FleetError> {
+        match self.nodes.get_mut(node) {
+            Some(process) => process.kill().await,
+            None => Err(FleetError::Unreachable { name: node.to_owned(), what: "no such node".to_owned() }),
+        }
+    }
+
+    /// Starts a node again on its data directory.
+    pub fn restart(&mut self, node: &str) -> Result<(), FleetError> {
+        let process = spawn_node(&self.start, node)?;
+        self.nodes.insert(node.to_owned(), process);
+        Ok(())
+    }
+
+    /// An error if a process has ended that nobody killed.
+    pub fn check(&mut self) -> Result<(), FleetError> {
+        self.provider.check()?;
+        self.nodes.values_mut().filter(|process| process.pid().is_some()).try_for_each(Process::check)
+    }
+
+    /// Waits until every shard has a leader that some node knows of.
+    pub async fn wait_for_leaders(&mut self, patience: Duration) -> Result<(), FleetError> {
+        let deadline = Instant::now() + patience;
+        while !self.all_lead().await {
+            self.check()?;
+            if Instant::now() >= deadline {
+                let what = "a leader for every shard".to_owned();
+                return Err(FleetError::Late { what, seconds: patience.as_secs(), logs: self.start.layout.logs() });
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        Ok(())
+    }
+
+    /// Ends all processes, nodes first and all at once. Names those that had to be killed.
+    pub async fn stop(mut self) -> Result<Vec<String>, FleetError> {
+        let mut stubborn = Vec::new();
+        for process in self.nodes.values() {
+            process.signal(rustix::process::Signal::TERM);
+        }
+        for process in self.nodes.values_mut().filter(|process| process.pid().is_some()) {
+            if process.terminate(STOP_PATIENCE).await?.is_none() {
+                stubborn.push(process.name().to_owned());
+            }
+        }
+        if self.provider.terminate(STOP_PATIENCE).await?.is_none() {
+            stubborn.push(self.provider.name().to_owned());
+        }
+        Ok(stubborn)
+    }
+
+    async fn all_lead(&self) -> bool {
+        for node in &self.start.blueprint.nodes {
+            let Ok(mut fleet) = self.clients.fleet(&node.id) else { continue };
+            let mut request = tonic::Request::new(ListShardsRequest {});
+            request.set_timeout(Duration::from_secs(1));
+            let Ok(answer) = fleet.list_shards(request).await else { continue };
+            let shards = answer.into_inner().shards;
+            return shards.len() == self.start.blueprint.shards.len() && shards.iter().all(|s| !s.leader.is_empty());
+        }
+        false
+    }
+}
+
+fn spawn_node(start: &Start, node: &str) -> Result<Process, FleetError> {
+    let config = start.layout.config(node).display().to_string();
+    let arguments = ["server".to_owned(), "--config".to_owned(), config];
+    Process::spawn(node, &start.program, &arguments, &start.layout.log(node))
+}
+
+fn spawn_provider(start: &Start) -> Result<Process, FleetError> {
+    let site = &start.blueprint.provider;
+    let tls = certificates::files(
+        &start.layout.pki(),
+        &certificates::holder(argosy_proto::authz::Role::Provider, &site.name)?,
+    );
+    let mut arguments: Vec<String> = ["provider", "sim", "--listen"].map(str::to_owned).to_vec();
+    arguments.push(site.address.to_string());
+    for (flag, path) in [
+        ("--catalogue", start.layout.catalogue()),
+        ("--data-dir", start.layout.provider()),
+        ("--tls-cert", tls.cert),
+        ("--tls-key", tls.key),
+        ("--tls-ca", tls.ca),
+    ] {
+        arguments.extend([flag.to_owned(), path.display().to_string()]);
+    }
+    arguments.extend(["--seed".to_owned(), start.blueprint.sizing.seed.to_string()]);
+    if start.blueprint.sizing.pace == Pace::Lockstep {
+        arguments.push("--virtual-time".to_owned());
+    }
+    Process::spawn(&site.name, &start.program, &arguments, &start.layout.log(&site.name))
+}

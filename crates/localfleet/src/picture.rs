@@ -1,0 +1,94 @@
+//! What a fleet looks like from outside, read over its own API: the live view, the checks and the summaries all start here.
+
+use std::collections::BTreeMap;
+
+use argosy_proto::argosy::v1::{Freshness, GetShardRequest, RecentDecision, ShardDetail};
+
+use crate::blueprint::Blueprint;
+use crate::clients::Clients;
+
+/// One look at the whole fleet.
+#[derive(Clone, Debug, Default)]
+pub struct Picture {
+    /// The shards, as their leaders tell. A shard that could not be asked is missing.
+    pub shards: BTreeMap<String, ShardDetail>,
+    /// Which nodes answered.
+    pub nodes_up: BTreeMap<String, bool>,
+    /// What every replica says of itself: (shard, node) → (revision, state hash).
+    pub replicas: BTreeMap<(String, String), (u64, Vec<u8>)>,
+}
+
+impl Picture {
+    /// Asks every shard's leader through some node that answers, and every node about its own replicas.
+    pub async fn take(blueprint: &Blueprint, clients: &Clients) -> Self {
+        let mut picture = Self::default();
+        for node in &blueprint.nodes {
+            let mut up = false;
+            for shard in &blueprint.shards {
+                if let Ok(detail) = ask(clients, &node.id, &shard.id, Freshness::Stale).await {
+                    up = true;
+                    let revision = detail.as_of.as_ref().map_or(0, |as_of| as_of.revision);
+                    let hash = detail.state_hash.to_vec();
+                    picture.replicas.insert((shard.id.clone(), node.id.clone()), (revision, hash));
+                }
+            }
+            picture.nodes_up.insert(node.id.clone(), up);
+        }
+        for shard in &blueprint.shards {
+            for node in blueprint.nodes.iter().filter(|node| picture.nodes_up.get(&node.id) == Some(&true)) {
+                if let Ok(detail) = ask(clients, &node.id, &shard.id, Freshness::Linearizable).await {
+                    picture.shards.insert(shard.id.clone(), detail);
+                    break;
+                }
+            }
+        }
+        picture
+    }
+
+    /// The leader of every shard that has one.
+    pub fn leaders(&self) -> BTreeMap<&str, &str> {
+        let leader = |detail: &ShardDetail| detail.status.as_ref().map(|s| s.leader.clone());
+        self.shards
+            .iter()
+            .filter(|(_, detail)| leader(detail).is_some_and(|l| !l.is_empty()))
+            .filter_map(|(shard, detail)| Some((shard.as_str(), detail.status.as_ref()?.leader.as_str())))
+            .collect()
+    }
+
+    /// Machines by state, over all shards.
+    pub fn machines_by_state(&self) -> BTreeMap<String, u64> {
+        sum(self.shards.values().map(|detail| &detail.machines_by_state))
+    }
+
+    /// Actions committed since the shards began, by kind.
+    pub fn actions(&self) -> BTreeMap<String, u64> {
+        sum(self.shards.values().map(|detail| &detail.actions))
+    }
+
+    /// Needs, and how many of them are short with nothing on its way.
+    pub fn needs(&self) -> (u64, u64) {
+        self.shards.values().fold((0, 0), |(needs, short), d| (needs + d.needs, short + d.shortfalls))
+    }
+
+    /// The latest decisions of all shards, with their shard, newest first.
+    pub fn recent(&self, most: usize) -> Vec<(&str, &RecentDecision)> {
+        let mut all: Vec<_> =
+            self.shards.iter().flat_map(|(id, d)| d.recent.iter().map(move |r| (id.as_str(), r))).collect();
+        all.sort_by_key(|(shard, decision)| (std::cmp::Reverse(decision.shard_time_ms), *shard));
+        all.truncate(most);
+        all
+    }
+}
+
+async fn ask(clients: &Clients, node: &str, shard: &str, freshness: Freshness) -> Result<ShardDetail, tonic::Status> {
+    let request = GetShardRequest { shard: shard.to_owned(), freshness: freshness.into() };
+    clients.fleet(node)?.get_shard(request).await.map(tonic::Response::into_inner)
+}
+
+fn sum<'a>(maps: impl Iterator<Item = &'a BTreeMap<String, u64>>) -> BTreeMap<String, u64> {
+    let mut total = BTreeMap::new();
+    for (key, count) in maps.flatten() {
+        *total.entry(key.clone()).or_default() += count;
+    }
+    total
+}

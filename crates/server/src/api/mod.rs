@@ -1,0 +1,36 @@
+//! What people and tools ask of a node: reads, administration, stepping. Any node takes any request; what concerns a
+//! shard that another node leads is passed on to it once.
+//!
+//! Nothing here decides, and nothing here writes but through the log of the shard or the membership of its group.
+
+mod admin;
+mod fleet;
+mod lockstep;
+mod recent;
+mod refusal;
+mod rows;
+mod shard_read;
+mod site;
+
+pub use admin::AdminService;
+pub use fleet::FleetService;
+pub use lockstep::LockstepService;
+pub use shard_read::ShardReadService;
+pub use site::{COORDINATOR, Site};
+
+use std::sync::Arc;
+
+use argosy_proto::argosy::v1::admin_server::AdminServer;
+use argosy_proto::argosy::v1::fleet_server::FleetServer;
+use argosy_proto::argosy::v1::lockstep_server::LockstepServer;
+use argosy_proto::bigfleet::v1alpha1::shard_read_server::ShardReadServer;
+use tonic::service::RoutesBuilder;
+
+/// Mounts every service of this module.
+pub fn mount(routes: &mut RoutesBuilder, site: &Arc<Site>) {
+    routes
+        .add_service(FleetServer::new(FleetService::new(Arc::clone(site))))
+        .add_service(AdminServer::new(AdminService::new(Arc::clone(site))))
+        .add_service(LockstepServer::new(LockstepService::new(Arc::clone(site))))
+        .add_service(ShardReadServer::new(ShardReadService::new(Arc::clone(site))));
+}

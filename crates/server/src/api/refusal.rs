@@ -1,0 +1,54 @@
+//! What the read and admin services say when they cannot do as asked: a code, and what to do.
+
+use std::fmt::Display;
+
+use tonic::Status;
+
+pub(super) fn unknown_shard<'a>(shard: &str, known: impl Iterator<Item = &'a str>) -> Status {
+    let known = known.collect::<Vec<_>>().join(", ");
+    Status::not_found(format!("ARG-0650: there is no shard '{shard}'; the shards are {known}"))
+}
+
+pub(super) fn no_replica(group: &str, node: &str) -> Status {
+    Status::failed_precondition(format!("ARG-0651: {node} has no replica of '{group}'; ask one of its members"))
+}
+
+pub(super) fn no_leader() -> Status {
+    Status::unavailable("ARG-0652: nobody leads this shard at the moment; try again in a second")
+}
+
+pub(super) fn unconfirmed(why: &dyn Display) -> Status {
+    Status::unavailable(format!("ARG-0653: this node could not confirm that it leads ({why}); try again in a second"))
+}
+
+pub(super) fn unknown_machine(machine: &str) -> Status {
+    Status::not_found(format!("ARG-0654: no shard that was asked knows a machine '{machine}'; list them with `argosy machines`"))
+}
+
+pub(super) fn bad_page_token() -> Status {
+    Status::invalid_argument("ARG-0655: the page token is not one that this service gave out; start again without one")
+}
+
+pub(super) fn unknown_node(node: &str) -> Status {
+    Status::not_found(format!("ARG-0656: there is no node '{node}' in the configuration of the asked node"))
+}
+
+pub(super) fn no_reason() -> Status {
+    Status::invalid_argument("ARG-0657: say why in `reason`: it is kept in the audit record")
+}
+
+pub(super) fn membership(why: &dyn Display) -> Status {
+    Status::failed_precondition(format!("ARG-0658: the members were not changed: {why}"))
+}
+
+pub(super) fn not_committed(why: &dyn Display) -> Status {
+    Status::unavailable(format!("ARG-0659: it is not known to be committed ({why}); look, and try again if it did not happen"))
+}
+
+pub(super) fn bad_setting(why: &str) -> Status {
+    Status::invalid_argument(format!("ARG-0660: {why}; nothing was changed"))
+}
+
+pub(super) fn snapshot(why: &dyn Display) -> Status {
+    Status::internal(format!("ARG-0661: no snapshot was written: {why}"))
+}

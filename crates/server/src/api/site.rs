@@ -1,0 +1,162 @@
+//! Where a request is answered: on this node if it leads the shard, else on the node that does.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use argosy_raft::{Group, GroupStatus, NodeId, Read};
+use argosy_storage::Store;
+use tonic::metadata::MetadataValue;
+use tonic::transport::Channel;
+use tonic::{Request, Status};
+
+use super::refusal;
+use crate::authz::{Identity, Role};
+use crate::config::{Node, Placement, ShardPlacement};
+use crate::node::{Mesh, Shards};
+use crate::replica::{Replica, View};
+
+/// Set on a request that a node passes on, so that two nodes that each believe the other to lead cannot pass it round.
+const FORWARDED: &str = "argosy-forwarded";
+/// How long a request waits for a leader to be elected before it is turned away.
+const LEADER_PATIENCE: Duration = Duration::from_secs(2);
+/// The name of the coordinator's group where people name groups.
+pub const COORDINATOR: &str = "coordinator";
+
+/// This node as the services see it.
+pub struct Site {
+    /// This node.
+    pub node: Node,
+    /// The shards of the installation.
+    pub placement: Placement,
+    /// The other nodes.
+    pub mesh: Mesh,
+    /// The replicas on this node.
+    pub shards: Shards,
+    /// The coordinator's group, where this node votes in it.
+    pub coordinator: Option<Group>,
+    /// The node's durable store.
+    pub store: Arc<Store>,
+}
+
+/// Who answers for a shard.
+pub(super) enum Place {
+    /// This node: it leads.
+    Here(Replica),
+    /// Another node.
+    There(Channel),
+}
+
+impl Site {
+    /// A shard of the placement.
+    pub(super) fn shard(&self, id: &str) -> Result<&ShardPlacement, Status> {
+        let found = self.placement.shards.iter().find(|shard| shard.id.as_str() == id);
+        found.ok_or_else(|| refusal::unknown_shard(id, self.placement.shards.iter().map(|s| s.id.as_str())))
+    }
+
+    /// The replica of a shard on this node.
+    pub(super) fn replica(&self, shard: &str) -> Result<&Replica, Status> {
+        self.shard(shard)?;
+        self.shards.get(shard).ok_or_else(|| refusal::no_replica(shard, self.node.id.as_str()))
+    }
+
+    /// The group with this name, and the name of the node's number.
+    pub(super) fn group(&self, name: &str) -> Result<&Group, Status> {
+        if name == COORDINATOR {
+            return self.coordinator.as_ref().ok_or_else(|| refusal::no_replica(name, self.node.id.as_str()));
+        }
+        Ok(self.replica(name)?.group())
+    }
+
+    /// The id of the node with this number; the number itself for a node that the configuration does not know.
+    pub(super) fn name(&self, node: NodeId) -> String {
+        self.mesh.name(node).map_or_else(|| node.to_string(), str::to_owned)
+    }
+
+    /// The number of the node with this id.
+    pub(super) fn number(&self, id: &str) -> Result<NodeId, Status> {
+        self.mesh.number(id).ok_or_else(|| refusal::unknown_node(id))
+    }
+
+    /// Who answers for a shard. Waits a little while nobody leads.
+    pub(super) async fn place<T>(&self, shard: &str, request: &Request<T>) -> Result<Place, Status> {
+        let site = self.shard(shard)?;
+        let forwarded = request.metadata().contains_key(FORWARDED);
+        let Some(replica) = self.shards.get(shard) else {
+            let voter = site.voters.iter().find(|voter| voter.as_str() != self.node.id.as_str());
+            return match voter.filter(|_| !forwarded) {
+                Some(voter) => Ok(Place::There(self.channel(self.number(voter.as_str())?)?)),
+                None => Err(refusal::no_replica(shard, self.node.id.as_str())),
+            };
+        };
+        match self.leader(replica.group(), forwarded).await? {
+            None => Ok(Place::Here(replica.clone())),
+            Some(channel) => Ok(Place::There(channel)),
+        }
+    }
+
+    /// The leader of a group: `None` if it is this node, else a channel to it.
+    pub(super) async fn leader(&self, group: &Group, forwarded: bool) -> Result<Option<Channel>, Status> {
+        let mut leadership = group.leadership();
+        let settled = leadership.wait_for(|l| l.ready || l.leader.is_some_and(|leader| leader != self.mesh.me()));
+        let known = tokio::time::timeout(LEADER_PATIENCE, settled).await;
+        let known = known.ok().and_then(Result::ok).map(|l| *l).ok_or_else(refusal::no_leader)?;
+        match known.leader {
+            _ if known.ready => Ok(None),
+            Some(leader) if !forwarded => self.channel(leader).map(Some),
+            _ => Err(refusal::no_leader()),
+        }
+    }
+
+    /// A view that holds everything acknowledged before the call; this node must lead.
+    pub(super) async fn fresh(&self, replica: &Replica) -> Result<Arc<View>, Status> {
+        replica.linearizable(Read::Index).await.map_err(|error| refusal::unconfirmed(&error))
+    }
+
+    fn channel(&self, node: NodeId) -> Result<Channel, Status> {
+        self.mesh.channel(node).map_err(|error| refusal::unconfirmed(&error))
+    }
+}
+
+/// Whether a request was passed on by another node.
+pub(super) fn is_forwarded<T>(request: &Request<T>) -> bool {
+    request.metadata().contains_key(FORWARDED)
+}
+
+/// The request to pass on: the same message and deadline, marked, with the caller named for the audit.
+pub(super) fn passed_on<T>(request: Request<T>) -> Request<T> {
+    let caller = caller(&request);
+    let (metadata, _, message) = request.into_parts();
+    let mut next = Request::new(message);
+    if let Some(deadline) = metadata.get(DEADLINE) {
+        next.metadata_mut().insert(DEADLINE, deadline.clone());
+    }
+    next.metadata_mut().insert(FORWARDED, MetadataValue::from_static("1"));
+    if let Ok(caller) = caller.parse() {
+        next.metadata_mut().insert(ON_BEHALF_OF, caller);
+    }
+    next
+}
+
+/// Who a request comes from, for the audit. A node that passes a request on is believed when it names the caller; nobody
+/// else is.
+pub(super) fn caller<T>(request: &Request<T>) -> String {
+    let Some(identity) = request.extensions().get::<Identity>() else {
+        return "unknown".to_owned();
+    };
+    let named = request.metadata().get(ON_BEHALF_OF).and_then(|value| value.to_str().ok());
+    match named.filter(|_| identity.role() == Some(Role::Node)) {
+        Some(named) => format!("{named} via {identity}"),
+        None => identity.to_string(),
+    }
+}
+
+/// Names the caller of a request that a node passes on.
+const ON_BEHALF_OF: &str = "argosy-on-behalf-of";
+/// gRPC's own deadline.
+const DEADLINE: &str = "grpc-timeout";
+
+/// What [`GroupStatus`] says in the API's words.
+pub(super) fn members(site: &Site, status: &GroupStatus) -> (Vec<String>, Vec<String>) {
+    let names = |nodes: &std::collections::BTreeSet<NodeId>| nodes.iter().map(|node| site.name(*node)).collect();
+    (names(&status.members.voters), names(&status.members.learners))
+}
