@@ -24,6 +24,9 @@ use tokio_stream::{Stream, StreamExt as _};
 use tonic::transport::{Channel, Endpoint, Server};
 use tonic::{Request, Response, Status, Streaming};
 
+/// Virtual time after which a frame that has not come will not come.
+const PATIENCE: Duration = Duration::from_secs(300);
+
 /// One accepted session, as the script of a test sees it.
 struct Accepted {
     from_operator: Streaming<OperatorMessage>,
@@ -32,7 +35,9 @@ struct Accepted {
 
 impl Accepted {
     async fn hears(&mut self) -> FromOperator {
-        self.from_operator.next().await.expect("the session is open").unwrap().message.unwrap()
+        let frame =
+            tokio::time::timeout(PATIENCE, self.from_operator.next()).await.expect("the operator says something");
+        frame.expect("the session is open").unwrap().message.unwrap()
     }
 
     async fn says(&self, message: FromShard) {
@@ -221,7 +226,7 @@ async fn a_roll_up_that_is_never_acknowledged_is_said_again_over_a_new_session_a
     let mut first = node.recv().await.unwrap();
     first.greets().await;
     assert_eq!(first.hears_rollup().await, 1);
-    let mut second = tokio::time::timeout(Duration::from_secs(60), node.recv()).await.unwrap().unwrap();
+    let mut second = tokio::time::timeout(PATIENCE, node.recv()).await.unwrap().unwrap();
     second.greets().await;
     assert_eq!(second.hears_rollup().await, 1);
     assert_eq!(session.counts().rollups_acknowledged, 0);
