@@ -153,9 +153,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn report(args: &Args, latencies: &[Duration], wall: f64, store: &Store) -> Result<(), Box<dyn Error>> {
-    let at = |share: f64| {
-        let index = (latencies.len() as f64 * share) as usize;
-        latencies.get(index.min(latencies.len().saturating_sub(1))).map_or(0.0, |latency| latency.as_secs_f64() * 1e3)
+    let at = |permille: usize| {
+        let index = latencies.len() * permille / 1000;
+        latencies.get(index).map_or(0.0, |latency| latency.as_secs_f64() * 1e3)
     };
     let commits = latencies.len() as f64 / wall;
     let counters = store.counters();
@@ -163,14 +163,14 @@ fn report(args: &Args, latencies: &[Duration], wall: f64, store: &Store) -> Resu
     println!("{} writers, {} commands of {} bytes a commit, {wall:.1} s", args.writers, args.batch, args.payload);
     println!("commits/s    {commits:>10.0}");
     println!("commands/s   {:>10.0}", commits * args.batch as f64);
-    println!("commit p50   {:>10.2} ms", at(0.50));
-    println!("commit p99   {:>10.2} ms", at(0.99));
+    println!("commit p50   {:>10.2} ms", at(500));
+    println!("commit p99   {:>10.2} ms", at(990));
     println!("node 1: {} syncs, {per_sync:.1} durable writes each", counters.syncs);
     if let Some(path) = &args.json {
         let report = serde_json::json!({
             "writers": args.writers, "batch": args.batch, "payload_bytes": args.payload, "wall_s": wall,
             "commits_per_s": commits, "commands_per_s": commits * args.batch as f64,
-            "commit_p50_ms": at(0.50), "commit_p99_ms": at(0.99), "syncs": counters.syncs, "writes_per_sync": per_sync,
+            "commit_p50_ms": at(500), "commit_p99_ms": at(990), "syncs": counters.syncs, "writes_per_sync": per_sync,
         });
         std::fs::write(path, serde_json::to_vec_pretty(&report)?)?;
     }

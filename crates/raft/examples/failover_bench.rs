@@ -122,7 +122,7 @@ async fn carry(
     delay: Duration,
     cuts: [Arc<AtomicBool>; 2],
 ) {
-    let (queue, mut queued) = mpsc::unbounded_channel::<(tokio::time::Instant, Vec<u8>)>();
+    let (queue, mut queued) = mpsc::channel::<(tokio::time::Instant, Vec<u8>)>(1024);
     tokio::spawn(async move {
         while let Some((due, data)) = queued.recv().await {
             tokio::time::sleep_until(due).await;
@@ -137,7 +137,7 @@ async fn carry(
     });
     let mut buffer = vec![0; 64 * 1024];
     while let Ok(count @ 1..) = from.read(&mut buffer).await {
-        if queue.send((tokio::time::Instant::now() + delay, buffer[..count].to_vec())).is_err() {
+        if queue.send((tokio::time::Instant::now() + delay, buffer[..count].to_vec())).await.is_err() {
             return;
         }
     }
@@ -268,10 +268,12 @@ async fn main() -> Result<(), Failure> {
     } else {
         let mut outages = rounds(&args, &links, &mut nodes).await?;
         outages.sort_unstable();
-        let at =
-            |share: f64| outages[((outages.len() as f64 * share) as usize).min(outages.len() - 1)].as_secs_f64() * 1e3;
-        println!("{} rounds: p50 {:.0} ms, p99 {:.0} ms, max {:.0} ms", outages.len(), at(0.5), at(0.99), at(1.0));
-        serde_json::json!({ "rounds": outages.len(), "p50_ms": at(0.5), "p99_ms": at(0.99), "max_ms": at(1.0) })
+        let at = |permille: usize| {
+            let index = (outages.len() * permille / 1000).min(outages.len() - 1);
+            outages[index].as_secs_f64() * 1e3
+        };
+        println!("{} rounds: p50 {:.0} ms, p99 {:.0} ms, max {:.0} ms", outages.len(), at(500), at(990), at(1000));
+        serde_json::json!({ "rounds": outages.len(), "p50_ms": at(500), "p99_ms": at(990), "max_ms": at(1000) })
     };
     if let Some(path) = &args.json {
         std::fs::write(path, serde_json::to_vec_pretty(&report)?)?;

@@ -138,10 +138,10 @@ fn versioned(bytes: &[u8]) -> io::Result<&[u8]> {
 
 fn put_varint(out: &mut BytesMut, mut value: u64) {
     while value >= 0x80 {
-        out.put_u8((value & 0x7f) as u8 | 0x80);
+        out.put_u8(value.to_le_bytes()[0] | 0x80);
         value >>= 7;
     }
-    out.put_u8(value as u8);
+    out.put_u8(value.to_le_bytes()[0]);
 }
 
 fn take_varint(rest: &mut &[u8]) -> io::Result<u64> {
@@ -157,8 +157,8 @@ fn take_varint(rest: &mut &[u8]) -> io::Result<u64> {
     Err(malformed("a number too long"))
 }
 
-fn malformed(reason: impl ToString) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, format!("ARG-0314: malformed Raft data: {}", reason.to_string()))
+fn malformed(reason: impl std::fmt::Display) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("ARG-0314: malformed Raft data: {reason}"))
 }
 
 #[cfg(test)]

@@ -23,6 +23,9 @@ const CONNECT_DEADLINE: Duration = Duration::from_millis(2_000);
 /// Waits between attempts to connect.
 const BACKOFF_MS: [u64; 5] = [20, 50, 100, 200, 400];
 
+/// Calls that wait to be sent; each group has a few on their way, so this is room for hundreds of groups.
+pub(super) const CALLS_WAITING: usize = 8192;
+
 /// Why a call was not answered.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum CallError {
@@ -45,14 +48,13 @@ pub(super) struct Call {
 /// A handle to the link; dropping the last one ends it.
 pub(crate) struct Link {
     pub(super) target: NodeId,
-    calls: mpsc::UnboundedSender<Call>,
+    calls: mpsc::Sender<Call>,
     channel: Arc<Mutex<Option<Channel>>>,
 }
 
 impl Link {
     fn start(target: NodeId, me: Identity, connect: Arc<dyn Connect>) -> Arc<Self> {
-        // Unbounded here, bounded by its callers: each group has a few calls on their way.
-        let (calls, queue) = mpsc::unbounded_channel();
+        let (calls, queue) = mpsc::channel(CALLS_WAITING);
         let channel = Arc::new(Mutex::new(None));
         let task = LinkTask { target, me, connect, queue, channel: channel.clone() };
         tokio::spawn(task.run());
@@ -70,11 +72,11 @@ impl Link {
     ) -> impl Future<Output = Result<(InstanceId, Bytes), CallError>> + Send + use<> {
         let (reply, answer) = oneshot::channel();
         let frame = RaftFrame { group: group.0, kind: kind.into(), payload, ..RaftFrame::default() };
-        let queued = self.calls.send(Call { expected, frame, reply }).is_ok();
+        let queued = self.calls.try_send(Call { expected, frame, reply });
         let target = self.target;
         async move {
-            if !queued {
-                return Err(CallError::Unreachable(target, "the node is shutting down".to_owned()));
+            if let Err(full_or_closed) = queued {
+                return Err(CallError::Unreachable(target, full_or_closed.to_string()));
             }
             match tokio::time::timeout(deadline, answer).await {
                 Ok(Ok(answer)) => answer,
@@ -122,7 +124,7 @@ struct LinkTask {
     target: NodeId,
     me: Identity,
     connect: Arc<dyn Connect>,
-    queue: mpsc::UnboundedReceiver<Call>,
+    queue: mpsc::Receiver<Call>,
     channel: Arc<Mutex<Option<Channel>>>,
 }
 

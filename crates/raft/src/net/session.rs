@@ -7,11 +7,11 @@ use argosy_proto::argosy::v1::{RaftCall, RaftFrame};
 use argosy_storage::{Identity, InstanceId, NodeId};
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
-use tokio_stream::wrappers::UnboundedReceiverStream;
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
 use tonic::transport::Channel;
 
-use super::link::{Call, CallError};
+use super::link::{CALLS_WAITING, Call, CallError};
 use super::wire::{MESSAGE_BYTES, check_greeting, greeting};
 use crate::types::ReplicaId;
 
@@ -24,7 +24,7 @@ type Reply = oneshot::Sender<Result<(InstanceId, Bytes), CallError>>;
 pub(super) struct Session {
     target: NodeId,
     peer: ReplicaId,
-    out: mpsc::UnboundedSender<RaftFrame>,
+    out: mpsc::Sender<RaftFrame>,
     answers: Streaming<RaftFrame>,
     open: HashMap<u64, Reply>,
     last_call: u64,
@@ -32,14 +32,13 @@ pub(super) struct Session {
 
 impl Session {
     pub(super) async fn open(channel: Channel, target: NodeId, me: &Identity) -> Result<Self, String> {
-        let (out, frames) = mpsc::unbounded_channel();
+        let (out, frames) = mpsc::channel(CALLS_WAITING);
         let first =
             RaftFrame { kind: RaftCall::Greeting.into(), greeting: Some(greeting(me, target)), ..RaftFrame::default() };
-        out.send(first).map_err(|error| error.to_string())?;
+        out.try_send(first).map_err(|error| error.to_string())?;
         let mut client =
             RaftClient::new(channel).max_decoding_message_size(MESSAGE_BYTES).max_encoding_message_size(MESSAGE_BYTES);
-        let response =
-            client.exchange(UnboundedReceiverStream::new(frames)).await.map_err(|status| status.to_string())?;
+        let response = client.exchange(ReceiverStream::new(frames)).await.map_err(|status| status.to_string())?;
         let mut answers = response.into_inner();
         let first = answers.message().await.map_err(|status| status.message().to_owned())?;
         let peer = check_greeting(me, first.as_ref().and_then(|frame| frame.greeting.as_ref()))?;
@@ -53,7 +52,7 @@ impl Session {
     }
 
     /// Carries calls until the stream breaks or there are no more callers, and says why it ended.
-    pub(super) async fn serve(mut self, first: Call, queue: &mut mpsc::UnboundedReceiver<Call>) -> String {
+    pub(super) async fn serve(mut self, first: Call, queue: &mut mpsc::Receiver<Call>) -> String {
         let mut next = Some(first);
         loop {
             if let Some(call) = next.take()
@@ -92,8 +91,18 @@ impl Session {
             self.open.retain(|_, reply| !reply.is_closed());
         }
         self.last_call += 1;
-        self.open.insert(self.last_call, call.reply);
-        self.out.send(RaftFrame { call: self.last_call, ..call.frame }).is_ok()
+        match self.out.try_send(RaftFrame { call: self.last_call, ..call.frame }) {
+            Ok(()) => {
+                self.open.insert(self.last_call, call.reply);
+                true
+            }
+            Err(mpsc::error::TrySendError::Full(_)) => {
+                let busy = CallError::Unreachable(self.target, "too many calls wait for the connection".to_owned());
+                let _ = call.reply.send(Err(busy));
+                true
+            }
+            Err(mpsc::error::TrySendError::Closed(_)) => false,
+        }
     }
 
     fn answer(&mut self, frame: RaftFrame) {
