@@ -7,9 +7,12 @@ use crate::command::{Outcome, Report};
 use crate::event::Event;
 use crate::judge::{self, Meaning, Record};
 use crate::observed::Observed;
-use crate::operation::{Ending, Operation, Progress, Refusal};
+use crate::operation::{Ending, Operation, Progress, Refusal, Step};
 use crate::response::Response;
 use crate::shapes;
+
+/// So many attempts at a creation are made against a provider that throttles; then another slot may have more luck.
+const THROTTLED_CREATES: u32 = 5;
 
 impl Fold<'_> {
     pub(super) fn outcomes(&mut self, reports: &[Report]) -> Response {
@@ -72,13 +75,13 @@ impl Fold<'_> {
                 let text = format!("ARG-0441: its provider does not know this machine ({text}); see its inventory");
                 self.fail(&operation, &text);
             }
-            Refusal::Throttled => self.try_later(operation),
+            Refusal::Throttled if is_worth_waiting(&operation) => self.try_later(operation),
             // The provider was not called, so nothing bars an earlier attempt that may have been executed.
             Refusal::NoBlob if operation.maybe_executed => self.try_later(operation),
             Refusal::OutOfPosition | Refusal::Undone => self.bar(operation, refusal),
             _ if operation.maybe_executed => self.bar(operation, refusal),
-            Refusal::StockOut | Refusal::Invalid | Refusal::Unimplemented | Refusal::NoBlob => {
-                self.roll_back(&operation, refusal);
+            Refusal::StockOut | Refusal::Throttled | Refusal::Invalid | Refusal::Unimplemented | Refusal::NoBlob => {
+                self.roll_back(&operation, refusal)
             }
         }
     }
@@ -106,4 +109,9 @@ impl Fold<'_> {
         self.close(operation.id, Ending::Refused(refusal));
         self.turned_down(ix, refusal);
     }
+}
+
+/// Whether a throttled call is tried again. What holds hardware has nowhere else to go; a slot has others beside it.
+fn is_worth_waiting(operation: &Operation) -> bool {
+    operation.step != Step::Create || operation.attempt.number < THROTTLED_CREATES
 }

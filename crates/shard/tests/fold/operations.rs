@@ -141,6 +141,21 @@ fn a_throttled_attempt_is_tried_later_and_leaves_no_doubt() {
 }
 
 #[test]
+fn a_creation_that_is_throttled_again_and_again_leaves_its_slot_for_another() {
+    let (mut world, id) = provisioning();
+    for _ in 0..4 {
+        world.refuse(id, Refusal::Throttled);
+        assert_eq!(world.state_of("slot"), State::Creating);
+    }
+    world.refuse(id, Refusal::Throttled);
+    assert_eq!(endings(&world), [Ending::Refused(Refusal::Throttled)]);
+    assert!(world.machine("slot").flags.has(Flags::COOLING));
+    let (mut world, id) = draining();
+    (0..9).for_each(|_| drop(world.refuse(id, Refusal::Throttled)));
+    assert_eq!((world.state_of("m"), world.operation(id).attempt.number), (State::Draining, 10));
+}
+
+#[test]
 fn a_blob_that_does_not_come_puts_the_machine_back_unless_an_attempt_may_have_been_executed() {
     let (mut world, id) = bootstrapping();
     world.refuse(id, Refusal::NoBlob);
