@@ -7,6 +7,8 @@
 mod config;
 mod output;
 mod pki;
+mod server;
+mod stop;
 mod version;
 
 use std::process::ExitCode;
@@ -25,6 +27,7 @@ struct Argosy {
 enum Command {
     Config(config::ConfigArgs),
     Pki(pki::PkiArgs),
+    Server(server::ServerArgs),
     Version(version::VersionArgs),
 }
 
@@ -33,6 +36,7 @@ impl Command {
         match self {
             Self::Config(args) => config::run(&args),
             Self::Pki(args) => pki::run(args),
+            Self::Server(args) => server::run(&args),
             Self::Version(args) => version::run(&args),
         }
     }

@@ -3,6 +3,7 @@
 pub mod api;
 pub mod authz;
 pub mod config;
+pub mod directory;
 pub mod metrics;
 pub mod pki;
 pub mod tls;

@@ -14,7 +14,7 @@ use super::{block_on, said, table};
 
 /// Switch a shard's safety rails; what is not named stays.
 #[derive(Args, Debug)]
-pub struct RailsArgs {
+pub(crate) struct RailsArgs {
     /// The shard.
     #[arg(long)]
     shard: String,
@@ -39,7 +39,7 @@ pub struct RailsArgs {
 
 /// Close a machine for new work, or open it again.
 #[derive(Args, Debug)]
-pub struct CordonArgs {
+pub(crate) struct CordonArgs {
     /// The machine.
     machine: String,
     /// Its shard.
@@ -57,7 +57,7 @@ pub struct CordonArgs {
 
 /// Change the members of a shard's Raft group, move its leader, or take a snapshot.
 #[derive(Args, Debug)]
-pub struct MemberArgs {
+pub(crate) struct MemberArgs {
     #[command(subcommand)]
     what: What,
     #[command(flatten)]
@@ -90,7 +90,7 @@ struct Subject {
 }
 
 /// Runs `argosy rails`.
-pub fn run_rails(args: RailsArgs) -> Result<ExitCode> {
+pub(crate) fn run_rails(args: RailsArgs) -> Result<ExitCode> {
     block_on(async move {
         let ask = SetRailsRequest {
             shard: args.shard,
@@ -116,7 +116,7 @@ pub fn run_rails(args: RailsArgs) -> Result<ExitCode> {
 }
 
 /// Runs `argosy cordon`.
-pub fn run_cordon(args: CordonArgs) -> Result<ExitCode> {
+pub(crate) fn run_cordon(args: CordonArgs) -> Result<ExitCode> {
     block_on(async move {
         let ask = SetCordonRequest { machine: args.machine, shard: args.shard, cordoned: !args.undo, reason: args.reason };
         let answer = args.target.admin()?.set_cordon(args.target.request(ask)).await.map_err(|status| said(&status))?;
@@ -125,7 +125,7 @@ pub fn run_cordon(args: CordonArgs) -> Result<ExitCode> {
 }
 
 /// Runs `argosy member`.
-pub fn run_member(args: MemberArgs) -> Result<ExitCode> {
+pub(crate) fn run_member(args: MemberArgs) -> Result<ExitCode> {
     block_on(async move {
         let mut admin = args.target.admin()?;
         let ask = |s: Subject| args.target.request(ChangeMemberRequest { group: s.group, node: s.node });

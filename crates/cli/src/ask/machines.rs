@@ -13,7 +13,7 @@ use super::{block_on, said, table};
 
 /// List a shard's machines, or show one.
 #[derive(Args, Debug)]
-pub struct MachinesArgs {
+pub(crate) struct MachinesArgs {
     /// The shard; may be left out when one machine is asked for.
     #[arg(long)]
     shard: Option<String>,
@@ -41,7 +41,7 @@ fn state(text: &str) -> Result<MachineState, String> {
 }
 
 /// Runs the command.
-pub fn run(args: MachinesArgs) -> Result<ExitCode> {
+pub(crate) fn run(args: MachinesArgs) -> Result<ExitCode> {
     block_on(async move {
         match (&args.machine, &args.shard) {
             (Some(machine), shard) => show(&args, machine, shard.as_deref().unwrap_or_default()).await,

@@ -15,20 +15,21 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-pub use change::{CordonArgs, MemberArgs, RailsArgs};
-pub use machines::MachinesArgs;
-pub use needs::{NeedsArgs, ShortfallsArgs};
-pub use operations::OperationsArgs;
-pub use shards::ShardsArgs;
+pub(crate) use change::{CordonArgs, MemberArgs, RailsArgs};
+pub(crate) use change::{run_cordon as cordon, run_member as member, run_rails as rails};
+pub(crate) use machines::{MachinesArgs, run as machines};
+pub(crate) use needs::{NeedsArgs, ShortfallsArgs, run as needs, run_shortfalls as shortfalls};
+pub(crate) use operations::{OperationsArgs, run as operations};
+pub(crate) use shards::{ShardsArgs, run as shards};
 
 /// Runs a command's future to its end on a small runtime.
-pub fn block_on(future: impl Future<Output = Result<()>>) -> Result<ExitCode> {
+fn block_on(future: impl Future<Output = Result<()>>) -> Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(future)?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// What the server said when it refused, without the framing of the protocol.
-pub fn said(status: &tonic::Status) -> anyhow::Error {
+fn said(status: &tonic::Status) -> anyhow::Error {
     anyhow::anyhow!("{} ({:?})", status.message(), status.code())
 }

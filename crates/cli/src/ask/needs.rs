@@ -12,7 +12,7 @@ use super::{block_on, said, table};
 
 /// List a shard's needs by precedence, each with its verdict.
 #[derive(Args, Debug)]
-pub struct NeedsArgs {
+pub(crate) struct NeedsArgs {
     /// The shard.
     #[arg(long)]
     shard: String,
@@ -31,7 +31,7 @@ pub struct NeedsArgs {
 
 /// List what a shard cannot cover, and why.
 #[derive(Args, Debug)]
-pub struct ShortfallsArgs {
+pub(crate) struct ShortfallsArgs {
     /// The shard.
     #[arg(long)]
     shard: String,
@@ -49,7 +49,7 @@ const HEADER: [&str; 9] =
     ["cluster", "group", "priority", "asks", "unit", "machines", "covered", "reason", "still_missing"];
 
 /// Runs `argosy needs`.
-pub fn run(args: NeedsArgs) -> Result<ExitCode> {
+pub(crate) fn run(args: NeedsArgs) -> Result<ExitCode> {
     block_on(async move {
         let ask = ListNeedsRequest { shard: args.shard, cluster: args.cluster, limit: args.limit, ..Default::default() };
         let answer = args.target.fleet()?.list_needs(args.target.request(ask)).await;
@@ -59,7 +59,7 @@ pub fn run(args: NeedsArgs) -> Result<ExitCode> {
 }
 
 /// Runs `argosy shortfalls`.
-pub fn run_shortfalls(args: ShortfallsArgs) -> Result<ExitCode> {
+pub(crate) fn run_shortfalls(args: ShortfallsArgs) -> Result<ExitCode> {
     block_on(async move {
         let ask = ListShortfallsRequest { shard: args.shard, limit: args.limit };
         let answer = args.target.fleet()?.list_shortfalls(args.target.request(ask)).await;

@@ -12,7 +12,7 @@ use super::{block_on, said, table};
 
 /// List a shard's open operations, oldest first.
 #[derive(Args, Debug)]
-pub struct OperationsArgs {
+pub(crate) struct OperationsArgs {
     /// The shard.
     #[arg(long)]
     shard: String,
@@ -27,7 +27,7 @@ pub struct OperationsArgs {
 }
 
 /// Runs the command.
-pub fn run(args: OperationsArgs) -> Result<ExitCode> {
+pub(crate) fn run(args: OperationsArgs) -> Result<ExitCode> {
     block_on(async move {
         let ask = ListOperationsRequest { shard: args.shard, limit: args.limit, ..Default::default() };
         let answer = args.target.fleet()?.list_operations(args.target.request(ask)).await;

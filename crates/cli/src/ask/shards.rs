@@ -12,7 +12,7 @@ use super::{block_on, said, table};
 
 /// List the shards with their leaders, or show one in detail.
 #[derive(Args, Debug)]
-pub struct ShardsArgs {
+pub(crate) struct ShardsArgs {
     /// Show this shard only, in detail.
     shard: Option<String>,
     /// As JSON.
@@ -23,7 +23,7 @@ pub struct ShardsArgs {
 }
 
 /// Runs the command.
-pub fn run(args: ShardsArgs) -> Result<ExitCode> {
+pub(crate) fn run(args: ShardsArgs) -> Result<ExitCode> {
     block_on(async move {
         match &args.shard {
             None => list(&args).await,

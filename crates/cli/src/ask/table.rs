@@ -8,7 +8,7 @@ use comfy_table::{ContentArrangement, Table};
 use serde_json::Value;
 
 /// Prints rows under a header, or the same rows as a JSON array of objects with the header's names as keys.
-pub fn print(header: &[&str], rows: Vec<Vec<Value>>, json: bool) -> Result<()> {
+pub(crate) fn print(header: &[&str], rows: Vec<Vec<Value>>, json: bool) -> Result<()> {
     let mut out = std::io::stdout().lock();
     if json {
         let objects = rows.into_iter().map(|row| {

@@ -20,7 +20,7 @@ const LARGEST_ANSWER: usize = 256 << 20;
 
 /// Any node of the installation answers for all of it.
 #[derive(Args, Debug, Clone)]
-pub struct Target {
+pub(crate) struct Target {
     /// A node to ask, host:port.
     #[arg(long, value_name = "ADDRESS", env = "ARGOSY_SERVER", default_value = "127.0.0.1:7780")]
     server: String,
@@ -43,17 +43,17 @@ pub struct Target {
 
 impl Target {
     /// Reads.
-    pub fn fleet(&self) -> Result<FleetClient<Channel>> {
+    pub(crate) fn fleet(&self) -> Result<FleetClient<Channel>> {
         Ok(FleetClient::new(self.channel()?).max_decoding_message_size(LARGEST_ANSWER))
     }
 
     /// Changes.
-    pub fn admin(&self) -> Result<AdminClient<Channel>> {
+    pub(crate) fn admin(&self) -> Result<AdminClient<Channel>> {
         Ok(AdminClient::new(self.channel()?))
     }
 
     /// A request with the deadline of this target.
-    pub fn request<T>(&self, message: T) -> Request<T> {
+    pub(crate) fn request<T>(&self, message: T) -> Request<T> {
         let mut request = Request::new(message);
         request.set_timeout(self.timeout);
         request

@@ -8,45 +8,45 @@ use clap::Args;
 
 /// Run a whole fleet on this machine: three nodes in three regions, a provider and simulated clusters.
 #[derive(Args, Debug)]
-pub struct UpArgs {
+pub(crate) struct UpArgs {
     /// Where everything is kept; a second start on the same directory resumes the same fleet.
     #[arg(long, value_name = "DIR", default_value = "argosy-data")]
-    pub dir: PathBuf,
+    pub(crate) dir: PathBuf,
     /// End by itself after this time, such as 60s, with a summary.
     #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration)]
-    pub duration: Option<Duration>,
+    pub(crate) duration: Option<Duration>,
     /// Write the summary to this file as JSON.
     #[arg(long, value_name = "FILE")]
-    pub json: Option<PathBuf>,
+    pub(crate) json: Option<PathBuf>,
     /// Kill a random node at every interval, restart it, and check the invariants all the while.
     #[arg(long)]
-    pub chaos: bool,
+    pub(crate) chaos: bool,
     /// Time between two kills.
     #[arg(long, value_name = "TIME", default_value = "15s", value_parser = humantime::parse_duration)]
-    pub kill_every: Duration,
+    pub(crate) kill_every: Duration,
     /// Plain lines instead of the live view; this is also what a pipe gets.
     #[arg(long)]
-    pub plain: bool,
+    pub(crate) plain: bool,
     /// Shards.
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=64))]
-    pub shards: u32,
+    pub(crate) shards: u32,
     /// Clusters of each shard.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=64))]
-    pub clusters: u32,
+    pub(crate) clusters: u32,
     /// Machine slots of the provider, idle or not yet created.
     #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u64).range(100..=2_000_000))]
-    pub machines: u64,
+    pub(crate) machines: u64,
     /// The workload catalogue: realistic, realistic-dev or cost-routing.
     #[arg(long, default_value = "realistic-dev")]
-    pub catalogue: String,
+    pub(crate) catalogue: String,
     /// Decides everything that is simulated.
     #[arg(long, default_value_t = 42)]
-    pub seed: u64,
+    pub(crate) seed: u64,
 }
 
 impl UpArgs {
     /// The fleet that was asked for.
-    pub fn sizing(&self) -> Sizing {
+    pub(crate) fn sizing(&self) -> Sizing {
         Sizing {
             regions: ["eu", "us", "ap"].map(str::to_owned).to_vec(),
             shards: self.shards,

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 /// What the killer has done and will do.
 #[derive(Debug)]
-pub struct Chaos {
+pub(crate) struct Chaos {
     every: Duration,
     next: Instant,
     dice: StdRng,
@@ -21,23 +21,23 @@ pub struct Chaos {
 
 impl Chaos {
     /// The first kill comes after one interval.
-    pub fn new(every: Duration, seed: u64) -> Self {
+    pub(crate) fn new(every: Duration, seed: u64) -> Self {
         let dice = StdRng::seed_from_u64(seed);
         Self { every, next: Instant::now() + every, dice, down: None, kills: 0, last: None }
     }
 
     /// How many nodes it has killed.
-    pub fn kills(&self) -> u64 {
+    pub(crate) fn kills(&self) -> u64 {
         self.kills
     }
 
     /// What it did last.
-    pub fn last(&self) -> Option<&str> {
+    pub(crate) fn last(&self) -> Option<&str> {
         self.last.as_deref()
     }
 
     /// Kills or restarts a node if it is time to. A node stays down for a third of the interval.
-    pub async fn tick(&mut self, fleet: &mut LocalFleet) -> Result<()> {
+    pub(crate) async fn tick(&mut self, fleet: &mut LocalFleet) -> Result<()> {
         let now = Instant::now();
         if self.down.as_ref().is_some_and(|(_, until)| now >= *until) {
             return self.heal(fleet);
@@ -55,7 +55,7 @@ impl Chaos {
     }
 
     /// Restarts what is down.
-    pub fn heal(&mut self, fleet: &mut LocalFleet) -> Result<()> {
+    pub(crate) fn heal(&mut self, fleet: &mut LocalFleet) -> Result<()> {
         if let Some((node, _)) = self.down.take() {
             fleet.restart(&node)?;
             self.last = Some(format!("restarted {node}"));

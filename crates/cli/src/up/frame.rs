@@ -13,29 +13,29 @@ const RECENT: usize = 8;
 
 /// One look, ready to be drawn.
 #[derive(Clone, Debug, Default)]
-pub struct Frame {
+pub(crate) struct Frame {
     /// Time since the fleet came up.
-    pub elapsed: Duration,
+    pub(crate) elapsed: Duration,
     /// Node, whether it answers, shards that it leads.
-    pub nodes: Vec<NodeRow>,
+    pub(crate) nodes: Vec<NodeRow>,
     /// The shards.
-    pub shards: Vec<ShardRow>,
+    pub(crate) shards: Vec<ShardRow>,
     /// Machines by state.
-    pub machines: BTreeMap<String, u64>,
+    pub(crate) machines: BTreeMap<String, u64>,
     /// Needs, and how many of them are short with nothing on its way.
-    pub needs: (u64, u64),
+    pub(crate) needs: (u64, u64),
     /// Actions committed since the shards began, by kind.
-    pub actions: BTreeMap<String, u64>,
+    pub(crate) actions: BTreeMap<String, u64>,
     /// Actions a second over the last looks.
-    pub actions_per_s: f64,
+    pub(crate) actions_per_s: f64,
     /// What the clusters did.
-    pub traffic: Traffic,
+    pub(crate) traffic: Traffic,
     /// The latest decisions, newest first.
-    pub recent: Vec<String>,
+    pub(crate) recent: Vec<String>,
     /// Broken rules.
-    pub violations: Vec<String>,
+    pub(crate) violations: Vec<String>,
     /// What the killer did last.
-    pub fault: Option<String>,
+    pub(crate) fault: Option<String>,
     history: VecDeque<(f64, u64)>,
     leaders: BTreeMap<String, String>,
     leader_changes: u64,
@@ -43,46 +43,46 @@ pub struct Frame {
 
 /// A node as it is shown.
 #[derive(Clone, Debug)]
-pub struct NodeRow {
+pub(crate) struct NodeRow {
     /// Its id.
-    pub id: String,
+    pub(crate) id: String,
     /// Whether it answers.
-    pub up: bool,
+    pub(crate) up: bool,
     /// Shards that it leads.
-    pub leads: Vec<String>,
+    pub(crate) leads: Vec<String>,
 }
 
 /// A shard as it is shown.
 #[derive(Clone, Debug)]
-pub struct ShardRow {
+pub(crate) struct ShardRow {
     /// Its id.
-    pub id: String,
+    pub(crate) id: String,
     /// Its leader's node.
-    pub leader: String,
+    pub(crate) leader: String,
     /// Raft term.
-    pub term: u64,
+    pub(crate) term: u64,
     /// Log index of the state.
-    pub revision: u64,
+    pub(crate) revision: u64,
     /// Machines in all.
-    pub machines: u64,
+    pub(crate) machines: u64,
     /// Machines that serve a cluster.
-    pub configured: u64,
+    pub(crate) configured: u64,
     /// Needs.
-    pub needs: u64,
+    pub(crate) needs: u64,
     /// Needs that are short with nothing on its way.
-    pub short: u64,
+    pub(crate) short: u64,
     /// Committed operations not finished.
-    pub open: u64,
+    pub(crate) open: u64,
 }
 
 impl Frame {
     /// How often a shard's leader has changed while it was watched.
-    pub fn leader_changes(&self) -> u64 {
+    pub(crate) fn leader_changes(&self) -> u64 {
         self.leader_changes
     }
 
     /// Takes a new look in.
-    pub fn update(
+    pub(crate) fn update(
         &mut self,
         picture: &Picture,
         traffic: Traffic,

@@ -3,7 +3,7 @@
 use super::frame::Frame;
 
 /// Prints one look.
-pub fn print(frame: &Frame) {
+pub(crate) fn print(frame: &Frame) {
     let leaders: Vec<String> = frame.shards.iter().map(|shard| format!("{}@{}", shard.id, shard.leader)).collect();
     let machines: Vec<String> = frame.machines.iter().map(|(state, count)| format!("{state} {count}")).collect();
     let (needs, short) = frame.needs;

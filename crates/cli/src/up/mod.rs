@@ -26,7 +26,7 @@ use argosy_workload::cluster::Course;
 use argosy_workload::fleet::{FleetPlan, FleetSpec, RegionSpec};
 use tokio::time::{Instant, MissedTickBehavior};
 
-pub use self::args::UpArgs;
+pub(crate) use self::args::UpArgs;
 use self::chaos::Chaos;
 use self::frame::Frame;
 use self::summary::Summary;
@@ -38,7 +38,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const SETTLE: Duration = Duration::from_secs(15);
 
 /// Runs a fleet until it is told to stop, or its time is over.
-pub async fn run(args: UpArgs) -> Result<ExitCode> {
+pub(crate) async fn run(args: UpArgs) -> Result<ExitCode> {
     let mut stop = std::pin::pin!(stop::signal());
     let begun = Instant::now();
     eprintln!("argosy up: starting a fleet in {} (Ctrl-C stops it)", args.dir.display());

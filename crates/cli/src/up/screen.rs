@@ -17,25 +17,25 @@ use super::frame::Frame;
 
 /// The terminal while it shows the fleet; it is put back when this is dropped.
 #[derive(Debug)]
-pub struct Screen {
+pub(crate) struct Screen {
     terminal: Terminal<CrosstermBackend<Stdout>>,
 }
 
 impl Screen {
     /// Takes the terminal over.
-    pub fn open() -> io::Result<Self> {
+    pub(crate) fn open() -> io::Result<Self> {
         enable_raw_mode()?;
         execute!(io::stdout(), EnterAlternateScreen)?;
         Ok(Self { terminal: Terminal::new(CrosstermBackend::new(io::stdout()))? })
     }
 
     /// Draws one look.
-    pub fn draw(&mut self, frame: &Frame) -> io::Result<()> {
+    pub(crate) fn draw(&mut self, frame: &Frame) -> io::Result<()> {
         self.terminal.draw(|canvas| draw(canvas, frame)).map(|_| ())
     }
 
     /// Whether Ctrl-C or q was pressed since the last look; in raw mode Ctrl-C is a key, not a signal.
-    pub fn quit_pressed(&mut self) -> io::Result<bool> {
+    pub(crate) fn quit_pressed(&mut self) -> io::Result<bool> {
         let mut quit = false;
         while event::poll(Duration::ZERO)? {
             if let Event::Key(key) = event::read()? {

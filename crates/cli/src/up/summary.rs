@@ -10,34 +10,34 @@ use serde::Serialize;
 
 /// The outcome of a run. Times are in seconds.
 #[derive(Debug, Serialize)]
-pub struct Summary {
+pub(crate) struct Summary {
     /// Node processes.
-    pub nodes: usize,
+    pub(crate) nodes: usize,
     /// Shards.
-    pub shards: usize,
+    pub(crate) shards: usize,
     /// Machines by state at the end.
-    pub machines_by_state: BTreeMap<String, u64>,
+    pub(crate) machines_by_state: BTreeMap<String, u64>,
     /// Actions committed since the shards began, by kind.
-    pub actions: BTreeMap<String, u64>,
+    pub(crate) actions: BTreeMap<String, u64>,
     /// Needs at the end.
-    pub needs: u64,
+    pub(crate) needs: u64,
     /// Needs that were short at the end with nothing on its way.
-    pub shortfalls: u64,
+    pub(crate) shortfalls: u64,
     /// Leaders that changed while the fleet was watched.
-    pub leader_changes: u64,
+    pub(crate) leader_changes: u64,
     /// Nodes killed.
-    pub kills: u64,
+    pub(crate) kills: u64,
     /// Rules that were broken, with the evidence.
-    pub invariant_violations: Vec<String>,
+    pub(crate) invariant_violations: Vec<String>,
     /// How long the orderly stop took.
-    pub stop_s: f64,
+    pub(crate) stop_s: f64,
     /// Processes that did not heed the signal to end.
-    pub killed_at_stop: Vec<String>,
+    pub(crate) killed_at_stop: Vec<String>,
 }
 
 impl Summary {
     /// Sums a run up.
-    pub fn new(picture: &Picture, blueprint: &Blueprint, invariants: &Invariants, kills: u64) -> Self {
+    pub(crate) fn new(picture: &Picture, blueprint: &Blueprint, invariants: &Invariants, kills: u64) -> Self {
         let (needs, shortfalls) = picture.needs();
         let violation = |v: &argosy_localfleet::Violation| format!("{}: {}", v.rule, v.evidence);
         Self {
@@ -56,7 +56,7 @@ impl Summary {
     }
 
     /// Writes it as JSON.
-    pub fn write(&self, path: &Path) -> Result<()> {
+    pub(crate) fn write(&self, path: &Path) -> Result<()> {
         super::write_file(path, &serde_json::to_string_pretty(self)?)
     }
 }

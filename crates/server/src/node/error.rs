@@ -45,6 +45,9 @@ pub enum NodeError {
         /// What is wrong.
         reason: String,
     },
+    /// The descriptors for reflection are damaged.
+    #[error("ARG-0620: the service descriptors of this release are damaged: {0}; install it again")]
+    Descriptors(String),
     /// The server ended by itself.
     #[error("ARG-0619: the server ended: {0}; see the log above, then start the node again")]
     Server(String),

@@ -19,9 +19,12 @@ use super::mesh::Mesh;
 use super::monitor::Health;
 use super::routing::{ClusterCheck, Router, Routing, StaticRouting};
 use super::shards::Shards;
+use super::standard::mount_standard;
 use super::{Node, home, settings};
+use crate::api;
 use crate::authz::{Authorize, TracingAudit};
 use crate::config::{Config, ShardPlacement};
+use crate::directory::{Coordinator, DirectoryRouting, keep_filled};
 use crate::leader::{Port, Providers, supervise};
 use crate::metrics;
 use crate::replica::{Fold, Published, Replica};
@@ -101,13 +104,19 @@ impl Node {
         let mesh = Mesh::new(&config, dialer.clone());
         let host = Host::new(Arc::clone(&store), Arc::new(mesh.clone()), settings::raft(&config))?;
         let shards = open_shards(&host, &config).await?;
-        let routing: Arc<dyn Routing> = Arc::new(StaticRouting::new(&config.placement, &mesh));
+        let coordinator = open_coordinator(&host, &config).await?;
+        let file = StaticRouting::new(&config.placement, &mesh);
+        let routing: Arc<dyn Routing> = match &coordinator {
+            Some(coordinator) => Arc::new(DirectoryRouting::new(coordinator.clone(), file)),
+            None => Arc::new(file),
+        };
         let unfounded = Unfounded::default();
         let health = Health { shards: shards.clone(), store: Arc::clone(&store), unfounded: unfounded.clone() };
         let (closing, stopping) = (CancellationToken::new(), CancellationToken::new());
         let work = TaskTracker::new();
         let assembly = Assembly { config: &config, mesh: &mesh, work: &work, stopping: &stopping, unfounded };
         assembly.supervise(&shards, &dialer)?;
+        assembly.direct(coordinator.as_ref());
         work.spawn(cancellable(health.clone().watch(), stopping.clone()));
 
         let router = Arc::new(Router {
@@ -123,6 +132,16 @@ impl Node {
         let relay = RelayService::new(router, closing.clone());
         let mut routes = RoutesBuilder::default();
         mount_sessions(&mut routes, &config, sessions.clone(), relay);
+        let site = Arc::new(api::Site {
+            node: config.node.clone(),
+            placement: config.placement.clone(),
+            mesh: mesh.clone(),
+            shards: shards.clone(),
+            coordinator: coordinator.map(|coordinator| coordinator.group().clone()),
+            store: Arc::clone(&store),
+        });
+        api::mount(&mut routes, &site);
+        mount_standard(&mut routes, health.clone(), &work, &stopping)?;
         routes.add_service(host.service(Some(Arc::new(mesh.clone()))));
 
         let unplugged = CancellationToken::new();
@@ -156,6 +175,14 @@ async fn open_shards(host: &Host, config: &Config) -> Result<Shards, NodeError> 
     Ok(Shards::new(replicas))
 }
 
+/// Opens the directory's replica where this node votes in it.
+async fn open_coordinator(host: &Host, config: &Config) -> Result<Option<Coordinator>, NodeError> {
+    if !config.placement.coordinator_voters.contains(&config.node.id) {
+        return Ok(None);
+    }
+    Ok(Some(Coordinator::open(host).await?))
+}
+
 fn is_here(shard: &ShardPlacement, config: &Config) -> bool {
     shard.voters.iter().chain(&shard.learners).any(|node| *node == config.node.id)
 }
@@ -186,6 +213,14 @@ impl Assembly<'_> {
             self.work.spawn(home::prefer(replica.clone(), home, self.mesh.me(), self.stopping.clone()));
         }
         Ok(())
+    }
+
+    /// Founds the coordinator's group and keeps the directory filled.
+    fn direct(&self, coordinator: Option<&Coordinator>) {
+        let Some(coordinator) = coordinator else { return };
+        self.found(coordinator.group().clone(), self.numbers(&self.config.placement.coordinator_voters));
+        let filling = keep_filled(coordinator.clone(), self.config.clone());
+        self.work.spawn(cancellable(filling, self.stopping.clone()));
     }
 
     fn found(&self, group: Group, voters: Vec<NodeId>) {
