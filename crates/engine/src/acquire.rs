@@ -100,7 +100,7 @@ impl Cycle<'_> {
             let standing = &self.standings[row.at()];
             let penalty = self.rows[row.at()].profile.interruption.upper_bound();
             for lot in &mut self.menus.get_mut(standing.menu).domains[domain].lots {
-                let machine = standing.yard.measure(&lot.resources);
+                let machine = lot.measure(&standing.yard);
                 for kind in [Free::Idle, Free::Speculative] {
                     let Some(shape) = lot.head(kind, &self.supply) else { continue };
                     let contention = self.contention[shape.index()];

@@ -1,4 +1,4 @@
-//! The catalogue: which shapes are in the fleet, and which of them a profile admits. Asked once per profile and cycle.
+//! The catalogue: which shapes are in the fleet, and which of them a profile admits. Asked once per set of conditions and cycle.
 //!
 //! A profile is matched against shapes, never against machines. Shapes are found by the attribute that narrows them down
 //! most, so that a profile that names an instance type looks at that type's shapes only.
@@ -9,13 +9,20 @@ use std::rc::Rc;
 use argosy_model::vocabulary::{INSTANCE_TYPE_KEY, ZONE_KEY};
 use argosy_model::{Fleet, Operator, Profile, ProfileIx, Requirement, Shape, ShapeIx, State, Sym};
 
+/// Conditions on one machine, as a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct AskIx(u32);
+
 /// The shapes of the fleet, by attribute.
 pub(crate) struct Catalogue<'a> {
     fleet: &'a Fleet,
     shapes: Vec<Option<&'a Shape>>,
     live: Vec<ShapeIx>,
     listed: BTreeMap<(Sym, Sym), Vec<ShapeIx>>,
-    admitted: BTreeMap<ProfileIx, Rc<[ShapeIx]>>,
+    /// What a profile asks of one machine, as a number: profiles that differ in priority or penalties alone share it.
+    asks: BTreeMap<&'a [Requirement], AskIx>,
+    by_profile: BTreeMap<ProfileIx, AskIx>,
+    admitted: Vec<Rc<[ShapeIx]>>,
 }
 
 impl<'a> Catalogue<'a> {
@@ -46,7 +53,7 @@ impl<'a> Catalogue<'a> {
                 }
             }
         }
-        Self { fleet, shapes, live, listed, admitted: BTreeMap::new() }
+        Self { fleet, shapes, live, listed, asks: BTreeMap::new(), by_profile: BTreeMap::new(), admitted: Vec::new() }
     }
 
     /// A live shape.
@@ -64,17 +71,26 @@ impl<'a> Catalogue<'a> {
         self.fleet.words.attribute(self.shape(ix), key)
     }
 
-    /// The live shapes that a profile admits, in order.
-    pub(crate) fn admitted(&mut self, profile: ProfileIx) -> Rc<[ShapeIx]> {
-        if let Some(known) = self.admitted.get(&profile) {
-            return Rc::clone(known);
+    /// The live shapes that a profile admits, in order, and the number under which equal conditions are known.
+    pub(crate) fn admitted(&mut self, profile: ProfileIx) -> (AskIx, Rc<[ShapeIx]>) {
+        let ask = match self.by_profile.get(&profile) {
+            Some(known) => *known,
+            None => self.ask(profile),
+        };
+        (ask, Rc::clone(&self.admitted[ask.0 as usize]))
+    }
+
+    fn ask(&mut self, profile: ProfileIx) -> AskIx {
+        let asked: &'a Profile = self.fleet.words.profile_of(profile);
+        let next = AskIx(u32::try_from(self.admitted.len()).expect("fewer than 2^32 profiles"));
+        let ask = *self.asks.entry(asked.requirements()).or_insert(next);
+        if ask == next {
+            let words = &self.fleet.words;
+            let found = self.narrowest(asked).into_iter().filter(|ix| asked.admits(self.shape(*ix), words)).collect();
+            self.admitted.push(found);
         }
-        let asked = self.fleet.words.profile_of(profile);
-        let words = &self.fleet.words;
-        let found: Rc<[ShapeIx]> =
-            self.narrowest(asked).into_iter().filter(|ix| asked.admits(self.shape(*ix), words)).collect();
-        self.admitted.insert(profile, Rc::clone(&found));
-        found
+        self.by_profile.insert(profile, ask);
+        ask
     }
 
     /// A superset of what the profile admits: by its condition that leaves the fewest shapes.

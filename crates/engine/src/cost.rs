@@ -37,7 +37,7 @@ pub(crate) struct Offer {
 impl Offer {
     /// What a lot offers a need; `None` if it would not help.
     pub(crate) fn of(
-        lot: &Lot,
+        lot: &Lot<'_>,
         (shape, kind): (ShapeIx, Free),
         standing: &Standing,
         machine: &Amounts,
@@ -49,16 +49,16 @@ impl Offer {
             return None;
         }
         let adds = match kind {
-            Free::Speculative => lot.price.0,
-            Free::Idle if lot.is_elastic => lot.price.0 / 2,
+            Free::Speculative => lot.like.price.0,
+            Free::Idle if lot.like.capacity_type.is_elastic() => lot.like.price.0 / 2,
             Free::Idle => 0,
         };
         Some(Self {
-            cost: effective_cost(argosy_model::MicroUsd(adds), lot.interruption, penalty),
-            list_price: effective_cost(lot.price, lot.interruption, penalty),
+            cost: effective_cost(argosy_model::MicroUsd(adds), lot.like.interruption, penalty),
+            list_price: effective_cost(lot.like.price, lot.like.interruption, penalty),
             cover,
             contention,
-            stranded: standing.yard.stranded(&lot.resources),
+            stranded: standing.yard.stranded(&lot.like.resources),
             total: standing.yard.total(machine),
             kind,
             shape,

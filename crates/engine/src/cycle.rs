@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use argosy_model::{ClusterIx, State, Sym};
+use argosy_model::{ClusterIx, NeedMark, State, Sym};
 
 use crate::catalogue::Catalogue;
 use crate::draft::Draft;
@@ -27,7 +27,7 @@ pub(crate) struct Cycle<'a> {
     pub(crate) view: View<'a>,
     pub(crate) catalogue: Catalogue<'a>,
     pub(crate) rows: Vec<Row<'a>>,
-    pub(crate) menus: Menus,
+    pub(crate) menus: Menus<'a>,
     pub(crate) supply: Supply<'a>,
     pub(crate) standings: Vec<Standing>,
     /// By shape: how many needs that are short after the credit could use it.
@@ -51,9 +51,11 @@ impl<'a> Cycle<'a> {
         let mut catalogue = Catalogue::of(view.fleet);
         let rows = normalise(&view, &mut catalogue);
         let mut menus = Menus::default();
+        let has_marks = view.demand.marks().next().is_some();
         let standing = |row: &Row<'a>| {
             let menu = menus.for_row(row, &mut catalogue);
-            Standing::new(row, menu, &view.demand.mark(&row.key), view.policy, view.now)
+            let mark = if has_marks { view.demand.mark(&row.key) } else { NeedMark::default() };
+            Standing::new(row, menu, &mark, view.policy, view.now)
         };
         let standings = rows.iter().map(standing).collect();
         let supply = Supply::of(view.fleet, &catalogue, &rows);
@@ -150,10 +152,7 @@ impl<'a> Cycle<'a> {
             let value = self.spread_value(row, domain);
             let standing = &mut self.standings[row.at()];
             cover(&mut standing.short, &amounts, u64::from(count));
-            match standing.claims.iter_mut().find(|(held, _)| *held == class) {
-                Some((_, held)) => *held += count,
-                None => standing.claims.push((class, count)),
-            }
+            standing.claims.push((class, count));
             if let Some(value) = value {
                 standing.counts.add(value, count);
             }

@@ -109,7 +109,7 @@ impl Cycle<'_> {
         let standing = self.standing(row);
         for (at, domain) in self.menus.get(standing.menu).domains.iter().enumerate() {
             for lot in &domain.lots {
-                let machine = standing.yard.measure(&lot.resources);
+                let machine = lot.measure(&standing.yard);
                 let free = lot.shapes.iter().flat_map(|shape| self.free_of(*shape));
                 let count: u64 = free.map(|(class, left)| self.uncounted(class, left, scope)).sum();
                 add(&mut prospects[at].joint, &machine, count);
@@ -147,7 +147,7 @@ impl Cycle<'_> {
         let mut short = standing.short.clone();
         let mut counted: Vec<(ClassIx, u32)> = Vec::new();
         for lot in &self.menus.get(standing.menu).domains[domain].lots {
-            let machine = standing.yard.measure(&lot.resources);
+            let machine = lot.measure(&standing.yard);
             for (class, left) in lot.shapes.iter().flat_map(|shape| self.free_of(*shape)) {
                 let left = self.uncounted(class, left, Scope::BoundAndFree);
                 let count = useful(&short, &machine).min(left);

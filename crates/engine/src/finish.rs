@@ -1,7 +1,5 @@
 //! The end of a cycle: drafts become units with machines, the plan is cut to size, verdicts and marks are written.
 
-use std::collections::BTreeSet;
-
 use argosy_model::{MachineIx, NeedKey};
 
 use crate::cycle::Cycle;
@@ -25,8 +23,7 @@ impl Cycle<'_> {
             }
         }
         let mut give_back = self.reclaims(&mut naming);
-        let bound_now: BTreeSet<MachineIx> = assign.iter().flat_map(|unit| &unit.actions).map(|a| a.machine).collect();
-        give_back.extend(self.releases(&bound_now));
+        give_back.extend(self.releases(&assign));
         let units = truncate::fairly([assign, preempt, give_back], self.view.policy.max_actions);
         let verdicts = self.verdicts();
         let marks = self.changed_marks(&verdicts);

@@ -27,7 +27,7 @@ struct Own {
 
 impl Cycle<'_> {
     pub(crate) fn mark(&self, row: RowIx) -> NeedMark {
-        self.view.demand.mark(&self.row(row).key)
+        self.standing(row).mark
     }
 
     /// Gives a gang its own machines before anybody else may pick them.

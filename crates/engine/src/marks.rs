@@ -21,13 +21,13 @@ impl Cycle<'_> {
                 changed.push((verdict.key, next));
             }
         }
-        let present: BTreeSet<NeedKey> = if self.view.demand.marks().next().is_some() {
-            self.rows.iter().map(|row| row.key).collect()
-        } else {
-            BTreeSet::new()
-        };
-        let gone = self.view.demand.marks().filter(|(key, _)| !present.contains(key));
-        changed.extend(gone.map(|(key, _)| (*key, NeedMark::default())));
+        // Rows with marks were counted when they were listed: if there are no more marks than that, none is stale.
+        let present = self.standings.iter().filter(|standing| standing.mark != NeedMark::default()).count();
+        if self.view.demand.marks().count() > present {
+            let rows: BTreeSet<NeedKey> = self.rows.iter().map(|row| row.key).collect();
+            let gone = self.view.demand.marks().filter(|(key, _)| !rows.contains(key));
+            changed.extend(gone.map(|(key, _)| (*key, NeedMark::default())));
+        }
         changed.sort_unstable_by_key(|(key, _)| *key);
         changed
     }

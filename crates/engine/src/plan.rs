@@ -197,9 +197,9 @@ pub struct Verdict {
     pub unmet_since: Option<ShardTime>,
     /// Since when it has been short without hope, as the last cycle left it.
     pub hopeless_since: Option<ShardTime>,
-    /// How many machines would do for it, whoever has them. Counted for needs that are short.
+    /// How many machines would do for it, whoever has them. Counted for needs with a residual.
     pub matching: Matching,
-    /// The domains that come nearest to hosting it, best first. For needs with `Same` that are short.
+    /// The domains that come nearest to hosting it, best first. For needs with `Same` and a residual.
     pub candidates: Vec<Candidate>,
 }
 

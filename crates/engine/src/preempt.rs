@@ -204,7 +204,7 @@ impl Cycle<'_> {
     fn pick_victims(&mut self, row: RowIx, order: &[usize]) -> Vec<Picked> {
         let mut picked = Vec::new();
         let spreads = self.row(row).profile.spread().is_some();
-        let seen = if spreads { self.domains_with_free(row) } else { Vec::new() };
+        let seen = if spreads { self.domains_within_reach(row, order) } else { Vec::new() };
         for at in order {
             if is_covered(&self.standing(row).short) {
                 break;
@@ -225,6 +225,15 @@ impl Cycle<'_> {
             }
         }
         picked
+    }
+
+    /// The domains in which a row could get a machine: a free one, or by preemption.
+    fn domains_within_reach(&self, row: RowIx, order: &[usize]) -> Vec<usize> {
+        let mut domains = self.domains_with_free(row);
+        domains.extend(order.iter().filter_map(|at| Some(self.open_to(row, self.prey(*at))?.0)));
+        domains.sort_unstable();
+        domains.dedup();
+        domains
     }
 
     /// Whether a row may take this prey; then the domain it lies in and what one machine of it counts for.
@@ -297,7 +306,11 @@ impl Cycle<'_> {
     /// Lets the rest of a gang go with the members that were taken.
     fn evict(&mut self, gang: RowIx, victims: &mut Vec<Victims>) {
         self.standing_mut(gang).part = Part::Evicted;
-        for (class, held) in self.standing(gang).claims.clone() {
+        let mut held: BTreeMap<ClassIx, u32> = BTreeMap::new();
+        for (class, count) in &self.standing(gang).claims {
+            *held.entry(*class).or_default() += count;
+        }
+        for (class, held) in held {
             if self.supply.stock(class).class.state != State::Configured {
                 continue;
             }
@@ -307,5 +320,22 @@ impl Cycle<'_> {
                 victims.push(Victims { class, holder: Some(gang), count: held - taken, for_claimant: false });
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_gap_between_the_farthest_priorities_does_not_wrap() {
+        assert_eq!(grace(2_000_001_000, -200_000_000), Duration::from_secs(10));
+        assert_eq!(grace(i32::MAX, i32::MIN), Duration::from_secs(10));
+    }
+
+    #[test]
+    fn grace_follows_the_table_at_its_edges() {
+        let seconds = [100_000, 100_001, 500_000, 500_001, 900_000, 900_001].map(|gap| grace(gap, 0).as_secs());
+        assert_eq!(seconds, [600, 120, 120, 30, 30, 10]);
     }
 }

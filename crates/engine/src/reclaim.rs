@@ -8,6 +8,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
+use argosy_model::fleet::Class;
 use argosy_model::{ClusterIx, Flags, MachineIx, NeedKey, State};
 
 use crate::cycle::Cycle;
@@ -16,12 +17,13 @@ use crate::naming::Naming;
 use crate::plan::{Action, ActionKind, Reason, Unit};
 use crate::rows::RowIx;
 use crate::standing::Part;
-use crate::supply::{Account, ClassIx};
+use crate::supply::Account;
 
 impl Cycle<'_> {
     /// Units that give back what the clusters and the retreating gangs do not need.
     pub(crate) fn reclaims(&self, naming: &mut Naming<'_, '_>) -> Vec<Unit> {
         let retreating = self.retreating_accounts();
+        let waiting = self.rows_awaiting_cover();
         let mut given_back: BTreeMap<RowIx, Vec<Action>> = BTreeMap::new();
         let mut surplus: BTreeMap<ClusterIx, Vec<Surplus>> = BTreeMap::new();
         for (class, stock) in self.supply.iter() {
@@ -34,7 +36,7 @@ impl Cycle<'_> {
             if let Some(gang) = stock.account.and_then(|account| retreating.get(&account)) {
                 let actions = naming.surplus(class).map(|machine| self.reclaim(machine)).collect::<Vec<_>>();
                 given_back.entry(*gang).or_default().extend(actions);
-            } else if !self.is_awaiting_cover(cluster, class) {
+            } else if !self.is_limped_along_on(&stock.class, &waiting) {
                 let machines = naming.surplus(class).map(|machine| Surplus { class, machine });
                 surplus.entry(cluster).or_default().extend(machines);
             }
@@ -49,18 +51,24 @@ impl Cycle<'_> {
         retreating.map(|row| (self.supply.account(row), row)).collect()
     }
 
-    /// An unhealthy machine that its workload may still limp along on is kept until what it served is covered anew.
-    fn is_awaiting_cover(&self, cluster: ClusterIx, class: ClassIx) -> bool {
-        let stock = self.supply.stock(class);
-        if !stock.class.flags.has(Flags::UNHEALTHY) {
-            return false;
+    /// By cluster, the rows that what serves or joins does not cover. Only asked for where a machine is unhealthy.
+    fn rows_awaiting_cover(&self) -> BTreeMap<ClusterIx, Vec<RowIx>> {
+        let mut rows: BTreeMap<ClusterIx, Vec<RowIx>> = BTreeMap::new();
+        let is_unhealthy = |class: &Class| class.state == State::Configured && class.flags.has(Flags::UNHEALTHY);
+        if self.supply.iter().any(|(_, stock)| is_unhealthy(&stock.class)) {
+            for row in self.row_ixs().filter(|row| !self.is_bound_cover(*row)) {
+                rows.entry(self.row(row).key.cluster).or_default().push(row);
+            }
         }
-        let wants = |row: &RowIx| {
-            self.row(*row).key.cluster == cluster
-                && !self.is_bound_cover(*row)
-                && self.menus.get(self.standing(*row).menu).domain_of(stock.class.shape).is_some()
-        };
-        self.row_ixs().any(|row| wants(&row))
+        rows
+    }
+
+    /// An unhealthy machine that its workload may still limp along on is kept until what it served is covered anew.
+    fn is_limped_along_on(&self, class: &Class, waiting: &BTreeMap<ClusterIx, Vec<RowIx>>) -> bool {
+        let rows =
+            class.cluster.filter(|_| class.flags.has(Flags::UNHEALTHY)).and_then(|cluster| waiting.get(&cluster));
+        let would_do = |row: &RowIx| self.menus.get(self.standing(*row).menu).domain_of(class.shape).is_some();
+        rows.is_some_and(|rows| rows.iter().any(would_do))
     }
 
     fn disband(&self, gang: RowIx, actions: Vec<Action>) -> Unit {
@@ -97,22 +105,27 @@ impl Cycle<'_> {
         self.action(machine, ActionKind::Reclaim { grace: self.view.policy.voluntary_grace })
     }
 
-    /// Units that give idle elastic machines back whose hold has run out, longest idle first. What this plan binds stays.
-    pub(crate) fn releases(&self, bound_now: &BTreeSet<MachineIx>) -> Vec<Unit> {
+    /// Units that give idle elastic machines back whose hold has run out, longest idle first. What the plan binds stays.
+    pub(crate) fn releases(&self, binding: &[Unit]) -> Vec<Unit> {
         let policy = self.view.policy;
         let shortest = policy.hold_on_demand.min(policy.hold_spot);
         let idle = self.view.fleet.elastic_idle();
         let ripe = idle.take_while(|(since, _)| self.view.now.since(*since) >= shortest);
         let due = ripe.filter(|(since, ix)| {
             let capacity = self.catalogue.shape(self.view.fleet.machine(*ix).shape).capacity_type;
-            policy.is_hold_over(capacity, self.view.now.since(*since)) && !bound_now.contains(ix)
+            policy.is_hold_over(capacity, self.view.now.since(*since))
         });
-        due.map(|(_, ix)| Unit {
+        let mut due: Vec<MachineIx> = due.map(|(_, ix)| ix).collect();
+        if !due.is_empty() {
+            let bound: BTreeSet<MachineIx> = binding.iter().flat_map(|unit| &unit.actions).map(|a| a.machine).collect();
+            due.retain(|ix| !bound.contains(ix));
+        }
+        let release = |ix| Unit {
             reason: Reason::ReleaseIdle,
             needs: Vec::new(),
             actions: vec![self.action(ix, ActionKind::Release)],
-        })
-        .collect()
+        };
+        due.into_iter().map(release).collect()
     }
 
     pub(crate) fn action(&self, machine: MachineIx, kind: ActionKind) -> Action {

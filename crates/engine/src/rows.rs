@@ -138,7 +138,7 @@ fn folds_into(
         return None;
     }
     let plain = view.fleet.words.find_profile(&view.fleet.words.profile_of(profile).without_same())?;
-    let shapes = catalogue.admitted(profile);
+    let (_, shapes) = catalogue.admitted(profile);
     shapes.iter().any(|ix| catalogue.shape(*ix).resources.covers(aggregate)).then_some(plain)
 }
 

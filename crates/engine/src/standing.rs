@@ -53,10 +53,13 @@ impl Counts {
 pub(crate) struct Standing {
     pub(crate) part: Part,
     pub(crate) is_probing: bool,
+    /// What the last cycles left to remember.
+    pub(crate) mark: NeedMark,
     pub(crate) menu: MenuIx,
     pub(crate) yard: Yardstick,
     /// What neither its machines, nor those on their way, nor this plan covers yet.
     pub(crate) short: Amounts,
+    /// What it has been given; a class may come twice.
     pub(crate) claims: SmallVec<[(ClassIx, u32); 2]>,
     pub(crate) counts: Counts,
     /// Position in its menu of the domain that it is confined to.
@@ -80,6 +83,7 @@ impl Standing {
         Self {
             part,
             is_probing,
+            mark: *mark,
             menu,
             short: yard.want().clone(),
             yard,

@@ -23,7 +23,7 @@ impl Cycle<'_> {
         let unmet = self.unmet(row);
         let since = self.mark(row).unmet_since;
         let value = |domain: usize| self.menus.get(standing.menu).domains[domain].value;
-        let is_short = unmet.is_some();
+        let (is_short, lacks) = (unmet.is_some(), standing.is_short());
         Verdict {
             key: asked.key,
             rows: asked.members.iter().map(|(key, _)| *key).collect(),
@@ -38,8 +38,8 @@ impl Cycle<'_> {
             unmet,
             unmet_since: if is_short { Some(since.unwrap_or(self.view.now)) } else { None },
             hopeless_since: self.mark(row).hopeless_since,
-            matching: if is_short { self.matching(row) } else { Matching::default() },
-            candidates: if is_short && asked.is_same() { self.candidates(row) } else { Vec::new() },
+            matching: if lacks { self.matching(row) } else { Matching::default() },
+            candidates: if lacks && asked.is_same() { self.candidates(row) } else { Vec::new() },
         }
     }
 
@@ -71,7 +71,7 @@ impl Cycle<'_> {
         }
         let menu = self.menus.get(standing.menu);
         let helps = menu.domains.iter().flat_map(|domain| &domain.lots);
-        if !helps.into_iter().any(|lot| useful(&standing.short, &standing.yard.measure(&lot.resources)) > 0) {
+        if !helps.into_iter().any(|lot| useful(&standing.short, &lot.measure(&standing.yard)) > 0) {
             return Some(Unmet::NoMatchingSupply);
         }
         if self.is_held_by_topology(row) {
@@ -137,7 +137,7 @@ impl Cycle<'_> {
             let Some(value) = domain.value else { continue };
             let mut have: Amounts = standing.yard.want().iter().map(|_| 0).collect();
             for lot in &domain.lots {
-                let machine = standing.yard.measure(&lot.resources);
+                let machine = lot.measure(&standing.yard);
                 let free = lot.shapes.iter().flat_map(|shape| {
                     [Free::Idle, Free::Speculative].map(|kind| u64::from(self.supply.free_left(*shape, kind)))
                 });

@@ -41,6 +41,11 @@ impl Yardstick {
         }
     }
 
+    /// Whether it counts whole pieces.
+    pub(crate) fn is_in_pieces(&self) -> bool {
+        self.piece.is_some()
+    }
+
     /// How much is wanted.
     pub(crate) fn want(&self) -> &Amounts {
         &self.want

@@ -1,12 +1,14 @@
 //! Properties that hold for every fleet and every demand.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use argosy_engine::decide;
+use argosy_engine::{ActionKind, decide};
 use argosy_model::fleet::Class;
 use argosy_model::{Duration, State};
 use proptest::collection::vec;
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
 
 use crate::random::{change, change_world, machine, need, world};
 use crate::world::World;
@@ -63,6 +65,47 @@ proptest! {
         turned.reverse();
         prop_assert_eq!(counts(&world(&machines, &needs)), counts(&world(&turned, &needs)));
     }
+
+    #[test]
+    fn a_higher_need_never_loses_to_a_lower_one_on_a_common_machine(
+        machines in vec(machine(), 0..40), needs in vec(need(), 0..10),
+    ) {
+        let world = world(&machines, &needs);
+        let decision = decide(&world.view());
+        let words = &world.fleet.words;
+        for short in decision.shortfalls() {
+            let profile = words.profile_of(short.key.profile);
+            let Some(need) = world.demand.get(&short.key) else { continue };
+            if profile.same_key().is_some() || profile.spread().is_some() {
+                // Its topology may rule out what others can use.
+                continue;
+            }
+            for action in decision.plan.actions() {
+                let (ActionKind::Bootstrap(given) | ActionKind::Provision(given)) = &action.kind else { continue };
+                let shape = words.shape_of(world.fleet.machine(action.machine).shape);
+                let would_do = profile.admits(shape, words) && shape.resources.covers(&need.min_unit);
+                prop_assert!(given.priority >= profile.priority || !would_do, "{short:#?} lost {action:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn random_worlds_reach_every_reason_and_every_kind_of_shortfall() {
+    let mut runner = TestRunner::deterministic();
+    let (mut reasons, mut unmet) = (BTreeSet::new(), BTreeSet::new());
+    for _ in 0..400 {
+        let machines = vec(machine(), 0..40).new_tree(&mut runner).expect("a world").current();
+        let needs = vec(need(), 0..10).new_tree(&mut runner).expect("a world").current();
+        let mut world = world(&machines, &needs);
+        (world.policy.assemble_within, world.policy.park_after) = (Duration::from_secs(30), Duration::from_secs(20));
+        for _ in 0..70 {
+            let decision = world.cycle();
+            reasons.extend(decision.plan.units.iter().map(|unit| unit.reason.name()));
+            unmet.extend(decision.verdicts.iter().filter_map(|verdict| verdict.unmet).map(|unmet| unmet.name()));
+        }
+    }
+    assert_eq!((reasons.len(), unmet.len()), (7, 6), "{reasons:?} {unmet:?}");
 }
 
 /// How many actions of each kind a plan has in each class.

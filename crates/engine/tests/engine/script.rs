@@ -80,6 +80,7 @@ impl Stage {
                 self.world.vanish(ix);
             }
             "cycle" => return self.cycles(args),
+            "run" => return self.run_on(args),
             other => panic!("no command {other}"),
         }
         String::new()
@@ -234,6 +235,26 @@ impl Stage {
         printed
     }
 
+    /// Many cycles, of which only the sums are printed.
+    fn run_on(&mut self, args: &Args<'_>) -> String {
+        let count = args.word(1).parse().expect("how many");
+        let mut sums: BTreeMap<&str, usize> = BTreeMap::new();
+        for _ in 0..count {
+            for action in self.world.cycle().plan.actions() {
+                *sums.entry(action.kind.name()).or_default() += 1;
+            }
+        }
+        let sums: Vec<String> = sums.into_iter().map(|(kind, sum)| format!("{kind} {sum}")).collect();
+        let sums = if sums.is_empty() { "nothing".to_owned() } else { sums.join(", ") };
+        format!("in {count} cycles: {sums}\nfleet: {}\n", self.fleet())
+    }
+
+    fn fleet(&self) -> String {
+        let states = State::ALL.iter().map(|state| (state.name(), self.world.count(*state)));
+        let states: Vec<String> = states.filter(|(_, n)| *n > 0).map(|(name, n)| format!("{name} {n}")).collect();
+        states.join(", ")
+    }
+
     fn print(&self, decision: &Decision) -> String {
         let mut lines: Vec<String> = Vec::new();
         for unit in &decision.plan.units {
@@ -256,9 +277,7 @@ impl Stage {
         for verdict in decision.shortfalls() {
             writeln!(printed, "short: {}", self.shortfall(verdict)).expect("text grows");
         }
-        let states = State::ALL.iter().map(|state| (state.name(), self.world.count(*state)));
-        let states: Vec<String> = states.filter(|(_, n)| *n > 0).map(|(name, n)| format!("{name} {n}")).collect();
-        writeln!(printed, "fleet: {}", states.join(", ")).expect("text grows");
+        writeln!(printed, "fleet: {}", self.fleet()).expect("text grows");
         printed
     }
 

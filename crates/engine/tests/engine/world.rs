@@ -223,11 +223,6 @@ impl World {
     pub(crate) fn count(&self, state: State) -> usize {
         self.fleet.classes().in_state(state).map(|(_, members)| members.len()).sum()
     }
-
-    pub(crate) fn configured_for(&self, cluster: &str) -> usize {
-        let cluster = self.fleet.words.find_cluster(cluster).expect("a known cluster");
-        self.fleet.count(State::Configured, Some(cluster))
-    }
 }
 
 fn assigned(machine: Machine, assignment: &Assignment) -> Machine {
