@@ -82,6 +82,7 @@ fn arrivals_keep_the_rhythm_of_the_day_the_bursts_and_the_quiet_lead() {
     let (_, wanted, got) = made(1);
     let (wanted, got) = (wanted.arrivals, got.arrivals);
     assert!(got.lead_days.abs_diff(wanted.lead_days) <= 2 && got.busy_days.abs_diff(wanted.busy_days) <= 2);
+    assert!(got.lead_ppm.abs_diff(wanted.lead_ppm) < 1_500, "{} {}", got.lead_ppm, wanted.lead_ppm);
     let apart: u64 = wanted.hour_of_day_ppm.iter().zip(&got.hour_of_day_ppm).map(|(a, b)| a.abs_diff(*b)).sum();
     assert!(apart < 250_000, "hours of the day are {apart} ppm apart in sum");
     let busiest = |arrivals: &Arrivals| *arrivals.day_milli.last().unwrap();
