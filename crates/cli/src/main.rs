@@ -4,11 +4,14 @@
 //! line in [`Command`] and its line in [`Command::run`]. Exit status: 0 done, 1 failed, 2 used wrongly or, for a check,
 //! found wanting.
 
+mod ask;
 mod config;
 mod output;
 mod pki;
+mod provider;
 mod server;
 mod stop;
+mod up;
 mod version;
 
 use std::process::ExitCode;
@@ -25,18 +28,38 @@ struct Argosy {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Up(Box<up::UpArgs>),
+    Server(server::ServerArgs),
     Config(config::ConfigArgs),
     Pki(pki::PkiArgs),
-    Server(server::ServerArgs),
+    Provider(provider::ProviderArgs),
+    Shards(ask::ShardsArgs),
+    Machines(ask::MachinesArgs),
+    Needs(ask::NeedsArgs),
+    Shortfalls(ask::ShortfallsArgs),
+    Operations(ask::OperationsArgs),
+    Rails(ask::RailsArgs),
+    Cordon(ask::CordonArgs),
+    Member(ask::MemberArgs),
     Version(version::VersionArgs),
 }
 
 impl Command {
     fn run(self) -> anyhow::Result<ExitCode> {
         match self {
+            Self::Up(args) => tokio::runtime::Runtime::new()?.block_on(up::run(*args)),
+            Self::Server(args) => server::run(&args),
             Self::Config(args) => config::run(&args),
             Self::Pki(args) => pki::run(args),
-            Self::Server(args) => server::run(&args),
+            Self::Provider(args) => provider::run(args),
+            Self::Shards(args) => ask::shards(args),
+            Self::Machines(args) => ask::machines(args),
+            Self::Needs(args) => ask::needs(args),
+            Self::Shortfalls(args) => ask::shortfalls(args),
+            Self::Operations(args) => ask::operations(args),
+            Self::Rails(args) => ask::rails(args),
+            Self::Cordon(args) => ask::cordon(args),
+            Self::Member(args) => ask::member(args),
             Self::Version(args) => version::run(&args),
         }
     }

@@ -74,7 +74,9 @@ pub(crate) fn run(args: ProviderArgs) -> Result<ExitCode> {
 async fn serve(command: SimCommand) -> Result<()> {
     let (address, config) = command.sim.config()?;
     let security = match (command.tls_cert, command.tls_key, command.tls_ca) {
-        (Some(cert), Some(key), Some(ca)) => Security::Mutual(Arc::new(Credentials::load(&TlsFiles { cert, key, ca })?)),
+        (Some(cert), Some(key), Some(ca)) => {
+            Security::Mutual(Arc::new(Credentials::load(&TlsFiles { cert, key, ca })?))
+        }
         _ => Security::Plaintext,
     };
     let limits = Limits::default();

@@ -18,12 +18,15 @@ struct Lab {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Replay a production trace on a real three-node fleet, in lock-step
+    Replay(Box<commands::replay::ReplayArgs>),
     /// Look at production traces, and make look-alikes
     Trace(commands::trace::TraceArgs),
 }
 
 fn main() -> ExitCode {
     let outcome = match Lab::parse().command {
+        Command::Replay(args) => commands::replay::run(*args),
         Command::Trace(args) => commands::trace::run(args),
     };
     match outcome {

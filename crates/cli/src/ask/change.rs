@@ -3,9 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use argosy_proto::argosy::v1::{
-    ChangeMemberRequest, SetCordonRequest, SetRailsRequest, TakeSnapshotRequest,
-};
+use argosy_proto::argosy::v1::{ChangeMemberRequest, SetCordonRequest, SetRailsRequest, TakeSnapshotRequest};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
@@ -118,7 +116,8 @@ pub(crate) fn run_rails(args: RailsArgs) -> Result<ExitCode> {
 /// Runs `argosy cordon`.
 pub(crate) fn run_cordon(args: CordonArgs) -> Result<ExitCode> {
     block_on(async move {
-        let ask = SetCordonRequest { machine: args.machine, shard: args.shard, cordoned: !args.undo, reason: args.reason };
+        let ask =
+            SetCordonRequest { machine: args.machine, shard: args.shard, cordoned: !args.undo, reason: args.reason };
         let answer = args.target.admin()?.set_cordon(args.target.request(ask)).await.map_err(|status| said(&status))?;
         table::print(&["revision"], vec![vec![json!(answer.into_inner().revision)]], false)
     })

@@ -90,11 +90,13 @@ fn row(machine: &MachineRow) -> Vec<Value> {
 }
 
 async fn show(args: &MachinesArgs, machine: &str, shard: &str) -> Result<()> {
-    let ask = GetMachineRequest { machine: machine.to_owned(), shard: shard.to_owned(), ..GetMachineRequest::default() };
+    let ask =
+        GetMachineRequest { machine: machine.to_owned(), shard: shard.to_owned(), ..GetMachineRequest::default() };
     let answer = args.target.fleet()?.get_machine(args.target.request(ask)).await;
     let detail = answer.map_err(|status| said(&status))?.into_inner();
     let row = detail.machine.unwrap_or_default();
-    let operation = detail.operation.map(|o| format!("{} {} at {} ({}), attempt {}", o.id, o.kind, o.step, o.state, o.attempt));
+    let operation =
+        detail.operation.map(|o| format!("{} {} at {} ({}), attempt {}", o.id, o.kind, o.step, o.state, o.attempt));
     let facts = [
         ("machine", json!(row.id)),
         ("shard", json!(detail.as_of.map(|as_of| as_of.shard))),

@@ -51,7 +51,8 @@ const HEADER: [&str; 9] =
 /// Runs `argosy needs`.
 pub(crate) fn run(args: NeedsArgs) -> Result<ExitCode> {
     block_on(async move {
-        let ask = ListNeedsRequest { shard: args.shard, cluster: args.cluster, limit: args.limit, ..Default::default() };
+        let ask =
+            ListNeedsRequest { shard: args.shard, cluster: args.cluster, limit: args.limit, ..Default::default() };
         let answer = args.target.fleet()?.list_needs(args.target.request(ask)).await;
         let needs = answer.map_err(|status| said(&status))?.into_inner().needs;
         table::print(&HEADER, needs.iter().map(row).collect(), args.json)

@@ -32,7 +32,8 @@ pub(crate) fn run(args: OperationsArgs) -> Result<ExitCode> {
         let ask = ListOperationsRequest { shard: args.shard, limit: args.limit, ..Default::default() };
         let answer = args.target.fleet()?.list_operations(args.target.request(ask)).await;
         let operations = answer.map_err(|status| said(&status))?.into_inner().operations;
-        let header = ["operation", "kind", "step", "state", "machine", "cluster", "attempt", "fence", "reason", "last_error"];
+        let header =
+            ["operation", "kind", "step", "state", "machine", "cluster", "attempt", "fence", "reason", "last_error"];
         table::print(&header, operations.iter().map(row).collect(), args.json)
     })
 }

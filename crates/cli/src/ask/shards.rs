@@ -67,7 +67,13 @@ fn facts(detail: &ShardDetail) -> Vec<(&'static str, serde_json::Value)> {
     let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let domains: Vec<String> = detail.domains.iter().map(|d| format!("{}={}", d.key, d.value)).collect();
     let cluster = |c: &argosy_proto::argosy::v1::ClusterStatus| {
-        format!("{}: {} machines, {} needs{}", c.cluster, c.configured, c.needs, if c.session { "" } else { ", no session" })
+        format!(
+            "{}: {} machines, {} needs{}",
+            c.cluster,
+            c.configured,
+            c.needs,
+            if c.session { "" } else { ", no session" }
+        )
     };
     vec![
         ("shard", json!(as_of.shard)),

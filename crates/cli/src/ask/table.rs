@@ -11,15 +11,15 @@ use serde_json::Value;
 pub(crate) fn print(header: &[&str], rows: Vec<Vec<Value>>, json: bool) -> Result<()> {
     let mut out = std::io::stdout().lock();
     if json {
-        let objects = rows.into_iter().map(|row| {
-            header.iter().map(|name| (*name).to_owned()).zip(row).collect::<serde_json::Map<_, _>>()
-        });
+        let objects = rows
+            .into_iter()
+            .map(|row| header.iter().map(|name| (*name).to_owned()).zip(row).collect::<serde_json::Map<_, _>>());
         let text = serde_json::to_string_pretty(&objects.collect::<Vec<_>>())?;
         writeln!(out, "{text}")?;
         return Ok(());
     }
     let mut table = Table::new();
-    table.load_preset(NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_header(header);
+    table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_header(header);
     for row in rows {
         table.add_row(row.iter().map(cell));
     }
@@ -32,7 +32,9 @@ fn cell(value: &Value) -> String {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
         Value::Array(items) => items.iter().map(cell).collect::<Vec<_>>().join(" "),
-        Value::Object(fields) => fields.iter().map(|(key, value)| format!("{key}={}", cell(value))).collect::<Vec<_>>().join(" "),
+        Value::Object(fields) => {
+            fields.iter().map(|(key, value)| format!("{key}={}", cell(value))).collect::<Vec<_>>().join(" ")
+        }
         other => other.to_string(),
     }
 }

@@ -80,7 +80,9 @@ impl Target {
         }
         let address = HostPort::parse(&self.server).with_context(|| format!("{:?} is not host:port", self.server))?;
         let files = match (&self.cert, &self.key, &self.ca) {
-            (Some(cert), Some(key), Some(ca)) => Some(TlsFiles { cert: cert.clone(), key: key.clone(), ca: ca.clone() }),
+            (Some(cert), Some(key), Some(ca)) => {
+                Some(TlsFiles { cert: cert.clone(), key: key.clone(), ca: ca.clone() })
+            }
             _ => None,
         };
         Ok((address, files))

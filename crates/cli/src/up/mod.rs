@@ -103,7 +103,15 @@ impl Running {
     fn new(args: &UpArgs, fleet: LocalFleet, clusters: Clusters) -> Self {
         let chaos = args.chaos.then(|| Chaos::new(args.kill_every, args.seed));
         let frame = Frame::default();
-        Self { fleet, clusters, watch: Watch::default(), chaos, frame, picture: Picture::default(), begun: Instant::now() }
+        Self {
+            fleet,
+            clusters,
+            watch: Watch::default(),
+            chaos,
+            frame,
+            picture: Picture::default(),
+            begun: Instant::now(),
+        }
     }
 
     /// Looks, checks, shows and kills until the time is over or a signal comes.
@@ -122,11 +130,13 @@ impl Running {
             }
             self.look().await?;
             match &mut show {
-                Show::Screen(screen) => screen.draw(&self.frame)?,
                 Show::Lines => lines::print(&self.frame),
-            }
-            if matches!(&mut show, Show::Screen(screen) if screen.quit_pressed()?) {
-                return Ok(());
+                Show::Screen(screen) => {
+                    screen.draw(&self.frame)?;
+                    if screen.quit_pressed()? {
+                        return Ok(());
+                    }
+                }
             }
         }
     }

@@ -59,7 +59,8 @@ fn draw(canvas: &mut ratatui::Frame<'_>, frame: &Frame) {
     let rows = Constraint::Length;
     let nodes = u16::try_from(frame.nodes.len()).unwrap_or(u16::MAX).saturating_add(3);
     let shards = u16::try_from(frame.shards.len()).unwrap_or(u16::MAX).saturating_add(3);
-    let areas = Layout::vertical([rows(1), rows(nodes), rows(shards), rows(5), Constraint::Min(3)]).split(canvas.area());
+    let areas =
+        Layout::vertical([rows(1), rows(nodes), rows(shards), rows(5), Constraint::Min(3)]).split(canvas.area());
     canvas.render_widget(title(frame), areas[0]);
     draw_nodes(canvas, frame, areas[1]);
     draw_shards(canvas, frame, areas[2]);
@@ -94,13 +95,15 @@ fn draw_nodes(canvas: &mut ratatui::Frame<'_>, frame: &Frame, area: Rect) {
         ])
     });
     let widths = [Constraint::Length(8), Constraint::Length(6), Constraint::Min(20)];
-    let table = Table::new(rows, widths).header(header(["node", "", "leads"])).block(Block::bordered().title(" nodes "));
+    let table =
+        Table::new(rows, widths).header(header(["node", "", "leads"])).block(Block::bordered().title(" nodes "));
     canvas.render_widget(table, area);
 }
 
 fn draw_shards(canvas: &mut ratatui::Frame<'_>, frame: &Frame, area: Rect) {
     let rows = frame.shards.iter().map(|shard| {
-        let numbers = [shard.term, shard.revision, shard.machines, shard.configured, shard.needs, shard.short, shard.open];
+        let numbers =
+            [shard.term, shard.revision, shard.machines, shard.configured, shard.needs, shard.short, shard.open];
         let cells = [shard.id.clone(), shard.leader.clone()].into_iter().chain(numbers.map(|n| n.to_string()));
         Row::new(cells.collect::<Vec<_>>())
     });

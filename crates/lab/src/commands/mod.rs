@@ -1,3 +1,4 @@
 //! The commands of `argosy-lab`, one module each: arguments in, a report out.
 
+pub(crate) mod replay;
 pub(crate) mod trace;

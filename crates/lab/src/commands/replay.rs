@@ -100,7 +100,10 @@ pub(crate) fn run(args: ReplayArgs) -> anyhow::Result<()> {
 fn beside_this() -> anyhow::Result<PathBuf> {
     let program = std::env::current_exe().context("this program's own path")?.with_file_name("argosy");
     if !program.exists() {
-        bail!("ARG-0925: there is no argosy beside this program ({}); build it, or name it with --program", program.display());
+        bail!(
+            "ARG-0925: there is no argosy beside this program ({}); build it, or name it with --program",
+            program.display()
+        );
     }
     Ok(program)
 }

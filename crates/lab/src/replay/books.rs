@@ -53,7 +53,11 @@ impl Books {
         let count = clusters.len() as u64;
         let ask = |task: &crate::trace::Task| {
             let (profile, amounts) = demand.of(task);
-            (usize::try_from(cluster_of(&task.name, count)).expect("less than the number of clusters"), profile, amounts)
+            (
+                usize::try_from(cluster_of(&task.name, count)).expect("less than the number of clusters"),
+                profile,
+                amounts,
+            )
         };
         Self {
             clusters: clusters.to_vec(),
@@ -137,9 +141,7 @@ impl Books {
     fn close_need(&mut self, now_ms: u64, need: &NeedRow, short: &mut BTreeSet<NeedName>) -> u64 {
         let Some(asks) = &need.need else { return 0 };
         let name = (need.cluster.clone(), signature(asks));
-        let covered = |dim: &str| {
-            amount(&asks.aggregate_resources, dim).saturating_sub(amount(&need.residual, dim))
-        };
+        let covered = |dim: &str| amount(&asks.aggregate_resources, dim).saturating_sub(amount(&need.residual, dim));
         self.last_level.0 += u128::from(covered("cpu"));
         self.last_level.1 += u128::from(amount(&asks.aggregate_resources, "cpu"));
         if need.covered {

@@ -121,10 +121,7 @@ impl Drive {
     }
 
     /// Makes a call through one node after the other until one can do it.
-    async fn anywhere<T>(
-        &self,
-        call: impl AsyncFn(&str) -> Result<tonic::Response<T>, Status>,
-    ) -> Result<T, Status> {
+    async fn anywhere<T>(&self, call: impl AsyncFn(&str) -> Result<tonic::Response<T>, Status>) -> Result<T, Status> {
         let deadline = Instant::now() + PATIENCE;
         let mut turn = 0;
         loop {

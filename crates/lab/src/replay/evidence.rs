@@ -39,7 +39,8 @@ impl Evidence {
         let marks = self.marks.entry(shard.to_owned()).or_default();
         let told: BTreeMap<u64, &[u8]> = answer.decisions.iter().map(|mark| (mark.index, &mark.hash[..])).collect();
         if let Some(oldest) = told.keys().next() {
-            let gone = |(index, hash): &(&u64, &Vec<u8>)| told.get(*index).is_none_or(|known| *known != hash.as_slice());
+            let gone =
+                |(index, hash): &(&u64, &Vec<u8>)| told.get(*index).is_none_or(|known| *known != hash.as_slice());
             self.lost_decisions += marks.range(oldest..).filter(gone).count() as u64;
         } else {
             self.lost_decisions += marks.len() as u64;
@@ -61,7 +62,8 @@ impl Evidence {
         loop {
             let picture = Picture::take(fleet.blueprint(), fleet.clients()).await;
             let level = fleet.blueprint().shards.iter().all(|shard| {
-                let of_shard = |(key, value): (&(String, String), &(u64, Vec<u8>))| (key.0 == shard.id).then_some(value.0);
+                let of_shard =
+                    |(key, value): (&(String, String), &(u64, Vec<u8>))| (key.0 == shard.id).then_some(value.0);
                 let revisions: Vec<u64> = picture.replicas.iter().filter_map(of_shard).collect();
                 revisions.len() == fleet.blueprint().nodes.len() && revisions.windows(2).all(|pair| pair[0] == pair[1])
             });

@@ -8,9 +8,9 @@ use argosy_proto::argosy::v1::StepToResponse;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
+use super::Options;
 use super::books::Books;
 use super::evidence::Evidence;
-use super::Options;
 use crate::trace::Trace;
 
 /// The outcome. Times of the trace are in seconds of trace time, `wall_s` in real ones.
@@ -148,16 +148,45 @@ impl fmt::Display for Report {
             map.iter().map(|(key, count)| format!("{key} {count}")).collect::<Vec<_>>().join(", ")
         };
         let rows = [
-            ("trace", format!("{} tasks, {} nodes, {} clusters, seed {}", self.tasks, self.nodes, self.clusters, self.seed)),
+            (
+                "trace",
+                format!("{} tasks, {} nodes, {} clusters, seed {}", self.tasks, self.nodes, self.clusters, self.seed),
+            ),
             ("decisions", format!("{} ({})", self.decisions, list(&self.actions))),
             ("shortfalls", list(&self.shortfalls)),
-            ("GPUs at the peak", format!("{:.1} % bound, {:.1} % of them by covered demand", 100.0 * self.peak_gpu_utilisation, 100.0 * self.peak_gpu_demand_covered)),
+            (
+                "GPUs at the peak",
+                format!(
+                    "{:.1} % bound, {:.1} % of them by covered demand",
+                    100.0 * self.peak_gpu_utilisation,
+                    100.0 * self.peak_gpu_demand_covered
+                ),
+            ),
             ("demand covered", format!("{:.2} % of CPU, by time", 100.0 * self.demand_covered_ratio)),
-            ("time to cover", format!("p50 {:.0} s, p99 {:.0} s of trace time; {} tasks never", self.time_to_cover_s.p50, self.time_to_cover_s.p99, self.tasks_never_covered)),
+            (
+                "time to cover",
+                format!(
+                    "p50 {:.0} s, p99 {:.0} s of trace time; {} tasks never",
+                    self.time_to_cover_s.p50, self.time_to_cover_s.p99, self.tasks_never_covered
+                ),
+            ),
             ("leaders", format!("{} changes, {} killed", self.leader_changes, self.kills)),
             ("lost decisions", self.lost_decisions.to_string()),
-            ("doubled actuations", format!("{} of {} effects, {} under an old fence", self.doubled_actuations, self.effects, self.regressed_fences)),
-            ("replicas", if self.replica_violations.is_empty() { "agree".to_owned() } else { self.replica_violations.join("; ") }),
+            (
+                "doubled actuations",
+                format!(
+                    "{} of {} effects, {} under an old fence",
+                    self.doubled_actuations, self.effects, self.regressed_fences
+                ),
+            ),
+            (
+                "replicas",
+                if self.replica_violations.is_empty() {
+                    "agree".to_owned()
+                } else {
+                    self.replica_violations.join("; ")
+                },
+            ),
             ("decision log", self.decision_log_hash.clone()),
             ("log entries", format!("{:.2} for each action", self.entries_per_action)),
             ("took", format!("{:.1} s", self.wall_s)),

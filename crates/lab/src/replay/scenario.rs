@@ -43,9 +43,10 @@ impl Scenario {
             pace: Pace::Lockstep,
         };
         let blueprint = Blueprint::load_or_create(layout.root(), sizing)?;
-        let zones = blueprint.shards.iter().flat_map(|shard| {
-            shard.zones.iter().map(|zone| (shard.home_region.clone(), zone.clone()))
-        });
+        let zones = blueprint
+            .shards
+            .iter()
+            .flat_map(|shard| shard.zones.iter().map(|zone| (shard.home_region.clone(), zone.clone())));
         let places = Layout { zones: zones.collect(), nodes_per_rack: NODES_PER_RACK as usize, seed: options.seed };
         let catalogue = catalogue(&blueprint.provider.name, &places.place(&trace.nodes));
         let clusters = blueprint.shards.iter().flat_map(|shard| shard.clusters.clone()).collect();
