@@ -20,9 +20,6 @@ use super::commit::{CommitError, Committer};
 use crate::metrics::names;
 use crate::replica::View;
 
-/// Actions, and marks, in one entry: well below the size limit of a command.
-const ACTIONS_PER_ENTRY: usize = 8_000;
-
 /// What a cycle decided, for verdicts and explanations.
 #[derive(Clone, Debug)]
 pub struct Decided {
@@ -116,12 +113,14 @@ impl Cycle {
         let at = self.committer.clock().now().max(view.state.now());
         let decision = Arc::new(inline(|| argosy_engine::decide(&view.state.view(at))));
         let shard = self.committer.shard().to_owned();
-        metrics::histogram!(names::CYCLE_PHASE_SECONDS, "shard" => shard.clone(), "phase" => "decide").record(began.elapsed());
+        metrics::histogram!(names::CYCLE_PHASE_SECONDS, "shard" => shard.clone(), "phase" => "decide")
+            .record(began.elapsed());
         let (turn, taken) = self.put_into_log(&view, at, &decision).await?;
         metrics::histogram!(names::CYCLE_SECONDS, "shard" => shard).record(began.elapsed());
         self.decided.send_modify(|last| {
             let cycle = last.as_ref().map_or(0, |last| last.cycle) + 1;
-            *last = Some(Arc::new(Decided { cycle, at, view: Arc::clone(&view), decision: Arc::clone(&decision), taken }));
+            *last =
+                Some(Arc::new(Decided { cycle, at, view: Arc::clone(&view), decision: Arc::clone(&decision), taken }));
         });
         Ok(turn)
     }
@@ -149,13 +148,21 @@ impl Cycle {
         let rehearsed = inline(|| view.state.rehearse(plan.clone(), at));
         let mut all = PlanTaken { dropped: rehearsed.dropped, ..PlanTaken::default() };
         let mut kept = standing(plan.units.len(), &all.dropped);
-        if !rehearsed.plan.is_empty() {
-            for entry in entries(view.state.revision(), &rehearsed.plan) {
+        let holds = !rehearsed.plan.is_empty();
+        if holds {
+            for entry in PlanEntry::cut(rehearsed.plan, view.state.revision()) {
                 let rest = kept.split_off(entry.units.len());
                 let committed = self.committer.commit(Command::Plan(entry)).await?;
                 if let Response::Plan(taken) = committed.response {
-                    tracing::info!(shard = self.committer.shard(), term = self.committer.term(), index = committed.index,
-                        units = kept.len(), opened = taken.opened, dropped = taken.dropped.len(), "plan committed");
+                    tracing::info!(
+                        shard = self.committer.shard(),
+                        term = self.committer.term(),
+                        index = committed.index,
+                        units = kept.len(),
+                        opened = taken.opened,
+                        dropped = taken.dropped.len(),
+                        "plan committed"
+                    );
                     all.opened += taken.opened;
                     all.taken += taken.taken;
                     all.dropped.extend(taken.dropped.into_iter().map(|(unit, why)| (kept[unit as usize], why)));
@@ -165,7 +172,7 @@ impl Cycle {
         }
         all.dropped.sort_unstable_by_key(|(unit, _)| *unit);
         self.count(plan, &all);
-        Ok((if rehearsed.plan.is_empty() { Turn::HeldBack } else { Turn::Committed }, all))
+        Ok((if holds { Turn::Committed } else { Turn::HeldBack }, all))
     }
 
     /// Whether the linter finds anything. A bad plan is refused, counted and told, and never reaches the log.
@@ -173,7 +180,13 @@ impl Cycle {
         let findings = inline(|| lint(&view.state.view(at), decision));
         for finding in &findings {
             let shard = self.committer.shard();
-            tracing::error!(code = "ARG-0610", shard, revision = view.state.revision(), ?finding, "the linter refuses a plan");
+            tracing::error!(
+                code = "ARG-0610",
+                shard,
+                revision = view.state.revision(),
+                ?finding,
+                "the linter refuses a plan"
+            );
             metrics::counter!(names::PLANS_REFUSED, "shard" => shard.to_owned(), "rule" => format!("{:?}", finding.rule)).increment(1);
         }
         !findings.is_empty()
@@ -211,25 +224,6 @@ fn standing(units: usize, dropped: &[(u32, DropReason)]) -> Vec<u32> {
     all.filter(|unit| dropped.iter().all(|(gone, _)| gone != unit)).collect()
 }
 
-/// A plan as entries of bounded size, split between units only.
-fn entries(based_on: u64, plan: &Plan) -> Vec<PlanEntry> {
-    let empty = || PlanEntry { based_on, ..PlanEntry::default() };
-    let mut entries = vec![empty()];
-    let mut actions = 0;
-    for unit in &plan.units {
-        if actions > 0 && actions + unit.actions.len() > ACTIONS_PER_ENTRY {
-            entries.push(empty());
-            actions = 0;
-        }
-        actions += unit.actions.len();
-        entries.last_mut().expect("there is always one").units.push(unit.clone());
-    }
-    let mut marks = plan.marks.chunks(ACTIONS_PER_ENTRY);
-    entries.last_mut().expect("there is always one").marks.extend(marks.next().unwrap_or_default().iter().copied());
-    entries.extend(marks.map(|marks| PlanEntry { marks: marks.to_vec(), ..empty() }));
-    entries
-}
-
 /// Runs a computation where it is called. On a runtime with several threads the others take over this one's tasks
 /// meanwhile; on a single thread, as in simulation, everything waits, which keeps the order of things.
 pub(crate) fn inline<T>(compute: impl FnOnce() -> T) -> T {
@@ -241,24 +235,27 @@ pub(crate) fn inline<T>(compute: impl FnOnce() -> T) -> T {
 
 #[cfg(test)]
 mod tests {
-    use argosy_engine::{Action, ActionKind, Reason, Unit};
-    use argosy_model::MachineIx;
-
     use super::*;
-
-    fn unit(actions: usize) -> Unit {
-        let action = |n| Action { machine: MachineIx::from_index(n), version: 0, kind: ActionKind::Release };
-        Unit { reason: Reason::ReleaseIdle, needs: vec![], actions: (0..actions).map(action).collect() }
-    }
+    use crate::leader::clock::Clock;
+    use crate::replica::lone;
 
     #[test]
-    fn a_large_plan_is_split_between_units_and_nothing_is_lost() {
-        let plan = Plan { units: [6_000, 3_000, 9_000, 1].map(unit).into(), marks: vec![] };
-        let entries = entries(7, &plan);
-        let sizes: Vec<_> = entries.iter().map(|e| e.units.iter().map(|u| u.actions.len()).collect::<Vec<_>>()).collect();
-        assert_eq!(sizes, [vec![6_000], vec![3_000], vec![9_000], vec![1]]);
-        assert!(entries.iter().all(|entry| entry.based_on == 7));
-        let units: Vec<_> = entries.into_iter().flat_map(|entry| entry.units).collect();
-        assert_eq!(units, plan.units);
+    fn the_units_that_stand_are_those_that_were_not_dropped() {
+        let dropped = [(1, DropReason::Busy), (3, DropReason::ReclaimCap)];
+        assert_eq!(standing(5, &dropped), [0, 2, 4]);
+        assert_eq!(standing(2, &[]), [0, 1]);
+    }
+
+    #[tokio::test]
+    async fn nothing_is_decided_before_this_leader_s_start_is_folded_in() {
+        let (replica, _host) = lone::replica().await;
+        let committer = Committer::new(replica.clone(), replica.leadership().term, Clock::running(ShardTime(0)));
+        committer.commit(Command::Genesis(lone::genesis())).await.expect("the shard begins");
+        let cycle = Cycle::new(Arc::clone(&committer));
+        assert_eq!(cycle.turn().await, Ok(Turn::NotNow));
+        assert!(cycle.decided().borrow().is_none(), "decided from a state that this leader has not taken over");
+        committer.commit(Command::LeaderStarted).await.expect("it leads");
+        assert_eq!(cycle.turn().await, Ok(Turn::Quiet));
+        assert_eq!(cycle.decided().borrow().as_ref().map(|decided| decided.cycle), Some(1));
     }
 }

@@ -17,6 +17,7 @@ mod clock;
 mod commit;
 mod cycle;
 mod lockstep;
+mod measure;
 mod observed;
 mod providers;
 mod reconcile;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use argosy_raft::Leadership;
-use argosy_shard::{Command, Response};
+use argosy_shard::{Command, Rejection, Response};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -14,6 +14,7 @@ use super::clock::Clock;
 use super::commit::{CommitError, Committer};
 use super::cycle::Cycle;
 use super::lockstep::Lockstep;
+use super::measure::Measure;
 use super::reconcile::{Portion, Reconciler};
 use super::sessions::Hub;
 use super::{Leader, LeaderSettings, Mode, timers};
@@ -21,7 +22,7 @@ use crate::metrics::names;
 use crate::replica::{Listener, Replica};
 
 /// Before another try at taking over, when the last one failed while this node leads.
-const PAUSE: Duration = Duration::from_millis(100);
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// Follows the leadership of one shard and runs the leader's runtime whenever it is this node's. Ends with `closing`,
 /// after everything that it started has ended.
@@ -34,6 +35,13 @@ pub(crate) async fn supervise(replica: Replica, settings: Arc<LeaderSettings>, c
         };
         // The group has shut down.
         let Ok(term) = ready else { return };
+        if let Some(reason) = replica.misplaced() {
+            tracing::error!(shard = replica.name(), reason, "nothing is decided for a log that is another shard's");
+            tokio::select! {
+                () = over(&mut leadership, term) => continue,
+                () = closing.cancelled() => return,
+            }
+        }
         let runtime = tokio::select! {
             runtime = begin(&replica, &settings, term) => runtime,
             () = over(&mut leadership, term) => continue,
@@ -43,6 +51,7 @@ pub(crate) async fn supervise(replica: Replica, settings: Arc<LeaderSettings>, c
             Ok(runtime) => {
                 tokio::select! {
                     () = over(&mut leadership, term) => {}
+                    () = runtime.resumed() => {}
                     () = closing.cancelled() => {}
                 }
                 runtime.end().await;
@@ -68,13 +77,14 @@ async fn over(leadership: &mut watch::Receiver<Leadership>, term: u64) {
 struct Runtime {
     replica: Replica,
     leader: Arc<Leader>,
-    listener: Arc<dyn Listener>,
+    listeners: [Arc<dyn Listener>; 2],
     tasks: JoinSet<()>,
 }
 
 /// Takes the shard over: begins it if nobody has, commits this leader's start, and starts the runtime.
 async fn begin(replica: &Replica, settings: &LeaderSettings, term: u64) -> Result<Runtime, CommitError> {
-    let state = &replica.view().state;
+    let view = replica.view();
+    let state = &view.state;
     let clock = match settings.mode {
         Mode::Running => Clock::running(state.now()),
         Mode::Lockstep => Clock::lockstep(state.now()),
@@ -84,9 +94,18 @@ async fn begin(replica: &Replica, settings: &LeaderSettings, term: u64) -> Resul
         committer.commit(Command::Genesis(settings.genesis.clone())).await?;
         tracing::info!(shard = replica.name(), "the shard begins");
     }
-    let started = committer.commit(Command::LeaderStarted).await?;
-    let renewed = if let Response::Leader { renewed } = started.response { renewed } else { 0 };
-    tracing::info!(shard = replica.name(), term, index = started.index, renewed, "leading");
+    match committer.commit(Command::LeaderStarted).await {
+        Ok(started) => {
+            let renewed = if let Response::Leader { renewed } = started.response { renewed } else { 0 };
+            tracing::info!(shard = replica.name(), term, index = started.index, renewed, "leading");
+        }
+        Err(CommitError::Rejected(halted @ Rejection::Halted { .. })) => {
+            tracing::error!(shard = replica.name(), term, %halted, "leading a halted shard: it only takes an administrator's resume");
+            let lockstep = LeaderSettings { mode: Mode::Lockstep, ..settings.clone() };
+            return Ok(Runtime::start(replica, &lockstep, committer));
+        }
+        Err(error) => return Err(error),
+    }
     metrics::counter!(names::LEADERSHIPS, "shard" => replica.name().to_owned()).increment(1);
     metrics::gauge!(names::LEADER, "shard" => replica.name().to_owned()).set(1.0);
     Ok(Runtime::start(replica, settings, committer))
@@ -96,8 +115,11 @@ impl Runtime {
     fn start(replica: &Replica, settings: &LeaderSettings, committer: Arc<Committer>) -> Self {
         let ended = CancellationToken::new();
         let hub = Hub::new(Arc::clone(&committer), settings.sessions, ended.clone());
-        let listener: Arc<dyn Listener> = Arc::clone(&hub) as _;
-        replica.published().listen(Arc::clone(&listener));
+        let measure = Measure::new(replica.name(), settings.pace.interval);
+        let listeners: [Arc<dyn Listener>; 2] = [Arc::clone(&hub) as _, Arc::clone(&measure) as _];
+        for listener in &listeners {
+            replica.published().listen(Arc::clone(listener));
+        }
         let cycle = Arc::new(Cycle::new(Arc::clone(&committer)));
         let providers = settings.providers.clone();
         let (calls, concurrency) = (settings.calls, settings.concurrency);
@@ -107,19 +129,32 @@ impl Runtime {
         let lockstep = match settings.mode {
             Mode::Lockstep => Some(Lockstep::new(Arc::clone(&committer), Arc::clone(&cycle), actuator, providers)),
             Mode::Running => {
-                spawn(&mut tasks, settings, &committer, &hub, &cycle, actuator);
+                let after = after_cycle(&hub, &cycle, measure);
+                spawn(&mut tasks, settings, &committer, &cycle, after, actuator);
                 None
             }
         };
         let leader = Arc::new(Leader { committer, hub, cycle, lockstep, ended });
         replica.set_leader(Some(Arc::clone(&leader)));
-        Self { replica: replica.clone(), leader, listener, tasks }
+        Self { replica: replica.clone(), leader, listeners, tasks }
+    }
+
+    /// Returns when a shard that was halted when this leadership began has been resumed; never for any other.
+    async fn resumed(&self) {
+        let mut views = self.replica.watch();
+        if self.leader.view().state.leader_term() == self.leader.term() {
+            std::future::pending::<()>().await;
+        }
+        // The replica outlives its leadership.
+        let _ = views.wait_for(|view| view.state.halted().is_none()).await;
     }
 
     /// Ends everything. When this returns, no part of the leadership runs any more: no call is made, nothing proposed.
     async fn end(mut self) {
         self.replica.set_leader(None);
-        self.replica.published().unlisten(&self.listener);
+        for listener in &self.listeners {
+            self.replica.published().unlisten(listener);
+        }
         self.leader.ended.cancel();
         self.tasks.shutdown().await;
         if let Some(lockstep) = &self.leader.lockstep {
@@ -131,19 +166,26 @@ impl Runtime {
     }
 }
 
+/// What follows a cycle: hints to the operators, and the gauges.
+fn after_cycle(hub: &Arc<Hub>, cycle: &Arc<Cycle>, measure: Arc<Measure>) -> impl Fn() + Send + Sync + 'static {
+    let (hub, decided) = (Arc::clone(hub), cycle.decided());
+    move || {
+        hub.hint();
+        let last = decided.borrow().clone();
+        measure.cycle_ended(last.as_deref());
+    }
+}
+
 fn spawn(
     tasks: &mut JoinSet<()>,
     settings: &LeaderSettings,
     committer: &Arc<Committer>,
-    hub: &Arc<Hub>,
     cycle: &Arc<Cycle>,
+    after_cycle: impl Fn() + Send + Sync + 'static,
     actuator: Arc<Actuator>,
 ) {
-    let (pace, listing) = (settings.pace, settings.listing);
-    tasks.spawn({
-        let (cycle, hub) = (Arc::clone(cycle), Arc::clone(hub));
-        async move { cycle.run(pace, || hub.hint()).await }
-    });
+    let (pace, listing, cycle) = (settings.pace, settings.listing, Arc::clone(cycle));
+    tasks.spawn(async move { cycle.run(pace, after_cycle).await });
     tasks.spawn(async move { actuator.run().await });
     tasks.spawn(timers::run(Arc::clone(committer)));
     for port in settings.providers.iter() {

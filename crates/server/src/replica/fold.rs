@@ -28,7 +28,8 @@ impl StateMachine for Fold {
         let applied = self.state.apply(index, term, command);
         for event in applied.events {
             let fleet = self.state.fleet();
-            let machine = slot_of(&event).filter(|slot| fleet.get(*slot).is_some()).map(|slot| Arc::from(fleet.id(slot)));
+            let machine =
+                slot_of(&event).filter(|slot| fleet.get(*slot).is_some()).map(|slot| Arc::from(fleet.id(slot)));
             self.events.push(Folded { index, event, machine });
         }
         applied.response.encode()

@@ -4,6 +4,8 @@
 //! an `Arc` of a state that shares structure with the fold and never stops it. Nothing here writes but the log.
 
 mod fold;
+#[cfg(test)]
+pub(crate) mod lone;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -163,10 +165,21 @@ impl Replica {
         self.group.status()
     }
 
+    /// Whose log this is, if it is not this shard's: the placement has given its number to another one.
+    pub(crate) fn misplaced(&self) -> Option<String> {
+        let view = self.view();
+        let (found, name) = (view.state.shard(), self.name());
+        (view.state.has_begun() && found != name).then(|| {
+            format!(
+                "ARG-0613: the log under this number is that of shard '{found}', not '{name}'; correct the placement"
+            )
+        })
+    }
+
     /// Why the shard does not work on this node, if it does not: its replica stopped, or its fold halted.
     #[must_use]
     pub fn halted(&self) -> Option<String> {
-        let stopped = self.group.status().halted;
+        let stopped = self.group.status().halted.or_else(|| self.misplaced());
         let halted = || {
             let view = self.view();
             view.state.halted().map(|halt| format!("{}: halted at entry {}: {}", halt.code, halt.index, halt.evidence))

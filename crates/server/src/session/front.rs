@@ -150,7 +150,9 @@ impl Front {
             let end = self.forward(attached).await;
             self.replies.send_replace(None);
             match end {
-                Ended::Moved => tracing::debug!(cluster = self.cluster, "the session's leader went; looking for the next"),
+                Ended::Moved => {
+                    tracing::debug!(cluster = self.cluster, "the session's leader went; looking for the next")
+                }
                 Ended::Replaced => return Status::aborted(end.to_string()),
                 Ended::TooSlow => return Status::resource_exhausted(end.to_string()),
             }

@@ -93,7 +93,9 @@ pub struct Frame {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Ended {
     /// A newer session of the same cluster took over. This one must not come back.
-    #[error("ARG-0602: a newer session of this cluster took over; run one operator per cluster, or wait for the old one to end")]
+    #[error(
+        "ARG-0602: a newer session of this cluster took over; run one operator per cluster, or wait for the old one to end"
+    )]
     Replaced,
     /// The operator reads too slowly.
     #[error("ARG-0603: too many messages wait for this operator; it reads too slowly, connect again")]

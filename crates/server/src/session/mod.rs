@@ -12,8 +12,11 @@ mod relay_service;
 mod service;
 mod upstream;
 
-pub use lane::{Attached, Ended, Frame, Generation, Inlet, InletSender, Numbered, Reply};
+#[cfg(test)]
+mod tests;
+
 pub(crate) use lane::FRAME_LANE;
+pub use lane::{Attached, Ended, Frame, Generation, Inlet, InletSender, Numbered, Reply};
 pub(crate) use refusal::unbound;
 pub(crate) use relay::attach as attach_through;
 pub use relay_service::{LocalHubs, RelayService};

@@ -9,7 +9,9 @@ pub(super) fn closing() -> Status {
 
 /// Nobody led the shard for too long.
 pub(super) fn leaderless(reason: &str) -> Status {
-    Status::unavailable(format!("ARG-0606: no leader of the shard can be reached from this node ({reason}); connect to another node"))
+    Status::unavailable(format!(
+        "ARG-0606: no leader of the shard can be reached from this node ({reason}); connect to another node"
+    ))
 }
 
 /// The first message was no greeting, or an empty one.

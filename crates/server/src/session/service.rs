@@ -79,7 +79,10 @@ impl SessionService {
 impl Shard for SessionService {
     type SessionStream = Pin<Box<dyn Stream<Item = Result<ShardMessage, Status>> + Send>>;
 
-    async fn session(&self, request: Request<Streaming<OperatorMessage>>) -> Result<Response<Self::SessionStream>, Status> {
+    async fn session(
+        &self,
+        request: Request<Streaming<OperatorMessage>>,
+    ) -> Result<Response<Self::SessionStream>, Status> {
         if self.closing.is_cancelled() {
             return Err(refusal::closing());
         }
@@ -100,7 +103,11 @@ impl Shard for SessionService {
             let allowed = greeted.and_then(|hello| check.check(&extensions, &hello.cluster_id).map(|()| hello));
             match allowed {
                 Ok(hello) => {
-                    tracing::info!(cluster = hello.cluster_id, protocol_version = hello.protocol_version, "session opened");
+                    tracing::info!(
+                        cluster = hello.cluster_id,
+                        protocol_version = hello.protocol_version,
+                        "session opened"
+                    );
                     Front::new(hello.cluster_id, to_operator).run(operator, upstreams, closing).await;
                 }
                 Err(status) => {
@@ -113,7 +120,9 @@ impl Shard for SessionService {
     }
 }
 
-async fn greeting(operator: &mut (impl Stream<Item = Result<OperatorMessage, Status>> + Unpin)) -> Result<Hello, Status> {
+async fn greeting(
+    operator: &mut (impl Stream<Item = Result<OperatorMessage, Status>> + Unpin),
+) -> Result<Hello, Status> {
     match operator.next().await.ok_or_else(refusal::no_greeting)??.message {
         Some(FromOperator::Hello(hello)) if !hello.cluster_id.is_empty() => Ok(hello),
         _ => Err(refusal::no_greeting()),

@@ -6,6 +6,10 @@ use tonic::transport::{Endpoint, Server};
 
 use crate::config::Connections;
 
+/// Many sessions share one connection between two nodes. A reader that is slow must hold up its own stream and no other,
+/// so it is the streams that are bounded, not their sum: this is all that HTTP/2 allows.
+const CONNECTION_WINDOW: u32 = (1 << 31) - 1;
+
 /// The limits and timers of the configuration's `[connections]`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Limits(Connections);
@@ -42,6 +46,7 @@ impl Limits {
             .keep_alive_timeout(timeout)
             .keep_alive_while_idle(true)
             .initial_stream_window_size(self.window())
+            .initial_connection_window_size(CONNECTION_WINDOW)
     }
 
     fn window(&self) -> u32 {
@@ -56,4 +61,5 @@ pub fn server(limits: &Limits) -> Server {
         .http2_keepalive_interval(Some(limits.0.keep_alive_interval))
         .http2_keepalive_timeout(Some(limits.0.keep_alive_timeout))
         .initial_stream_window_size(limits.window())
+        .initial_connection_window_size(CONNECTION_WINDOW)
 }

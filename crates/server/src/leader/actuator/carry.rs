@@ -52,7 +52,8 @@ impl Actuator {
                 Mutation::Drain { grace_period_seconds: seconds }
             }
         };
-        // Asking took time. What was overtaken meanwhile is no longer ours to do.
+        let _turn = self.calls.acquire().await.expect("the semaphore is never closed");
+        // Asking and waiting took time. What was overtaken meanwhile is no longer ours to do.
         if !self.is_current(call) {
             tracing::info!(shard = self.committer.shard(), operation = %call.operation, call.attempt, "attempt overtaken before its call");
             return Vec::new();
@@ -76,7 +77,8 @@ impl Actuator {
             tracing::error!(shard, operation = %call.operation, machine = call.machine, text);
             return vec![Outcome::Refused { refusal: Refusal::Invalid, text: outcome::cut(text) }];
         };
-        let tag = Tag { operation: format!("{shard}/{}", call.operation), attempt: call.attempt };
+        // Each step of an operation has one effect, whatever number of attempts it takes: that is what the name stands for.
+        let tag = Tag { operation: format!("{shard}/{}/{}", call.operation, step.name()), attempt: call.attempt };
         let order = Order { machine_id: call.machine.clone(), mutation, fence, tag: Some(tag) };
         let began = Instant::now();
         let answer = port.client_for(step).carry_out(order).await;

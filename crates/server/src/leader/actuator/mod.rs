@@ -1,6 +1,6 @@
 //! The actuator: carries out committed attempts, and commits what comes of them.
 //!
-//! Bounded concurrency over machines, one call at a time on a machine, a limit on every call. Outcomes are gathered while
+//! Bounded concurrency over machines, one call at a time on a machine, a time limit on every call. Outcomes are gathered while
 //! the last batch is being committed, so that many calls cost one entry. It decides nothing and retries nothing: a retry
 //! is a new attempt, and that is for the log.
 //!
@@ -17,6 +17,7 @@ use argosy_shard::{Command, Report};
 use futures::future::{BoxFuture, OptionFuture};
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
+use tokio::sync::Semaphore;
 use tokio::time::sleep_until;
 
 use self::carry::Carried;
@@ -29,6 +30,9 @@ use crate::replica::Listener;
 
 /// Most reports in one entry.
 const BATCH: usize = 2_000;
+/// Attempts in hand for each call that may be at a provider: those that still wait for an operator's answer hold up
+/// nobody else's calls.
+const WAITING_PER_CALL: usize = 16;
 
 /// The actuator of one leadership.
 pub(super) struct Actuator {
@@ -36,7 +40,10 @@ pub(super) struct Actuator {
     hub: Arc<Hub>,
     providers: Providers,
     limits: CallLimits,
-    concurrency: usize,
+    /// Attempts in hand at once.
+    hands: usize,
+    /// Calls at providers at once.
+    calls: Semaphore,
 }
 
 /// Listens to the fold until it is dropped.
@@ -54,7 +61,9 @@ impl Actuator {
         limits: CallLimits,
         concurrency: usize,
     ) -> Self {
-        Self { committer, hub, providers, limits, concurrency: concurrency.max(1) }
+        let concurrency = concurrency.max(1);
+        let (hands, calls) = (concurrency.saturating_mul(WAITING_PER_CALL), Semaphore::new(concurrency));
+        Self { committer, hub, providers, limits, hands, calls }
     }
 
     /// Works until the leadership ends, which drops it.
@@ -117,7 +126,7 @@ impl Actuator {
 
     fn fill<'a>(&'a self, queue: &mut Queue, hands: &mut FuturesUnordered<BoxFuture<'a, Carried>>) {
         let now = self.committer.clock().now();
-        while hands.len() < self.concurrency
+        while hands.len() < self.hands
             && let Some(call) = queue.next(&self.committer.view(), self.committer.term(), now)
         {
             tracing::debug!(shard = self.committer.shard(), term = self.committer.term(), operation = %call.operation,

@@ -115,3 +115,47 @@ impl Queue {
 pub(super) fn is_of_term(call: &Call, term: u64) -> bool {
     call.fence.epoch & u64::from(u32::MAX) == term
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::replica::lone;
+
+    const NOW: ShardTime = ShardTime(1_000);
+
+    fn view(term: u64, machines: usize) -> (View, Queue) {
+        let state = lone::with_operations(term, machines);
+        let mut queue = Queue::default();
+        queue.add(state.ledger().iter().map(|operation| operation.id));
+        (View { state, applied: 0, term }, queue)
+    }
+
+    #[test]
+    fn only_an_attempt_committed_in_this_leadership_s_term_is_made() {
+        let (of_three, mut queue) = view(3, 1);
+        assert!(queue.next(&of_three, 4, NOW).is_none(), "made an attempt of an earlier leader");
+        let (of_three, mut queue) = view(3, 1);
+        assert!(queue.next(&of_three, 3, NOW).is_some());
+    }
+
+    #[test]
+    fn what_is_not_in_the_committed_state_is_not_made() {
+        let (view, mut queue) = view(3, 1);
+        let id = view.state.ledger().iter().next().expect("one").id;
+        let other = OperationId { ordinal: id.ordinal + 1, ..id };
+        queue.ready = [other].into();
+        assert!(queue.next(&view, 3, NOW).is_none());
+    }
+
+    #[test]
+    fn a_machine_has_one_call_at_a_time_and_what_waits_for_it_comes_after() {
+        let (view, mut queue) = view(3, 2);
+        let first = queue.next(&view, 3, NOW).expect("the oldest operation");
+        queue.add([first.operation]);
+        let second = queue.next(&view, 3, NOW).expect("another machine is free");
+        assert_ne!(first.machine, second.machine);
+        assert!(queue.next(&view, 3, NOW).is_none(), "two calls on one machine");
+        queue.finished(&first.machine);
+        assert_eq!(queue.next(&view, 3, NOW).map(|call| call.machine), Some(first.machine));
+    }
+}

@@ -91,7 +91,8 @@ impl Reconciler {
             if let Err(error) = self.round().await {
                 tracing::warn!(shard, provider = self.provider, %error, "reconcile failed; it goes on");
             }
-            metrics::histogram!(names::CYCLE_PHASE_SECONDS, "shard" => shard, "phase" => "reconcile").record(began.elapsed());
+            metrics::histogram!(names::CYCLE_PHASE_SECONDS, "shard" => shard, "phase" => "reconcile")
+                .record(began.elapsed());
             let busy = async {
                 // An operation that opens while we wait shortens the wait. The replica outlives its leadership.
                 let _ = views.wait_for(|view| !view.state.ledger().is_empty()).await;
@@ -167,9 +168,8 @@ impl Reconciler {
         let is_known = |id: &str| view.state.fleet().find(id).is_some();
         let changed = page.changed.into_iter().map(observed);
         // A machine that has moved out of our domains is still told, for the fold to let go of it.
-        let ours = changed.filter(|record| {
-            view.state.ownership().owns(&self.provider, record) || is_known(&record.machine.id)
-        });
+        let ours = changed
+            .filter(|record| view.state.ownership().owns(&self.provider, record) || is_known(&record.machine.id));
         listing.machines = ours.collect();
         listing.gone = page.gone.into_iter().filter(|id| is_known(id)).collect();
         listing.unreadable = page.rejected.into_iter().map(|rejected| rejected.id).filter(|id| is_known(id)).collect();
@@ -217,7 +217,12 @@ impl Reconciler {
         let diff = self.committer.view().state.diff_observation(listing);
         let (shard, screened) = (self.committer.shard(), diff.screened);
         if screened > 0 {
-            tracing::warn!(shard, provider = self.provider, screened, "records of machines break a rule; the last good ones stay");
+            tracing::warn!(
+                shard,
+                provider = self.provider,
+                screened,
+                "records of machines break a rule; the last good ones stay"
+            );
         }
         for command in diff.commands {
             let committed = self.committer.commit(command).await?;
@@ -231,9 +236,11 @@ impl Reconciler {
         let asked = self.committer.view();
         let state = &asked.state;
         let waiting = state.ledger().iter().filter(|operation| {
-            matches!(operation.attempt.progress, Progress::Barred { .. }) && state.provider_of(operation.machine) == self.provider
+            matches!(operation.attempt.progress, Progress::Barred { .. })
+                && state.provider_of(operation.machine) == self.provider
         });
-        let ids: Vec<String> = waiting.map(|operation| state.fleet().id(operation.machine).to_owned()).take(ASKED).collect();
+        let ids: Vec<String> =
+            waiting.map(|operation| state.fleet().id(operation.machine).to_owned()).take(ASKED).collect();
         if ids.is_empty() {
             return Ok(());
         }

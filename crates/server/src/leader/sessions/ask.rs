@@ -1,7 +1,9 @@
 //! What the actuator asks of operators: bootstrap blobs before a machine is configured, reclaims before one is drained.
 
 use argosy_proto::bigfleet::v1alpha1::shard_message::Message as FromShard;
-use argosy_proto::bigfleet::v1alpha1::{BootstrapBlobResponse, BootstrapRequest, ReclaimAck, ReclaimInstruction, ShardMessage};
+use argosy_proto::bigfleet::v1alpha1::{
+    BootstrapBlobResponse, BootstrapRequest, ReclaimAck, ReclaimInstruction, ShardMessage,
+};
 use bytes::Bytes;
 use tokio::time::{Duration, timeout};
 

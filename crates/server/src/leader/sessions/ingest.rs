@@ -56,7 +56,8 @@ impl Ingest for RollUps {
                 Dealt::Refused(reason) => {
                     let shard = self.committer.shard().to_owned();
                     tracing::warn!(shard, cluster, reason, "roll-up refused");
-                    metrics::counter!(names::ROLLUPS_REJECTED, "shard" => shard, "cluster" => cluster.to_owned()).increment(1);
+                    metrics::counter!(names::ROLLUPS_REJECTED, "shard" => shard, "cluster" => cluster.to_owned())
+                        .increment(1);
                     None
                 }
             };
@@ -83,7 +84,13 @@ impl RollUps {
             match self.committer.commit(delta).await {
                 Ok(committed) => {
                     if let Response::RollUp(RollUpTaken::HeldBack { times }) = committed.response {
-                        tracing::warn!(shard = self.committer.shard(), cluster, times, code = "ARG-0413", "roll-up held back");
+                        tracing::warn!(
+                            shard = self.committer.shard(),
+                            cluster,
+                            times,
+                            code = "ARG-0413",
+                            "roll-up held back"
+                        );
                     }
                     return Ok(Dealt::Acknowledge);
                 }
@@ -94,7 +101,9 @@ impl RollUps {
                 Err(error) => return Err(error),
             }
         }
-        Ok(Dealt::Refused(format!("ARG-0609: cluster '{cluster}' reports over several sessions at once; run one operator per cluster")))
+        Ok(Dealt::Refused(format!(
+            "ARG-0609: cluster '{cluster}' reports over several sessions at once; run one operator per cluster"
+        )))
     }
 }
 

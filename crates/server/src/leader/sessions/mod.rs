@@ -15,6 +15,9 @@ mod rows;
 mod seat;
 mod updates;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

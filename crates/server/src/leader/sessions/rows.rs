@@ -14,7 +14,9 @@ use argosy_shard::{NeedRow, RequirementRow, SpreadRow};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum RowsError {
     /// More rows than this node takes.
-    #[error("ARG-0608: the roll-up has {rows} needs, this node takes {limit}; raise sessions.max_rollup_needs or aggregate the needs")]
+    #[error(
+        "ARG-0608: the roll-up has {rows} needs, this node takes {limit}; raise sessions.max_rollup_needs or aggregate the needs"
+    )]
     TooMany {
         /// Its rows.
         rows: usize,
@@ -22,7 +24,9 @@ pub(super) enum RowsError {
         limit: u32,
     },
     /// A row cannot be read.
-    #[error("ARG-0608: need {row} of the roll-up cannot be read: {why}; the last good demand stays until the operator sends a sound one")]
+    #[error(
+        "ARG-0608: need {row} of the roll-up cannot be read: {why}; the last good demand stays until the operator sends a sound one"
+    )]
     Unreadable {
         /// Its position, from 0.
         row: usize,
@@ -66,7 +70,9 @@ fn requirement(wire: &NodeSelectorRequirement) -> Result<RequirementRow, String>
         Ok(WireOperator::Exists) => Operator::Exists,
         Ok(WireOperator::DoesNotExist) => Operator::DoesNotExist,
         Ok(WireOperator::Same) => Operator::Same,
-        Ok(WireOperator::Unspecified) | Err(_) => return Err(format!("operator {} is none of the protocol", wire.operator)),
+        Ok(WireOperator::Unspecified) | Err(_) => {
+            return Err(format!("operator {} is none of the protocol", wire.operator));
+        }
     };
     Ok(RequirementRow { key: wire.key.clone(), operator, values: wire.values.clone() })
 }
@@ -120,7 +126,10 @@ mod tests {
             assert!(matches!(refused, Err(RowsError::Unreadable { row: 1, .. })), "{refused:?}");
         }
         assert_eq!(read(&rollup(vec![need(), need()]), 1), Err(RowsError::TooMany { rows: 2, limit: 1 }));
-        assert_eq!(read(&rollup(vec![need()]), 1).map(|rows| rows[0].aggregate.clone()), Ok(vec![("cpu".to_owned(), 1500)]));
+        assert_eq!(
+            read(&rollup(vec![need()]), 1).map(|rows| rows[0].aggregate.clone()),
+            Ok(vec![("cpu".to_owned(), 1500)])
+        );
     }
 
     #[test]

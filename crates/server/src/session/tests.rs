@@ -1,0 +1,161 @@
+//! The front of a session against leaders that come and go.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use argosy_proto::bigfleet::v1alpha1::operator_message::Message as Say;
+use argosy_proto::bigfleet::v1alpha1::shard_message::Message as Hear;
+use argosy_proto::bigfleet::v1alpha1::{Acknowledgement, ClusterCapacityNeeds, OperatorMessage, ShardMessage};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
+use tonic::{Code, Status};
+
+use super::front::Front;
+use super::{AttachError, Attached, Attaching, Ended, Frame, Generation, Inlet, Upstreams};
+
+/// A leader, as a test plays it.
+struct Played {
+    inlet: Inlet,
+    generation: Option<Generation>,
+    frames: mpsc::Sender<Result<Frame, Ended>>,
+}
+
+/// Gives every session that attaches to the test.
+struct Stage {
+    refusals: Mutex<VecDeque<AttachError>>,
+    entered: mpsc::Sender<Played>,
+}
+
+impl Upstreams for Stage {
+    fn attach<'a>(&'a self, _: &'a str, generation: Option<Generation>, inlet: Inlet) -> Attaching<'a> {
+        Box::pin(async move {
+            if let Some(refusal) = self.refusals.lock().expect("not poisoned").pop_front() {
+                return Err(refusal);
+            }
+            let (sender, frames) = mpsc::channel(16);
+            let given = generation.unwrap_or(Generation { term: 1, count: 1 });
+            let _ = self.entered.send(Played { inlet, generation, frames: sender }).await;
+            Ok(Attached { generation: given, frames })
+        })
+    }
+}
+
+/// Both ends of a session whose greeting has been read.
+struct Session {
+    operator: mpsc::Sender<Result<OperatorMessage, Status>>,
+    told: mpsc::Receiver<Result<ShardMessage, Status>>,
+    leaders: mpsc::Receiver<Played>,
+    closing: CancellationToken,
+}
+
+fn session(refusals: impl IntoIterator<Item = AttachError>) -> Session {
+    let (operator, said) = mpsc::channel(16);
+    let (tell, told) = mpsc::channel(16);
+    let (entered, leaders) = mpsc::channel(16);
+    let stage = Stage { refusals: Mutex::new(refusals.into_iter().collect()), entered };
+    let closing = CancellationToken::new();
+    let front = Front::new("c1".to_owned(), tell).run(ReceiverStream::new(said), Arc::new(stage), closing.clone());
+    tokio::spawn(front);
+    Session { operator, told, leaders, closing }
+}
+
+fn ack(echo: &str) -> Option<ShardMessage> {
+    let ack = Acknowledgement { echo: echo.to_owned(), ..Acknowledgement::default() };
+    Some(ShardMessage { message: Some(Hear::Ack(ack)) })
+}
+
+impl Session {
+    async fn report(&self, timestamp_unix_nanos: i64) {
+        let rollup = ClusterCapacityNeeds { cluster_id: "c1".to_owned(), timestamp_unix_nanos, needs: vec![] };
+        let message = OperatorMessage { message: Some(Say::Rollup(rollup)) };
+        self.operator.send(Ok(message)).await.expect("the front listens");
+    }
+
+    async fn hear(&mut self) -> Result<String, Code> {
+        let told =
+            tokio::time::timeout(Duration::from_secs(60), self.told.recv()).await.expect("in time").expect("open");
+        told.map_err(|status| status.code()).map(|message| match message.message {
+            Some(Hear::Ack(ack)) => ack.echo,
+            other => format!("{other:?}"),
+        })
+    }
+
+    async fn leader(&mut self) -> Played {
+        self.leaders.recv().await.expect("the session finds a leader")
+    }
+}
+
+impl Played {
+    async fn says(&self, message: Option<ShardMessage>, settled: u64) {
+        self.frames.send(Ok(Frame { message, settled })).await.expect("the front listens");
+    }
+
+    /// The number and the time of the roll-up that the session has for this leader.
+    async fn rollup(&mut self) -> (u64, i64) {
+        loop {
+            self.inlet.rollups.changed().await.expect("the session is open");
+            if let Some(newest) = self.inlet.rollups.borrow_and_update().clone() {
+                return (newest.number, newest.needs.timestamp_unix_nanos);
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_of_leader_is_a_pause_and_what_was_not_settled_is_said_again() {
+    let mut session = session([]);
+    let mut first = session.leader().await;
+    first.says(ack("hello"), 0).await;
+    assert_eq!(session.hear().await, Ok("hello".to_owned()));
+    session.report(10).await;
+    assert_eq!(first.rollup().await, (1, 10));
+    drop(first);
+    let mut second = session.leader().await;
+    assert_eq!(second.generation, Some(Generation { term: 1, count: 1 }));
+    assert_eq!(second.rollup().await, (1, 10), "an unsettled roll-up was lost with its leader");
+    second.says(ack("hello"), 0).await;
+    second.says(ack("rollup"), 1).await;
+    // The second greeting is the front's own affair.
+    assert_eq!(session.hear().await, Ok("rollup".to_owned()));
+    drop(second);
+    let mut third = session.leader().await;
+    session.report(20).await;
+    assert_eq!(third.rollup().await, (2, 20), "a settled roll-up was said again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_newest_roll_up_wins_while_there_is_no_leader() {
+    let later = || AttachError::Later("nobody leads".to_owned());
+    let mut session = session([later(), later(), later()]);
+    session.report(10).await;
+    session.report(20).await;
+    // Read before the third attempt, for the pauses between are far longer than a poll.
+    let mut leader = session.leader().await;
+    assert_eq!(leader.rollup().await, (2, 20));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_was_replaced_does_not_come_back() {
+    let mut session = session([]);
+    let leader = session.leader().await;
+    leader.frames.send(Err(Ended::Replaced)).await.expect("the front listens");
+    assert_eq!(session.hear().await, Err(Code::Aborted));
+    assert!(session.leaders.recv().await.is_none(), "it attached again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_without_a_leader_for_long_is_sent_to_another_node() {
+    let refusals = (0..10_000).map(|_| AttachError::Later("nobody leads".to_owned()));
+    let mut session = session(refusals);
+    assert_eq!(session.hear().await, Err(Code::Unavailable));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_goes_down_tells_its_sessions_to_try_again() {
+    let mut session = session([]);
+    let _leader = session.leader().await;
+    session.closing.cancel();
+    assert_eq!(session.hear().await, Err(Code::Unavailable));
+}
