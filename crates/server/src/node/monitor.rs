@@ -28,7 +28,10 @@ impl Health {
         let mut reasons: Vec<String> = self.store.failed().map(|error| error.to_string()).into_iter().collect();
         let founding = self.unfounded.reasons();
         for replica in self.shards.iter() {
-            let reason = replica.halted().or_else(|| founding.get(&replica.group().id()).cloned()).or_else(|| leaderless(replica));
+            let reason = replica
+                .halted()
+                .or_else(|| founding.get(&replica.group().id()).cloned())
+                .or_else(|| leaderless(replica));
             reasons.extend(reason.map(|reason| format!("shard {}: {reason}", replica.name())));
         }
         reasons
@@ -51,12 +54,16 @@ impl Health {
 }
 
 fn leaderless(replica: &Replica) -> Option<String> {
-    replica.leadership().leader.is_none().then(|| "ARG-0606: no leader is known; are enough of its voters up and connected?".to_owned())
+    replica
+        .leadership()
+        .leader
+        .is_none()
+        .then(|| "ARG-0606: no leader is known; are enough of its voters up and connected?".to_owned())
 }
 
 /// Logs a fault when it appears and when it goes, not in between.
 fn tell(told: &mut BTreeMap<String, Option<String>>, what: &str, fault: Option<String>) {
-    let before = told.insert(what.to_owned(), fault.clone()).flatten();
+    let before = told.get(what).cloned().flatten();
     match (&before, &fault) {
         (before, Some(fault)) if before.as_ref() != Some(fault) => {
             tracing::error!(code = "ARG-0611", what, fault, "this node is not ready");
@@ -64,6 +71,7 @@ fn tell(told: &mut BTreeMap<String, Option<String>>, what: &str, fault: Option<S
         (Some(_), None) => tracing::info!(what, "works again"),
         _ => {}
     }
+    told.insert(what.to_owned(), fault);
 }
 
 #[allow(clippy::cast_precision_loss)]

@@ -77,11 +77,8 @@ fn genesis(config: &Config, shard: &ShardPlacement) -> Genesis {
         ..defaults
     };
     let retry = &config.actuation.retry;
-    let limits = OperationLimits {
-        retry_base: span(retry.first),
-        retry_cap: span(retry.last),
-        ..OperationLimits::default()
-    };
+    let limits =
+        OperationLimits { retry_base: span(retry.first), retry_cap: span(retry.last), ..OperationLimits::default() };
     Genesis {
         shard: shard.id.to_string(),
         shards: config.placement.shards.iter().map(|shard| shard.id.to_string()).collect(),

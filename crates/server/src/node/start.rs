@@ -60,7 +60,10 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
     let dialer = Dialer::new(security.clone(), Limits::from(config.connections.clone()));
     let probes = match recorder {
         // Anybody may look at the metrics; `listen` keeps nothing but plaintext on loopback, so it is told that this is TLS's affair.
-        Some(recorder) => Some((tokio::net::TcpListener::bind(config.metrics.listen).await.map_err(metrics::MetricsError::from)?, recorder)),
+        Some(recorder) => Some((
+            tokio::net::TcpListener::bind(config.metrics.listen).await.map_err(metrics::MetricsError::from)?,
+            recorder,
+        )),
         None => None,
     };
     let mut node = Node::start(Setup { config, store, listener, dialer, security }).await?;
@@ -163,7 +166,8 @@ async fn open_shards(host: &Host, config: &Config) -> Result<Shards, NodeError> 
     let mut replicas = Vec::new();
     for shard in config.placement.shards.iter().filter(|shard| is_here(shard, config)) {
         let published = Arc::new(Published::default());
-        let group = host.open_group(GroupId(u64::from(shard.number)), Box::new(Fold::new(Arc::clone(&published)))).await?;
+        let group =
+            host.open_group(GroupId(u64::from(shard.number)), Box::new(Fold::new(Arc::clone(&published)))).await?;
         let replica = Replica::new(shard.id.as_str(), group, published);
         let found = &replica.view().state;
         if found.has_begun() && found.shard() != shard.id.as_str() {

@@ -69,14 +69,19 @@ impl Hub {
 
     /// Passes an operator's reply to whoever waits for it.
     pub(super) fn answered(&self, cluster: &str, reply: Reply) {
-        let awaited = match &reply {
-            Reply::Bootstrap(blob) => self.blobs.answer(cluster, &blob.request_id, blob.clone()),
+        let (id, awaited) = match reply {
+            Reply::Bootstrap(blob) => {
+                let id = blob.request_id.clone();
+                let awaited = self.blobs.answer(cluster, &id, blob);
+                (id, awaited)
+            }
             Reply::Reclaim(ReclaimAck { instruction_id, nodes_started }) => {
-                self.reclaims.answer(cluster, instruction_id, *nodes_started)
+                let awaited = self.reclaims.answer(cluster, &instruction_id, nodes_started);
+                (instruction_id, awaited)
             }
         };
         if !awaited {
-            tracing::debug!(shard = %self.shard, cluster, ?reply, "a reply that nobody waits for");
+            tracing::debug!(shard = %self.shard, cluster, id, "a reply that nobody waits for");
         }
     }
 }

@@ -27,7 +27,7 @@ pub(super) enum News {
 #[derive(Debug)]
 pub(super) enum Item {
     /// As it stands.
-    Frame(Frame),
+    Frame(Box<Frame>),
     /// To be rendered.
     News(News),
     /// A hint.
@@ -129,7 +129,7 @@ impl Waiting {
             return Some(Item::End(end));
         }
         if let Some(frame) = self.frames.pop_front() {
-            return Some(Item::Frame(frame));
+            return Some(Item::Frame(Box::new(frame)));
         }
         if let Some((_, news)) = self.news.pop_first() {
             return Some(Item::News(news));
@@ -157,7 +157,7 @@ mod tests {
         outbox.tell("a".into(), current(0));
         outbox.tell("b".into(), News::Left(Box::default()));
         outbox.push(frame(7));
-        assert!(matches!(outbox.next().await, Item::Frame(Frame { settled: 7, .. })));
+        assert!(matches!(outbox.next().await, Item::Frame(frame) if frame.settled == 7));
         assert!(matches!(outbox.next().await, Item::News(News::Current(_))));
         assert!(matches!(outbox.next().await, Item::News(News::Left(_))));
         assert!(outbox.lock().take().is_none());

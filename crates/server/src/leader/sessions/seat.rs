@@ -47,7 +47,7 @@ impl Seat {
         loop {
             let message = match self.outbox.next().await {
                 Item::Frame(frame) => {
-                    self.frames.send(Ok(frame)).await.ok()?;
+                    self.frames.send(Ok(*frame)).await.ok()?;
                     continue;
                 }
                 Item::End(end) => return Some(end),

@@ -1,0 +1,11 @@
+//! Three nodes on loopback, each on a runtime and a simulated disk of its own, with the simulated provider: what the
+//! leader's runtime promises, seen from the outside.
+//!
+//! Nothing here sleeps: every wait is for a condition, with a limit that only a fault reaches.
+
+mod demand;
+mod failover;
+mod installation;
+mod lockstep;
+mod operator;
+mod sessions;
