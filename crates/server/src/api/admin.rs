@@ -40,7 +40,12 @@ impl AdminService {
         committed.map(|committed| committed.index).map_err(|error| refusal::not_committed(&error))
     }
 
-    async fn set_rails_here(&self, replica: &Replica, ask: &SetRailsRequest, by: By) -> Result<SetRailsResponse, Status> {
+    async fn set_rails_here(
+        &self,
+        replica: &Replica,
+        ask: &SetRailsRequest,
+        by: By,
+    ) -> Result<SetRailsResponse, Status> {
         let view = self.site.fresh(replica).await?;
         let mut settings = view.state.settings().clone();
         let policy = &mut settings.policy;
@@ -65,8 +70,14 @@ impl AdminService {
         if let Some(channel) = self.site.leader(&group, is_forwarded(&request)).await? {
             return elsewhere(AdminClient::new(channel), passed_on(request)).await;
         }
-        tracing::warn!(audit = true, who = caller(&request), group = group_name, node = request.get_ref().node, ?change,
-            "membership change asked for");
+        tracing::warn!(
+            audit = true,
+            who = caller(&request),
+            group = group_name,
+            node = request.get_ref().node,
+            ?change,
+            "membership change asked for"
+        );
         change.carry_out(&group, node).await.map_err(|error| refusal::membership(&error))?;
         let status = Some(group_status(&self.site, &group_name, &group));
         Ok(Response::new(ChangeMemberResponse { status }))

@@ -207,7 +207,8 @@ impl Fleet for FleetService {
             Source::View { replica, view, fresh } => {
                 let leader = replica.leader();
                 let decided = leader.as_ref().and_then(|leader| leader.decided());
-                let (shortfalls, by_reason) = shortfall_rows(&view, decided.as_deref().map(|d| &*d.decision), request.get_ref().limit);
+                let (shortfalls, by_reason) =
+                    shortfall_rows(&view, decided.as_deref().map(|d| &*d.decision), request.get_ref().limit);
                 let as_of = Some(self.as_of(&replica, &view, fresh));
                 Ok(Response::new(ListShortfallsResponse { as_of, shortfalls, by_reason }))
             }
@@ -298,9 +299,8 @@ fn need_rows(view: &View, decision: Option<&Decision>, ask: &ListNeedsRequest) -
     let state = &view.state;
     let words = &state.fleet().words;
     let verdicts = by_row(decision);
-    let wanted = |need: &&argosy_model::Need| {
-        ask.cluster.is_empty() || words.cluster_id(need.key.cluster) == ask.cluster
-    };
+    let wanted =
+        |need: &&argosy_model::Need| ask.cluster.is_empty() || words.cluster_id(need.key.cluster) == ask.cluster;
     let total = state.demand().by_precedence().filter(wanted).count() as u64;
     let needs = state.demand().by_precedence().filter(wanted).take(limit(ask.limit));
     (needs.map(|need| rows::need(state, need, verdicts.get(&need.key).copied())).collect(), total)

@@ -61,7 +61,9 @@ fn answer(leader: &Leader, stepped: &Stepped) -> StepToResponse {
     let state = &view.state;
     let decided = leader.decided();
     let decision = decided.as_ref().map(|decided| &*decided.decision);
-    let covered = |decision: &Decision| decision.verdicts.iter().filter(|v| v.unmet.is_none()).map(|v| v.rows.len()).sum::<usize>();
+    let covered = |decision: &Decision| {
+        decision.verdicts.iter().filter(|v| v.unmet.is_none()).map(|v| v.rows.len()).sum::<usize>()
+    };
     let mark = |(index, hash): (u64, argosy_shard::Digest)| DecisionMark { index, hash: hash.0.to_vec().into() };
     StepToResponse {
         revision: stepped.revision,

@@ -22,7 +22,9 @@ pub(super) fn unconfirmed(why: &dyn Display) -> Status {
 }
 
 pub(super) fn unknown_machine(machine: &str) -> Status {
-    Status::not_found(format!("ARG-0654: no shard that was asked knows a machine '{machine}'; list them with `argosy machines`"))
+    Status::not_found(format!(
+        "ARG-0654: no shard that was asked knows a machine '{machine}'; list them with `argosy machines`"
+    ))
 }
 
 pub(super) fn bad_page_token() -> Status {
@@ -42,7 +44,9 @@ pub(super) fn membership(why: &dyn Display) -> Status {
 }
 
 pub(super) fn not_committed(why: &dyn Display) -> Status {
-    Status::unavailable(format!("ARG-0659: it is not known to be committed ({why}); look, and try again if it did not happen"))
+    Status::unavailable(format!(
+        "ARG-0659: it is not known to be committed ({why}); look, and try again if it did not happen"
+    ))
 }
 
 pub(super) fn bad_setting(why: &str) -> Status {

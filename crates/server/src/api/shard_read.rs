@@ -89,7 +89,9 @@ fn inspect_here(replica: &Replica, cluster: &str) -> Inspected {
         .decision
         .verdicts
         .iter()
-        .flat_map(|verdict| verdict.rows.iter().filter_map(|row| state.demand().get(row)).map(move |need| (need, verdict)))
+        .flat_map(|verdict| {
+            verdict.rows.iter().filter_map(|row| state.demand().get(row)).map(move |need| (need, verdict))
+        })
         .filter(|(need, _)| in_cluster(need))
         .map(|(need, verdict)| view(&decided, need, verdict))
         .collect();

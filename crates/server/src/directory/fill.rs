@@ -43,11 +43,7 @@ async fn propose(coordinator: &Coordinator, command: &Command) -> Result<(), Str
 }
 
 /// What the configuration says and the directory does not know, in an order in which it can be taken.
-fn missing(
-    directory: &Directory,
-    config: &Config,
-    instances: &BTreeMap<NodeId, InstanceId>,
-) -> Vec<Command> {
+fn missing(directory: &Directory, config: &Config, instances: &BTreeMap<NodeId, InstanceId>) -> Vec<Command> {
     let mut commands: Vec<Command> = nodes(config, instances)
         .filter(|(id, _)| directory.node(id).is_none())
         .map(|(id, node)| Command::PutNode { id, node })
@@ -65,7 +61,8 @@ fn nodes<'a>(
 ) -> impl Iterator<Item = (String, Node)> + 'a {
     let me = &config.node;
     let own = (&me.id, me.number, &me.region, &me.zone, config.advertise.to_string());
-    let peers = config.peers.iter().map(|peer| (&peer.id, peer.number, &peer.region, &peer.zone, peer.address.to_string()));
+    let peers =
+        config.peers.iter().map(|peer| (&peer.id, peer.number, &peer.region, &peer.zone, peer.address.to_string()));
     std::iter::once(own).chain(peers).filter_map(|(id, number, region, zone, address)| {
         let instance = instances.get(&NodeId(number.into()))?.0;
         let (region, zone) = (region.to_string(), zone.to_string());

@@ -26,7 +26,8 @@ async fn a_session_survives_the_death_of_its_leader_and_no_effect_is_lost_or_dou
     operator.hears("all machines are told", |heard| heard.in_state(CONFIGURED) == 10).await;
     operator.needs(44).await;
     let heard = operator.hears("the next roll-up is acknowledged", |heard| heard.acks == 2).await;
-    assert_eq!((heard.greetings, heard.ended), (1, None), "the operator's stream noticed more than a pause");
+    let noticed = heard.greetings != 1 || heard.ended.is_some();
+    assert!(!noticed, "the operator's stream noticed more than a pause");
     fleet
         .state(next, "eleven machines are configured", |view| {
             let fleet = view.state.fleet();
