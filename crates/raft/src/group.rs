@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use argosy_storage::{GroupId, GroupStore};
+use argosy_storage::{GroupId, GroupStore, Store};
 use openraft::ReadPolicy;
 use openraft::errors::{ClientWriteError, Fatal, ForwardToLeader, LinearizableReadError, RaftError};
 use openraft::impls::ProgressResponder;
@@ -38,6 +38,8 @@ pub(crate) struct Inner {
     pub(crate) timing: Timing,
     pub(crate) leadership: watch::Receiver<Leadership>,
     store: GroupStore,
+    /// Kept, because a store that nobody keeps closes.
+    _node: Arc<Store>,
     limits: Limits,
     fault: Arc<OnceLock<String>>,
     /// Bytes of proposals that may still enter.
@@ -68,20 +70,36 @@ pub enum Read {
 
 impl Group {
     pub(crate) fn start(
-        id: GroupId,
         me: ReplicaId,
         raft: Raft,
+        node: Arc<Store>,
         store: GroupStore,
         links: Arc<Links>,
         config: &Config,
         signals: Signals,
     ) -> Self {
+        let id = store.group();
         let fault = signals.fault.clone();
         let leadership = observe::start(&raft, me, signals);
         let room = Arc::new(Semaphore::new(config.limits.proposals_in_flight_bytes));
         let (timing, limits) = (config.timing, config.limits);
         let heard = Mutex::new(Instant::now());
-        Self { inner: Arc::new(Inner { id, me, raft, links, timing, leadership, store, limits, fault, room, heard }) }
+        Self {
+            inner: Arc::new(Inner {
+                id,
+                me,
+                raft,
+                links,
+                timing,
+                leadership,
+                store,
+                _node: node,
+                limits,
+                fault,
+                room,
+                heard,
+            }),
+        }
     }
 
     pub(crate) fn raft(&self) -> &Raft {

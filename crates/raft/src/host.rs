@@ -94,7 +94,7 @@ impl Host {
         let raft = openraft::Raft::<TypeConfig, Fold>::new(me, self.raft_config.clone(), network, log, fold)
             .await
             .map_err(|fatal| crate::errors::stopped(id, &fatal))?;
-        Ok(Group::start(id, me, raft, store, self.links.clone(), &self.config, signals))
+        Ok(Group::start(me, raft, self.store.clone(), store, self.links.clone(), &self.config, signals))
     }
 
     /// An open group.
@@ -206,7 +206,6 @@ impl Config {
             snapshot_policy: openraft::SnapshotPolicy::LogsSinceLast(limits.snapshot_every),
             max_in_snapshot_log_to_keep: limits.keep_behind_snapshot,
             replication_lag_threshold: limits.snapshot_every + limits.keep_behind_snapshot,
-            purge_batch_size: 256,
             api_channel_size: Some(8192),
             notification_channel_size: Some(8192),
             backoff: "50ms 100ms 200ms ...500ms".to_owned(),
