@@ -24,7 +24,8 @@ fn options(dir: PathBuf, kill_leaders_every: Option<Duration>) -> Options {
     Options {
         program: PathBuf::from(env!("CARGO_BIN_EXE_argosy")),
         dir,
-        clusters: 3,
+        clusters: 6,
+        shards: 3,
         step_ms: STEP_MS,
         seed: 4,
         kill_leaders_every,

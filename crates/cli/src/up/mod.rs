@@ -155,13 +155,25 @@ impl Running {
         Ok(())
     }
 
+    /// A look in which every shard answers; after [`SETTLE`] whatever there is.
+    async fn whole_picture(&self) -> Picture {
+        let deadline = Instant::now() + SETTLE;
+        loop {
+            let picture = Picture::take(self.fleet.blueprint(), self.fleet.clients()).await;
+            let whole = picture.shards.len() == self.fleet.blueprint().shards.len();
+            if whole || Instant::now() >= deadline {
+                return picture;
+            }
+        }
+    }
+
     /// The last checks, then an orderly stop.
     async fn finish(mut self) -> Result<Summary> {
         if let Some(chaos) = &mut self.chaos {
             chaos.heal(&mut self.fleet)?;
             self.fleet.wait_for_leaders(SETTLE).await?;
         }
-        self.picture = Picture::take(self.fleet.blueprint(), self.fleet.clients()).await;
+        self.picture = self.whole_picture().await;
         self.watch.look(&self.picture, &self.fleet).await;
         self.watch.ledger(&self.fleet).await;
         let kills = self.chaos.as_ref().map_or(0, Chaos::kills);

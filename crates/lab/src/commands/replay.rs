@@ -18,9 +18,12 @@ pub(crate) struct ReplayArgs {
     /// The tasks
     #[arg(long, value_name = "FILE")]
     tasks: PathBuf,
-    /// Deal the tasks into so many clusters, each with a shard of its own
+    /// Deal the tasks into so many clusters
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=64))]
     clusters: u32,
+    /// Deal clusters and nodes over so many shards; clusters of one shard compete for its machines
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
+    shards: u32,
     /// Leave bad rows out and count them, instead of refusing
     #[arg(long)]
     skip_bad_rows: bool,
@@ -68,6 +71,7 @@ pub(crate) fn run(args: ReplayArgs) -> anyhow::Result<()> {
         program: args.program.map_or_else(beside_this, Ok)?,
         dir: args.dir.clone().unwrap_or_else(|| own.clone()),
         clusters: args.clusters,
+        shards: args.shards,
         step_ms: u64::try_from(args.step.as_millis()).unwrap_or(u64::MAX),
         seed: args.seed,
         kill_leaders_every: args.kill_leaders_every,

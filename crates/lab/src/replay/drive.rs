@@ -83,14 +83,28 @@ impl Drive {
         Ok((shard.to_owned(), answer))
     }
 
-    /// What every shard shows now: its needs with their verdicts, and the machines bound to clusters.
-    pub(super) async fn needs_and_machines(&self) -> Result<Shown, ReplayError> {
+    /// What every shard shows at a moment that it has been stepped to: its needs with their verdicts, and the machines
+    /// bound to clusters.
+    pub(super) async fn needs_and_machines(&self, at_ms: u64) -> Result<Shown, ReplayError> {
         let shown = self.shards.iter().map(async |shard| {
-            let needs = self.needs(shard).await.map_err(|last| stuck(shard, &last))?;
+            let needs = self.judged(shard, at_ms).await?;
             let machines = self.bound(shard).await.map_err(|last| stuck(shard, &last))?;
             Ok::<_, ReplayError>((shard.clone(), (needs, machines)))
         });
         Ok(try_join_all(shown).await?.into_iter().collect())
+    }
+
+    /// The needs of a shard, each with a verdict. A leader that has just taken over has none yet: the step is repeated.
+    async fn judged(&self, shard: &str, at_ms: u64) -> Result<Vec<NeedRow>, ReplayError> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let needs = self.needs(shard).await.map_err(|last| stuck(shard, &last))?;
+            let judged = needs.iter().all(|need| need.covered || !need.unmet_reason.is_empty());
+            if judged || Instant::now() >= deadline {
+                return Ok(needs);
+            }
+            self.step(shard, at_ms).await?;
+        }
     }
 
     async fn needs(&self, shard: &str) -> Result<Vec<NeedRow>, Status> {

@@ -43,8 +43,10 @@ pub struct Options {
     pub program: PathBuf,
     /// Where the fleet's files go; must not hold a fleet yet.
     pub dir: PathBuf,
-    /// Into how many clusters the tasks are dealt; each has a shard of its own.
+    /// Into how many clusters the tasks are dealt.
     pub clusters: u32,
+    /// Over how many shards the clusters and the nodes are dealt, evenly. Clusters of one shard compete for its machines.
+    pub shards: u32,
     /// Events of the trace within this time are one step, milliseconds.
     pub step_ms: u64,
     /// Decides where nodes stand, and the provider's latencies.
@@ -66,6 +68,14 @@ pub enum ReplayError {
     /// The trace makes no fleet.
     #[error("ARG-0920: the trace has no {0}; nothing can be replayed")]
     Empty(&'static str),
+    /// The clusters cannot be dealt evenly.
+    #[error("ARG-0926: {clusters} clusters cannot be dealt evenly over {shards} shards; give a multiple of the shards")]
+    Uneven {
+        /// Clusters.
+        clusters: u32,
+        /// Shards.
+        shards: u32,
+    },
     /// The directory is taken.
     #[error("ARG-0921: {} holds something already; a replay starts from nothing: give another --dir, or remove it", .0.display())]
     Taken(PathBuf),
@@ -110,7 +120,7 @@ pub async fn run(trace: &Trace, options: &Options, progress: &dyn Fn(u64, u64)) 
         drive.submit(&changed, &books).await?;
         let answers = drive.step_all(step.at_ms).await?;
         answers.iter().for_each(|(shard, answer)| evidence.note(shard, answer));
-        let rows = drive.needs_and_machines().await?;
+        let rows = drive.needs_and_machines(step.at_ms).await?;
         books.close_step(step.at_ms, &rows);
         progress(done, steps);
     }

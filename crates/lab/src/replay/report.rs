@@ -20,8 +20,10 @@ pub struct Report {
     pub tasks: usize,
     /// Nodes of the inventory.
     pub nodes: usize,
-    /// Clusters, each with a shard.
+    /// Clusters.
     pub clusters: u32,
+    /// Shards.
+    pub shards: u32,
     /// The seed.
     pub seed: u64,
     /// Bad rows that were left out.
@@ -94,6 +96,7 @@ impl Report {
             tasks: trace.tasks.len(),
             nodes: trace.nodes.len(),
             clusters: options.clusters,
+            shards: options.shards,
             seed: options.seed,
             skipped_rows: options.skipped_rows,
             decisions,
@@ -150,7 +153,10 @@ impl fmt::Display for Report {
         let rows = [
             (
                 "trace",
-                format!("{} tasks, {} nodes, {} clusters, seed {}", self.tasks, self.nodes, self.clusters, self.seed),
+                format!(
+                    "{} tasks, {} nodes, {} clusters on {} shards, seed {}",
+                    self.tasks, self.nodes, self.clusters, self.shards, self.seed
+                ),
             ),
             ("decisions", format!("{} ({})", self.decisions, list(&self.actions))),
             ("shortfalls", list(&self.shortfalls)),

@@ -1,4 +1,4 @@
-//! The fleet that a trace is replayed on: a shard for each cluster, the trace's nodes as the provider's machines.
+//! The fleet that a trace is replayed on: clusters dealt over shards, the trace's nodes as the provider's machines.
 
 use std::collections::BTreeMap;
 
@@ -30,14 +30,17 @@ impl Scenario {
         if trace.tasks.is_empty() {
             return Err(ReplayError::Empty("tasks"));
         }
+        if options.shards == 0 || !options.clusters.is_multiple_of(options.shards) {
+            return Err(ReplayError::Uneven { clusters: options.clusters, shards: options.shards });
+        }
         if options.dir.join("fleet.json").exists() {
             return Err(ReplayError::Taken(options.dir.clone()));
         }
         let layout = Files::new(&options.dir)?;
         let sizing = Sizing {
             regions: ["eu", "us", "ap"].map(str::to_owned).to_vec(),
-            shards: options.clusters,
-            clusters_per_shard: 1,
+            shards: options.shards,
+            clusters_per_shard: options.clusters / options.shards,
             zones_per_shard: ZONES_PER_SHARD,
             seed: options.seed,
             pace: Pace::Lockstep,
