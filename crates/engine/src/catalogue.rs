@@ -66,6 +66,11 @@ impl<'a> Catalogue<'a> {
         self.shapes.len()
     }
 
+    /// The text of a value.
+    pub(crate) fn text(&self, value: Sym) -> &'a str {
+        self.fleet.words.text(value)
+    }
+
     /// A shape's value of an attribute.
     pub(crate) fn attribute(&self, ix: ShapeIx, key: Sym) -> Option<Sym> {
         self.fleet.words.attribute(self.shape(ix), key)

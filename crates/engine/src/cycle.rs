@@ -32,8 +32,8 @@ pub(crate) struct Cycle<'a> {
     pub(crate) standings: Vec<Standing>,
     /// By shape: how many needs that are short after the credit could use it.
     pub(crate) contention: Vec<u32>,
-    /// Free machines that gangs chosen earlier count on; it keeps later ones from all choosing the same domain.
-    pub(crate) counted_on: BTreeMap<ClassIx, u32>,
+    /// By class: free machines that gangs chosen earlier count on; it keeps later ones from all choosing the same domain.
+    pub(crate) counted_on: Vec<u32>,
     /// Clusters in which bound machines were given back after the credit.
     pub(crate) reopened: BTreeSet<ClusterIx>,
     /// By shape: how many machines serve some cluster.
@@ -59,6 +59,7 @@ impl<'a> Cycle<'a> {
         };
         let standings = rows.iter().map(standing).collect();
         let supply = Supply::of(view.fleet, &catalogue, &rows);
+        let counted_on = vec![0; supply.iter().count()];
         let contention = vec![0; catalogue.len()];
         let (mut configured, mut held) = (contention.clone(), contention.clone());
         for (class, members) in view.fleet.classes().iter() {
@@ -80,7 +81,7 @@ impl<'a> Cycle<'a> {
             contention,
             configured,
             held,
-            counted_on: BTreeMap::new(),
+            counted_on,
             reopened: BTreeSet::new(),
             prey: None,
             drafts: Vec::new(),
@@ -163,7 +164,7 @@ impl<'a> Cycle<'a> {
     /// Takes back what a row was given of some classes, and reckons anew what it lacks.
     pub(crate) fn release_claims(&mut self, row: RowIx, given_back: impl Fn(&Self, ClassIx) -> bool) {
         let claims = std::mem::take(&mut self.standings[row.at()].claims);
-        let mut covered: Amounts = self.standing(row).yard.want().iter().map(|_| 0).collect();
+        let mut covered = self.standing(row).yard.none();
         for (class, count) in claims {
             if given_back(self, class) {
                 self.supply.take_back(class, row, count);

@@ -7,7 +7,9 @@
 //! capped, so that slack never counts for anything.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
+use crate::credit::is_coming;
 use crate::cycle::Cycle;
 use crate::rows::RowIx;
 use crate::supply::{ClassIx, Free};
@@ -24,98 +26,101 @@ pub(crate) enum Scope {
     Everything,
 }
 
-/// What one domain has for a row.
-#[derive(Clone, Debug)]
-struct Prospect {
-    domain: usize,
-    /// Machines of the cluster that can be given to the row.
+/// Machines of the cluster in one domain.
+struct Bound {
+    /// Those that can be given to the row.
     creditable: Amounts,
     /// Those among them that were acquired for it.
     own: Amounts,
-    /// Those and free ones.
+    machines: u64,
+}
+
+/// What one domain has for a row.
+struct Prospect {
+    domain: usize,
+    /// Machines of the cluster and free ones.
     joint: Amounts,
-    /// Those, free ones and machines of lower priority.
+    /// Those and machines of lower priority.
     reachable: Amounts,
     machines: u64,
 }
 
+/// How good a domain is; the best is the greatest. What each number means depends on the first.
+type Merit = (u8, u128, u128, u128, u64, Reverse<u32>);
+
 impl Cycle<'_> {
     /// Chooses a domain for a row, and notes whether it can host the row. `None` if no domain has anything for it.
     pub(crate) fn choose_domain(&mut self, row: RowIx, scope: Scope) -> Option<usize> {
-        let mut prospects = self.prospects_of_bound(row);
-        if scope != Scope::Bound {
-            self.add_free(row, &mut prospects, scope);
-        }
-        for prospect in &mut prospects {
-            prospect.reachable = prospect.joint.clone();
-        }
-        let want = self.standing(row).yard.want().clone();
-        if scope == Scope::Everything && !prospects.iter().any(|p| covers(&p.joint, &want)) {
+        let bound = self.bound_by_domain(row);
+        let mut prospects = self.prospects(row, &bound, scope);
+        let want = self.standing(row).yard.want();
+        if scope == Scope::Everything && !prospects.iter().any(|p| covers(&p.joint, want)) {
             self.add_prey(row, &mut prospects);
         }
-        prospects.retain(|p| p.machines > 0);
-        let best = prospects.iter().max_by_key(|p| self.merit(row, p))?;
+        let best = prospects.iter().max_by_key(|p| self.merit(row, p, bound.get(&p.domain)))?;
         let standing = &mut self.standings[row.at()];
         standing.has_host = covers(&best.reachable, standing.yard.want());
         Some(best.domain)
     }
 
-    fn merit<'b>(&'b self, row: RowIx, p: &Prospect) -> impl Ord + use<'b> {
+    fn merit(&self, row: RowIx, p: &Prospect, bound: Option<&Bound>) -> Merit {
         let standing = self.standing(row);
         let yard = &standing.yard;
-        let value =
-            self.menus.get(standing.menu).domains[p.domain].value.map(|value| self.view.fleet.words.text(value));
-        let rest = (p.machines, Reverse(value));
-        let ranks = if covers(&p.joint, yard.want()) {
-            (2, yard.coverage(&p.creditable), yard.coverage(&p.own), u128::MAX - yard.total(&p.joint))
+        let by_name = Reverse(self.menus.get(standing.menu).domains[p.domain].by_name);
+        let creditable = bound.map_or(0, |bound| yard.coverage(&bound.creditable));
+        if covers(&p.joint, yard.want()) {
+            let own = bound.map_or(0, |bound| yard.coverage(&bound.own));
+            (2, creditable, own, u128::MAX - yard.total(&p.joint), p.machines, by_name)
         } else {
             let tier = u8::from(covers(&p.reachable, yard.want()));
-            (tier, yard.coverage(&p.joint), yard.coverage(&p.creditable), yard.coverage(&p.reachable))
-        };
-        (ranks, rest)
+            (tier, yard.coverage(&p.joint), creditable, yard.coverage(&p.reachable), p.machines, by_name)
+        }
     }
 
-    fn prospects_of_bound(&mut self, row: RowIx) -> Vec<Prospect> {
+    fn bound_by_domain(&mut self, row: RowIx) -> BTreeMap<usize, Bound> {
         let keep = self.keep_list(row);
-        let standing = self.standing(row);
-        let none: Amounts = standing.yard.want().iter().map(|_| 0).collect();
-        let count = self.menus.get(standing.menu).domains.len();
-        let empty = |domain| Prospect {
-            domain,
-            creditable: none.clone(),
-            own: none.clone(),
-            joint: none.clone(),
-            reachable: none.clone(),
-            machines: 0,
-        };
-        let mut prospects: Vec<Prospect> = (0..count).map(empty).collect();
+        let none = self.standing(row).yard.none();
         let account = self.supply.account(row);
-        let coming = self.supply.owned(row).iter().filter(|ix| crate::credit::is_coming(&self.supply, **ix));
+        let coming = self.supply.owned(row).iter().filter(|ix| is_coming(&self.supply, **ix));
+        let mut found: BTreeMap<usize, Bound> = BTreeMap::new();
         for class in keep.iter().chain(coming) {
             let stock = self.supply.stock(*class);
             let Some((domain, machine)) = self.measure(row, *class).filter(|_| stock.left > 0) else { continue };
-            let (count, prospect) = (u64::from(stock.left), &mut prospects[domain]);
-            add(&mut prospect.creditable, &machine, count);
-            add(&mut prospect.joint, &machine, count);
+            let empty = || Bound { creditable: none.clone(), own: none.clone(), machines: 0 };
+            let (count, bound) = (u64::from(stock.left), found.entry(domain).or_insert_with(empty));
+            add(&mut bound.creditable, &machine, count);
             if stock.account == Some(account) {
-                add(&mut prospect.own, &machine, count);
+                add(&mut bound.own, &machine, count);
             }
-            prospect.machines += count;
+            bound.machines += count;
         }
-        prospects
+        found
     }
 
-    fn add_free(&self, row: RowIx, prospects: &mut [Prospect], scope: Scope) {
-        let standing = self.standing(row);
-        for (at, domain) in self.menus.get(standing.menu).domains.iter().enumerate() {
-            for lot in &domain.lots {
-                let machine = lot.measure(&standing.yard);
+    /// The domains that have something for a row, in order.
+    fn prospects(&self, row: RowIx, bound: &BTreeMap<usize, Bound>, scope: Scope) -> Vec<Prospect> {
+        let yard = &self.standing(row).yard;
+        let none = yard.none();
+        let mut prospects = Vec::new();
+        for (at, domain) in self.menus.get(self.standing(row).menu).domains.iter().enumerate() {
+            let (mut joint, mut machines) = (none.clone(), 0);
+            if let Some(bound) = bound.get(&at) {
+                add(&mut joint, &bound.creditable, 1);
+                machines += bound.machines;
+            }
+            for lot in domain.lots.iter().filter(|_| scope != Scope::Bound) {
                 let free = lot.shapes.iter().flat_map(|shape| self.free_of(*shape));
                 let count: u64 = free.map(|(class, left)| self.uncounted(class, left, scope)).sum();
-                add(&mut prospects[at].joint, &machine, count);
-                prospects[at].machines += count;
+                if count > 0 {
+                    add(&mut joint, &lot.measure(yard), count);
+                    machines += count;
+                }
+            }
+            if machines > 0 {
+                prospects.push(Prospect { domain: at, reachable: joint.clone(), joint, machines });
             }
         }
+        prospects
     }
 
     fn free_of(&self, shape: argosy_model::ShapeIx) -> impl Iterator<Item = (ClassIx, u32)> + '_ {
@@ -126,17 +131,20 @@ impl Cycle<'_> {
     }
 
     fn uncounted(&self, class: ClassIx, left: u32, scope: Scope) -> u64 {
-        let counted_on = match scope {
-            Scope::BoundAndFree => self.counted_on.get(&class).copied().unwrap_or(0),
-            Scope::Bound | Scope::Everything => 0,
-        };
+        let counted_on = if scope == Scope::BoundAndFree { self.counted_on[class.at()] } else { 0 };
         u64::from(left.saturating_sub(counted_on))
     }
 
-    fn add_prey(&mut self, row: RowIx, prospects: &mut [Prospect]) {
+    /// Adds what could be preempted, also in domains that have nothing else.
+    fn add_prey(&mut self, row: RowIx, prospects: &mut Vec<Prospect>) {
+        let none = self.standing(row).yard.none();
         for (domain, machine, count) in self.reachable_prey(row) {
-            add(&mut prospects[domain].reachable, &machine, count);
-            prospects[domain].machines += count;
+            let at = prospects.binary_search_by_key(&domain, |p| p.domain).unwrap_or_else(|at| {
+                prospects.insert(at, Prospect { domain, joint: none.clone(), reachable: none.clone(), machines: 0 });
+                at
+            });
+            add(&mut prospects[at].reachable, &machine, count);
+            prospects[at].machines += count;
         }
     }
 
@@ -156,7 +164,7 @@ impl Cycle<'_> {
             }
         }
         for (class, count) in counted {
-            *self.counted_on.entry(class).or_default() += count;
+            self.counted_on[class.at()] += count;
         }
     }
 }

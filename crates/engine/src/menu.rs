@@ -61,6 +61,8 @@ impl Lot<'_> {
 pub(crate) struct Domain<'a> {
     /// The value of the topology key; `None` where the profile has none.
     pub(crate) value: Option<Sym>,
+    /// Its place among the menu's domains when they are sorted by name.
+    pub(crate) by_name: u32,
     pub(crate) lots: Vec<Lot<'a>>,
 }
 
@@ -87,9 +89,18 @@ impl<'a> Menu<'a> {
         for members in placed.chunk_by(|a, b| a.0 == b.0) {
             let at = u32::try_from(domains.len()).expect("fewer domains than shapes");
             shapes.extend(members.iter().map(|(_, shape)| (*shape, at)));
-            domains.push(Domain { value: members[0].0, lots: lots(members, min_unit, catalogue) });
+            domains.push(Domain { value: members[0].0, by_name: at, lots: lots(members, min_unit, catalogue) });
         }
         shapes.sort_unstable();
+        let mut named: Vec<(Option<&str>, usize)> = domains
+            .iter()
+            .enumerate()
+            .map(|(at, domain)| (domain.value.map(|value| catalogue.text(value)), at))
+            .collect();
+        named.sort_unstable();
+        for (place, (_, at)) in named.into_iter().enumerate() {
+            domains[at].by_name = u32::try_from(place).expect("fewer domains than shapes");
+        }
         Self { shapes, domains }
     }
 

@@ -51,7 +51,7 @@ impl Cycle<'_> {
     /// How much of a row its machines in these states cover.
     pub(crate) fn covered_by(&self, row: RowIx, states: &[State]) -> Amounts {
         let standing = self.standing(row);
-        let mut covered: Amounts = standing.yard.want().iter().map(|_| 0).collect();
+        let mut covered: Amounts = standing.yard.none();
         for (class, count) in &standing.claims {
             if states.contains(&self.supply.stock(*class).class.state) {
                 let (_, machine) = self.measure(row, *class).expect("what was claimed will do");
@@ -103,7 +103,7 @@ impl Cycle<'_> {
         if !asked.is_same() && asked.profile.spread().is_none() {
             return false;
         }
-        let mut free: Amounts = standing.yard.want().iter().map(|_| 0).collect();
+        let mut free: Amounts = standing.yard.none();
         for (shape, _) in self.menus.get(standing.menu).shapes() {
             let machine = standing.yard.measure(&self.catalogue.shape(shape).resources);
             let left = [Free::Idle, Free::Speculative].map(|kind| u64::from(self.supply.free_left(shape, kind)));
@@ -135,7 +135,7 @@ impl Cycle<'_> {
         let mut found = Vec::new();
         for (at, domain) in self.menus.get(standing.menu).domains.iter().enumerate() {
             let Some(value) = domain.value else { continue };
-            let mut have: Amounts = standing.yard.want().iter().map(|_| 0).collect();
+            let mut have: Amounts = standing.yard.none();
             for lot in &domain.lots {
                 let machine = lot.measure(&standing.yard);
                 let free = lot.shapes.iter().flat_map(|shape| {
@@ -149,7 +149,7 @@ impl Cycle<'_> {
             }
             found.push(Candidate {
                 domain: value,
-                coverage_per_mille: per_mille(standing.yard.coverage(&have), have.len()),
+                coverage_per_mille: standing.yard.per_mille(&have),
                 is_enough: covers(&have, standing.yard.want()),
             });
         }
@@ -157,11 +157,6 @@ impl Cycle<'_> {
         found.truncate(MAX_CANDIDATES);
         found
     }
-}
-
-fn per_mille(coverage: u128, dimensions: usize) -> u32 {
-    let whole = u128::from(crate::yardstick::WHOLE) * dimensions.max(1) as u128;
-    u32::try_from(coverage * 1_000 / whole).unwrap_or(1_000)
 }
 
 /// Since when something has been so: since before, or since now.

@@ -11,7 +11,7 @@ use smallvec::{SmallVec, smallvec};
 pub(crate) type Amounts = SmallVec<[u64; 3]>;
 
 /// What one whole of a wanted amount counts as when coverage is compared.
-pub(crate) const WHOLE: u64 = 1_000_000_000;
+const WHOLE: u64 = 1_000_000_000;
 
 /// In what a need is measured, and how much of it there must be.
 #[derive(Clone, Debug)]
@@ -51,6 +51,11 @@ impl Yardstick {
         &self.want
     }
 
+    /// Nothing of it.
+    pub(crate) fn none(&self) -> Amounts {
+        self.want.iter().map(|_| 0).collect()
+    }
+
     /// How much a machine with these resources counts for.
     pub(crate) fn measure(&self, resources: &Resources) -> Amounts {
         match &self.piece {
@@ -76,20 +81,33 @@ impl Yardstick {
         }
     }
 
-    /// How much of the want `have` covers, each dimension counting to its whole at the most: [`WHOLE`] per dimension.
+    /// How much of the want `have` covers, each dimension counting to its whole at the most. For comparison along this
+    /// yardstick only; where there is one dimension amounts are compared as they are.
     pub(crate) fn coverage(&self, have: &Amounts) -> u128 {
-        self.ratio(have, |have, want| have.min(want))
+        match (&have[..], &self.want[..]) {
+            ([have], [want]) => u128::from(*have.min(want)),
+            _ => self.ratio(have, |have, want| have.min(want)),
+        }
     }
 
-    /// How much of the want `have` is, not capped.
+    /// How much of the want `have` is, not capped; for comparison along this yardstick only.
     pub(crate) fn total(&self, have: &Amounts) -> u128 {
-        self.ratio(have, |have, _| have)
+        match have[..] {
+            [have] => u128::from(have),
+            _ => self.ratio(have, |have, _| have),
+        }
+    }
+
+    /// How much of the want `have` covers, in thousandths.
+    pub(crate) fn per_mille(&self, have: &Amounts) -> u32 {
+        let wholes = u128::from(WHOLE) * self.want.len().max(1) as u128;
+        u32::try_from(self.ratio(have, |have, want| have.min(want)) * 1_000 / wholes).unwrap_or(1_000)
     }
 
     /// How much of what is still `short` one machine covers, in parts of the whole want.
     pub(crate) fn cover_of_short(&self, short: &Amounts, machine: &Amounts) -> u128 {
         let useful: Amounts = short.iter().zip(machine).map(|(short, has)| (*short).min(*has)).collect();
-        self.total(&useful)
+        self.ratio(&useful, |useful, _| useful)
     }
 
     fn ratio(&self, have: &Amounts, counted: impl Fn(u64, u64) -> u64) -> u128 {
@@ -165,7 +183,7 @@ mod tests {
     #[test]
     fn coverage_is_capped_by_dimension_so_that_slack_in_one_never_pays_for_another() {
         let yard = Yardstick::resources(&vector(&[10, 10]));
-        let lopsided = smallvec![1_000, 0];
+        let lopsided: Amounts = smallvec![1_000, 0];
         assert_eq!(yard.coverage(&lopsided), u128::from(WHOLE));
         assert_eq!(yard.total(&lopsided), 100 * u128::from(WHOLE));
     }

@@ -31,7 +31,7 @@ pub struct Counters {
     pub attempts: u64,
     /// Fences that a provider refused.
     pub fenced: u64,
-    /// The same by kind, in the order of [`Kind::ALL`].
+    /// Operations opened by kind, in the order of [`Kind::ALL`].
     pub by_kind: [u64; Kind::ALL.len()],
     /// Records of providers that were screened out.
     pub screened: u64,

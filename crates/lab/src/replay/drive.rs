@@ -47,20 +47,18 @@ impl Drive {
         })
     }
 
-    /// Sends the roll-ups of these clusters and waits until each is acknowledged, which is when it is committed.
+    /// Sends the roll-ups of these clusters, one after the other, and waits until each is acknowledged, which is when it
+    /// is committed: the order in which a shard hears of clusters breaks ties, so it must be the same every time.
     pub(super) async fn submit(&mut self, changed: &BTreeSet<usize>, books: &Books) -> Result<(), ReplayError> {
         self.stamp += 1;
         for cluster in changed {
             let session = &self.sessions[books.cluster(*cluster)];
             session.submit(books.rollup(*cluster, self.stamp));
-        }
-        for cluster in changed {
-            let cluster = books.cluster(*cluster);
-            let acknowledged = acknowledged(&self.sessions[cluster], self.stamp);
-            timeout(PATIENCE, acknowledged).await.map_err(|_| ReplayError::Unacknowledged {
-                cluster: cluster.to_owned(),
+            let late = |_| ReplayError::Unacknowledged {
+                cluster: books.cluster(*cluster).to_owned(),
                 seconds: PATIENCE.as_secs(),
-            })?;
+            };
+            timeout(PATIENCE, acknowledged(session, self.stamp)).await.map_err(late)?;
         }
         Ok(())
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
 
 use argosy_proto::argosy::v1::session_relay_server::SessionRelayServer;
 use argosy_proto::bigfleet::v1alpha1::shard_server::ShardServer;
@@ -31,6 +32,8 @@ use crate::replica::{Fold, Published, Replica};
 use crate::session::{RelayService, SessionLimits, SessionService};
 use crate::tls::{self, Connect, Dialer, Limits, Listen, Peer, Security};
 
+/// How long a session looks for a leader before its operator is sent to another node.
+const LEADERLESS: Duration = Duration::from_secs(20);
 /// What a relay adds to the largest message of a session.
 const RELAY_OVERHEAD: usize = 64 * 1024;
 
@@ -129,8 +132,11 @@ impl Node {
             largest_message: largest_message(&config),
             turn: AtomicUsize::new(0),
         });
-        let session_limits =
-            SessionLimits { sessions: config.sessions.max_sessions, hello_timeout: config.sessions.hello_timeout };
+        let session_limits = SessionLimits {
+            sessions: config.sessions.max_sessions,
+            hello_timeout: config.sessions.hello_timeout,
+            leaderless: LEADERLESS,
+        };
         let sessions = SessionService::new(router.clone(), Arc::new(ClusterCheck), session_limits, closing.clone());
         let relay = RelayService::new(router, closing.clone());
         let mut routes = RoutesBuilder::default();

@@ -24,8 +24,6 @@ use super::upstream::{AttachError, Upstreams};
 /// Pauses between attempts to find the leader.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(200);
-/// A session that finds no leader for so long is ended, so that its operator tries another node.
-const LEADERLESS_LIMIT: Duration = Duration::from_secs(20);
 
 /// What is written to the operator.
 pub(super) type ToOperator = mpsc::Sender<Result<ShardMessage, Status>>;
@@ -34,6 +32,8 @@ pub(super) type ToOperator = mpsc::Sender<Result<ShardMessage, Status>>;
 pub(super) struct Front {
     cluster: String,
     to_operator: ToOperator,
+    /// How long it looks for a leader.
+    patience: Duration,
     /// The newest roll-up that is not settled.
     newest: watch::Sender<Option<Numbered>>,
     /// Where replies go, while attached.
@@ -52,10 +52,11 @@ struct Greeting {
 
 impl Front {
     /// The front of a session of `cluster`, whose first greeting has just been read.
-    pub(super) fn new(cluster: String, to_operator: ToOperator) -> Self {
+    pub(super) fn new(cluster: String, to_operator: ToOperator, patience: Duration) -> Self {
         Self {
             cluster,
             to_operator,
+            patience,
             newest: watch::channel(None).0,
             replies: watch::channel(None).0,
             greeting: Mutex::new(Greeting { owed: 1, given: None }),
@@ -161,7 +162,7 @@ impl Front {
 
     /// Finds the leader, whatever number of attempts that takes within the limit.
     async fn attach(&self, upstreams: &dyn Upstreams, generation: Option<Generation>) -> Result<Attached, Status> {
-        let give_up = Instant::now() + LEADERLESS_LIMIT;
+        let give_up = Instant::now() + self.patience;
         let mut pause = FIRST_PAUSE;
         loop {
             let (replies, answered) = mpsc::channel(REPLY_LANE);

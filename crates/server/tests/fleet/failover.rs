@@ -3,6 +3,7 @@
 use argosy_model::State;
 use argosy_provider::client::{Client, Deadlines, Fence, Mutation, Order, Refusal};
 use argosy_provider::sim::ledger;
+use argosy_raft::Read;
 
 use crate::installation::{Installation, Plan};
 use crate::operator::{CONFIGURED, Operator};
@@ -78,10 +79,12 @@ async fn a_roll_up_is_acknowledged_only_when_it_is_committed() {
         fleet.kill(other);
     }
     operator.needs(4).await;
-    // Alone, the leader can commit nothing. When its lease has run out it knows, and until then it has acknowledged nothing.
-    let mut leadership = fleet.replica(at).group().leadership();
-    let lost = leadership.wait_for(|leadership| !leadership.ready);
-    crate::installation::within("the leader knows that it is alone", lost).await.expect("the node runs");
+    // Alone, the leader can commit nothing, and it has acknowledged nothing by the time that it cannot even confirm a read.
+    let leader = fleet.replica(at).leader();
+    if let Some(leader) = leader {
+        let confirmed = fleet.on(at, async move { leader.confirm(Read::Index).await }).await;
+        assert!(confirmed.is_err(), "a read was confirmed without a majority");
+    }
     assert_eq!(operator.heard().acks, 0, "acknowledged what a majority has not stored");
     for other in others {
         fleet.start_node(other).await;

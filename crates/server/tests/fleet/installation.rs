@@ -22,21 +22,21 @@ use tokio::runtime::Runtime;
 use tonic::transport::Channel;
 
 /// The shard that most tests are about.
-pub const SHARD: &str = "s1";
+pub(crate) const SHARD: &str = "s1";
 /// No condition takes so long unless something is broken.
-pub const LIMIT: Duration = Duration::from_secs(60);
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
 /// Waits for a future, or fails with what was waited for.
-pub async fn within<T>(what: &str, waiting: impl Future<Output = T>) -> T {
+pub(crate) async fn within<T>(what: &str, waiting: impl Future<Output = T>) -> T {
     tokio::time::timeout(LIMIT, waiting).await.unwrap_or_else(|_| panic!("waited in vain until {what}"))
 }
 
 /// What differs between tests.
 #[derive(Clone, Copy)]
-pub struct Plan {
-    pub mode: &'static str,
+pub(crate) struct Plan {
+    pub(crate) mode: &'static str,
     /// The nodes that vote in the shard's group.
-    pub voters: usize,
+    pub(crate) voters: usize,
 }
 
 impl Default for Plan {
@@ -45,7 +45,7 @@ impl Default for Plan {
     }
 }
 
-pub struct Installation {
+pub(crate) struct Installation {
     plan: Plan,
     ports: Vec<u16>,
     disks: Vec<SimDisk>,
@@ -84,7 +84,7 @@ impl Drop for Installation {
 
 impl Installation {
     /// Three nodes and a provider, all up; the shard has a leader that may decide.
-    pub async fn start(plan: Plan) -> Self {
+    pub(crate) async fn start(plan: Plan) -> Self {
         let ports = free_ports(3);
         let disks = (0..3).map(SimDisk::new).collect();
         let provider = Provider::start(plan.mode == "lockstep").await;
@@ -97,7 +97,7 @@ impl Installation {
     }
 
     /// Starts a node on its disk, for the first time or again.
-    pub async fn start_node(&mut self, at: usize) {
+    pub(crate) async fn start_node(&mut self, at: usize) {
         let config = self.config(at);
         let identity = Identity {
             cluster: "test".parse().expect("a cluster id"),
@@ -118,7 +118,7 @@ impl Installation {
     }
 
     /// Kills a node: its tasks are dropped where they stand, and its disk loses what was not synced.
-    pub fn kill(&mut self, at: usize) {
+    pub(crate) fn kill(&mut self, at: usize) {
         let running = self.nodes[at].take().expect("it runs");
         running.runtime.shutdown_background();
         drop(running.node);
@@ -126,7 +126,7 @@ impl Installation {
     }
 
     /// Stops a node in good order.
-    pub async fn stop(&mut self, at: usize) {
+    pub(crate) async fn stop(&mut self, at: usize) {
         let running = self.nodes[at].take().expect("it runs");
         let node = running.node;
         running.runtime.spawn(node.shutdown()).await.expect("the shutdown does not panic");
@@ -134,17 +134,17 @@ impl Installation {
     }
 
     /// The node of this position.
-    pub fn node(&self, at: usize) -> &Node {
+    pub(crate) fn node(&self, at: usize) -> &Node {
         &self.nodes[at].as_ref().expect("it runs").node
     }
 
     /// The shard's replica on a node.
-    pub fn replica(&self, at: usize) -> &Replica {
+    pub(crate) fn replica(&self, at: usize) -> &Replica {
         self.node(at).shards().get(SHARD).expect("every node of the shard has a replica")
     }
 
     /// The node that leads the shard and may decide, with its leadership. Waits for one.
-    pub async fn leader(&self) -> (usize, Arc<Leader>) {
+    pub(crate) async fn leader(&self) -> (usize, Arc<Leader>) {
         let running = (0..3).filter(|at| self.nodes[*at].is_some() && self.node(*at).shards().get(SHARD).is_some());
         let waits = running.map(|at| {
             let mut leader = self.replica(at).watch_leader();
@@ -157,30 +157,30 @@ impl Installation {
     }
 
     /// Waits until the state on a node meets a condition.
-    pub async fn state(&self, at: usize, what: &str, mut met: impl FnMut(&View) -> bool) -> Arc<View> {
+    pub(crate) async fn state(&self, at: usize, what: &str, mut met: impl FnMut(&View) -> bool) -> Arc<View> {
         let mut views = self.replica(at).watch();
         let view = within(what, views.wait_for(|view| met(view))).await.expect("the node runs").clone();
         view
     }
 
     /// Runs a future on a node's own runtime.
-    pub async fn on<T: Send + 'static>(&self, at: usize, work: impl Future<Output = T> + Send + 'static) -> T {
+    pub(crate) async fn on<T: Send + 'static>(&self, at: usize, work: impl Future<Output = T> + Send + 'static) -> T {
         let runtime = &self.nodes[at].as_ref().expect("it runs").runtime;
         within("the node has done it", runtime.spawn(work)).await.expect("it does not panic")
     }
 
     /// Where a node accepts sessions.
-    pub fn port(&self, at: usize) -> u16 {
+    pub(crate) fn port(&self, at: usize) -> u16 {
         self.ports[at]
     }
 
     /// A connection to the provider.
-    pub fn provider(&self) -> Channel {
+    pub(crate) fn provider(&self) -> Channel {
         channel(self.provider.port)
     }
 
     /// What the provider has done so far.
-    pub async fn effects(&self) -> Vec<Effect> {
+    pub(crate) async fn effects(&self) -> Vec<Effect> {
         let mut client = SimProviderClient::new(self.provider());
         let request = EffectsRequest { after_seq: 0, follow: false };
         let mut stream = client.effects(request).await.expect("the provider answers").into_inner();
@@ -239,7 +239,7 @@ coordinator_voters = ["n1", "n2", "n3"]
 [[placement.shards]]
 id = "{SHARD}"
 number = 1
-home_region = "{region}"
+home_region = "eu"
 voters = {voters:?}
 clusters = ["c1", "c2"]
 "#
@@ -266,7 +266,7 @@ impl Provider {
 }
 
 /// A channel to a port of this machine.
-pub fn channel(port: u16) -> Channel {
+pub(crate) fn channel(port: u16) -> Channel {
     Channel::from_shared(format!("http://127.0.0.1:{port}")).expect("a URI").connect_lazy()
 }
 

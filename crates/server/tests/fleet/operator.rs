@@ -16,29 +16,29 @@ use tonic::Status;
 use crate::installation::{channel, within};
 
 /// Number of `Configured` on the wire.
-pub const CONFIGURED: i32 = 5;
+pub(crate) const CONFIGURED: i32 = 5;
 
 /// What an operator has heard.
 #[derive(Clone, Debug, Default)]
-pub struct Heard {
-    pub greetings: u32,
-    pub acks: u32,
+pub(crate) struct Heard {
+    pub(crate) greetings: u32,
+    pub(crate) acks: u32,
     /// The last update of each machine.
-    pub machines: BTreeMap<String, NodeStateUpdate>,
-    pub blobs_asked: Vec<String>,
-    pub reclaimed: Vec<String>,
+    pub(crate) machines: BTreeMap<String, NodeStateUpdate>,
+    pub(crate) blobs_asked: Vec<String>,
+    pub(crate) reclaimed: Vec<String>,
     /// How the stream ended.
-    pub ended: Option<Result<(), Status>>,
+    pub(crate) ended: Option<Result<(), Status>>,
 }
 
 impl Heard {
     /// How many machines were last said to be in this state.
-    pub fn in_state(&self, state: i32) -> usize {
+    pub(crate) fn in_state(&self, state: i32) -> usize {
         self.machines.values().filter(|update| update.state == state).count()
     }
 }
 
-pub struct Operator {
+pub(crate) struct Operator {
     cluster: String,
     say: mpsc::Sender<OperatorMessage>,
     heard: watch::Receiver<Heard>,
@@ -53,14 +53,14 @@ impl Drop for Operator {
 
 impl Operator {
     /// Opens a session at a node, and waits for the acknowledgement of its greeting.
-    pub async fn greet(port: u16, cluster: &str) -> Self {
+    pub(crate) async fn greet(port: u16, cluster: &str) -> Self {
         let operator = Self::open(port, cluster).await;
         operator.hears("the greeting is acknowledged", |heard| heard.greetings == 1).await;
         operator
     }
 
     /// Opens a session and greets.
-    pub async fn open(port: u16, cluster: &str) -> Self {
+    pub(crate) async fn open(port: u16, cluster: &str) -> Self {
         let operator = Self::silent(port, cluster).await;
         let hello = Hello { cluster_id: cluster.to_owned(), protocol_version: "v1alpha1".to_owned() };
         operator.say(Say::Hello(hello)).await;
@@ -68,7 +68,7 @@ impl Operator {
     }
 
     /// Opens a stream and says nothing yet.
-    pub async fn silent(port: u16, cluster: &str) -> Self {
+    pub(crate) async fn silent(port: u16, cluster: &str) -> Self {
         let (say, said) = mpsc::channel(64);
         let mut client = ShardClient::new(channel(port));
         let answer = within("the node takes the stream", client.session(ReceiverStream::new(said))).await;
@@ -93,30 +93,30 @@ impl Operator {
         Self { cluster: cluster.to_owned(), say, heard, listening }
     }
 
-    pub async fn say(&self, message: Say) {
+    pub(crate) async fn say(&self, message: Say) {
         let _ = self.say.send(OperatorMessage { message: Some(message) }).await;
     }
 
     /// Reports that the cluster needs so many CPUs, in pieces of up to four.
-    pub async fn needs(&self, cpus: u32) {
+    pub(crate) async fn needs(&self, cpus: u32) {
         self.say(Say::Rollup(rollup(&self.cluster, cpus))).await;
     }
 
     /// Waits until what was heard meets a condition.
-    pub async fn hears(&self, what: &str, mut met: impl FnMut(&Heard) -> bool) -> Heard {
+    pub(crate) async fn hears(&self, what: &str, mut met: impl FnMut(&Heard) -> bool) -> Heard {
         let mut heard = self.heard.clone();
         let heard = within(what, heard.wait_for(|heard| met(heard))).await;
         heard.expect("the listener notes before it ends").clone()
     }
 
     /// What it has heard so far.
-    pub fn heard(&self) -> Heard {
+    pub(crate) fn heard(&self) -> Heard {
         self.heard.borrow().clone()
     }
 }
 
 /// A roll-up of one need.
-pub fn rollup(cluster: &str, cpus: u32) -> ClusterCapacityNeeds {
+pub(crate) fn rollup(cluster: &str, cpus: u32) -> ClusterCapacityNeeds {
     let need = CapacityNeed {
         aggregate_resources: [("cpu".to_owned(), cpus.to_string())].into(),
         min_unit: [("cpu".to_owned(), cpus.min(4).to_string())].into(),

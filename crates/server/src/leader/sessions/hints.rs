@@ -120,8 +120,8 @@ mod tests {
         Offer { confidence: Confidence::High, machines, cheapest: MicroUsd(1) }
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_hint_is_told_when_it_differs_and_at_most_every_five_seconds() {
+    #[test]
+    fn a_hint_is_told_when_it_differs_and_at_most_every_five_seconds() {
         let (mut told, profile) = (Told::default(), ProfileIx::from_index(0));
         let begin = Instant::now();
         assert!(told.is_news(profile, offer_of(1), begin));

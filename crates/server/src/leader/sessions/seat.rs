@@ -31,7 +31,7 @@ impl Seat {
         let Inlet { rollups, mut replies } = inlet;
         let end = tokio::select! {
             end = self.write() => end,
-            () = self.take_rollups(rollups) => None,
+            end = self.take_rollups(rollups) => end,
             () = self.take_replies(&mut replies) => None,
             () = ended.cancelled() => Some(Ended::Moved),
             () = self.frames.closed() => None,
@@ -65,13 +65,16 @@ impl Seat {
         }
     }
 
-    /// One roll-up after the other; what arrives meanwhile waits one deep, the newest wins.
-    async fn take_rollups(&self, mut rollups: watch::Receiver<Option<Numbered>>) {
-        while rollups.changed().await.is_ok() {
+    /// One roll-up after the other; what arrives meanwhile waits one deep, the newest wins. One whose fate is not known
+    /// ends the session's stay here: its front has it still, and brings it to whoever leads then.
+    async fn take_rollups(&self, mut rollups: watch::Receiver<Option<Numbered>>) -> Option<Ended> {
+        loop {
+            rollups.changed().await.ok()?;
             let newest = rollups.borrow_and_update().clone();
             let Some(Numbered { number, needs }) = newest else { continue };
-            if let Some(frame) = self.ingest.take(&self.cluster, number, &needs).await {
-                self.outbox.push(frame);
+            match self.ingest.take(&self.cluster, number, &needs).await {
+                Some(frame) => self.outbox.push(frame),
+                None => return Some(Ended::Moved),
             }
         }
     }

@@ -54,9 +54,9 @@ fn request() -> BootstrapRequest {
 async fn the_newer_session_wins_also_when_the_older_one_moves_to_this_leader_later() {
     let (hub, ..) = hub().await;
     let (mut first, _keep) = attach(&hub, None).expect("free");
+    assert_eq!(echo(&hears(&mut first).await), Some("hello"));
     let (second, _keep_too) = attach(&hub, None).expect("newer");
     assert!(second.generation > first.generation);
-    assert_eq!(echo(&hears(&mut first).await), Some("hello"));
     assert!(matches!(next(&mut first).await, Err(Ended::Replaced)));
     let back = attach(&hub, Some(first.generation));
     assert!(matches!(back, Err(AttachError::Refused(status)) if status.code() == tonic::Code::Aborted));
