@@ -159,8 +159,7 @@ impl Installation {
     /// Waits until the state on a node meets a condition.
     pub(crate) async fn state(&self, at: usize, what: &str, mut met: impl FnMut(&View) -> bool) -> Arc<View> {
         let mut views = self.replica(at).watch();
-        let view = within(what, views.wait_for(|view| met(view))).await.expect("the node runs").clone();
-        view
+        Arc::clone(&*within(what, views.wait_for(|view| met(view))).await.expect("the node runs"))
     }
 
     /// Runs a future on a node's own runtime.

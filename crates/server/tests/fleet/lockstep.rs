@@ -15,10 +15,8 @@ async fn story(kill: bool) -> Digest {
     let node = fleet.port((at + 1) % 3);
     let c1 = Operator::greet(node, "c1").await;
     let c2 = Operator::greet(node, "c2").await;
-    let mut told = 0;
-    for (time, first, second) in [(1_000, 16, 8), (2_000, 40, 8), (60_000, 4, 60), (900_000, 0, 4)] {
+    for (told, (time, first, second)) in (1..).zip([(1_000, 16, 8), (2_000, 40, 8), (60_000, 4, 60), (900_000, 0, 4)]) {
         // One after the other: the order in which demand is committed is an input too.
-        told += 1;
         c1.needs(first).await;
         c1.hears("c1 is acknowledged", |heard| heard.acks == told).await;
         c2.needs(second).await;
