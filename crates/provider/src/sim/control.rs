@@ -12,7 +12,6 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
-use super::error::SimError;
 use super::runtime::Handle;
 use super::world::World;
 
@@ -115,8 +114,8 @@ async fn send_ledger(fleet: Handle, request: EffectsRequest, frames: mpsc::Sende
     let mut after_seq = request.after_seq;
     let mut progress = fleet.progress();
     loop {
-        let effects = match read_frame(&fleet, after_seq).await {
-            Ok(effects) => effects,
+        let effects = match fleet.effects(after_seq, FRAME).await {
+            Ok(effects) => EffectsResponse { effects },
             Err(error) => {
                 drop(frames.send(Err(Status::internal(error.to_string()))).await);
                 return;
@@ -138,11 +137,4 @@ async fn send_ledger(fleet: Handle, request: EffectsRequest, frames: mpsc::Sende
             () = fleet.stopping().cancelled() => return,
         }
     }
-}
-
-async fn read_frame(fleet: &Handle, after_seq: u64) -> Result<EffectsResponse, SimError> {
-    let store = fleet.store();
-    let read = tokio::task::spawn_blocking(move || store.effects(after_seq, FRAME));
-    let effects = read.await.map_err(|error| SimError::Store(error.to_string()))??;
-    Ok(EffectsResponse { effects })
 }

@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! gRPC: service (CapacityProvider), control (SimProvider)
-//!   └─ runtime: one thread, batches, answers after the sync
+//!   └─ runtime: one owner, batches, answers after the sync
 //!        ├─ world: the fleet and its rules; no I/O, no clock
 //!        └─ store: redb; lives, marks, ledger of effects
 //! ```
@@ -25,11 +25,11 @@ mod world;
 
 use std::future::Future;
 use std::path::PathBuf;
-use std::thread::JoinHandle;
+use std::sync::Arc;
 use std::time::Duration;
 
-use argosy_proto::argosy::v1::Faults;
 use argosy_proto::argosy::v1::sim_provider_server::SimProviderServer;
+use argosy_proto::argosy::v1::{Effect, Faults};
 use argosy_proto::bigfleet::v1alpha1::capacity_provider_server::CapacityProviderServer;
 use tokio::net::TcpListener;
 use tonic::service::Routes;
@@ -43,7 +43,7 @@ pub use latency::{Latencies, Latency};
 pub use store::read_effects;
 pub use world::NOTICE_LABEL;
 
-use runtime::Handle;
+use runtime::{Drive, Handle, Running};
 use service::Provider;
 use store::Store;
 use world::{Rules, World};
@@ -103,12 +103,21 @@ impl SimConfig {
 #[derive(Debug)]
 pub struct Sim {
     fleet: Handle,
-    thread: JoinHandle<Result<(), SimError>>,
+    owner: Running,
 }
 
 impl Sim {
-    /// Opens the store and starts the fleet.
+    /// Opens the store and starts the fleet on a thread of its own.
     pub fn start(config: SimConfig) -> Result<Self, SimError> {
+        Self::start_on(config, Drive::Thread)
+    }
+
+    /// Opens the store and starts the fleet as a task of the current runtime: for a world that has one thread.
+    pub fn start_as_task(config: SimConfig) -> Result<Self, SimError> {
+        Self::start_on(config, Drive::Task)
+    }
+
+    fn start_on(config: SimConfig, drive: Drive) -> Result<Self, SimError> {
         let path = match &config.data_dir {
             None => None,
             Some(dir) => {
@@ -122,8 +131,14 @@ impl Sim {
         if config.interrupted == Interrupted::Fail {
             world.fail_interrupted();
         }
-        let (fleet, thread) = runtime::start(world, store)?;
-        Ok(Self { fleet, thread })
+        let (fleet, owner) = runtime::start(world, store, drive)?;
+        Ok(Self { fleet, owner })
+    }
+
+    /// The ledger, to be read beside the running fleet.
+    #[must_use]
+    pub fn ledger(&self) -> Ledger {
+        Ledger(self.fleet.store())
     }
 
     /// CapacityProvider and SimProvider, to be put behind the caller's own TLS and authorisation.
@@ -145,10 +160,18 @@ impl Sim {
     pub async fn stop(self) -> Result<(), SimError> {
         self.begin_stop();
         drop(self.fleet);
-        let joined = tokio::task::spawn_blocking(move || self.thread.join()).await;
-        joined
-            .map_err(|error| SimError::Serve(error.to_string()))?
-            .map_err(|_panic| SimError::Serve("the provider's thread panicked".to_owned()))?
+        self.owner.ended().await
+    }
+}
+
+/// The ledger of a running provider. Whoever keeps it keeps the store open.
+#[derive(Clone, Debug)]
+pub struct Ledger(Arc<Store>);
+
+impl Ledger {
+    /// Up to `limit` effects after `after_seq`.
+    pub fn effects(&self, after_seq: u64, limit: usize) -> Result<Vec<Effect>, SimError> {
+        self.0.effects(after_seq, limit)
     }
 }
 

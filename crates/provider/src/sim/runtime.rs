@@ -1,13 +1,15 @@
-//! The thread that owns the simulated fleet: it takes jobs in batches, applies them, makes the batch durable, and only then answers.
+//! The owner of the simulated fleet: it takes jobs in batches, applies them, makes the batch durable, and only then answers.
 //!
-//! A thread and not a task, because the store syncs to disk. One owner and no lock, so the order of jobs is the order of effects.
+//! It is a thread, because the store syncs to disk; inside a simulated world, which has one thread, it is a task. One owner and no lock,
+//! so the order of jobs is the order of effects.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel};
+use std::time::Duration;
 
-use tokio::sync::{oneshot, watch};
+use argosy_proto::argosy::v1::Effect;
+use tokio::sync::{Notify, oneshot, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
@@ -35,10 +37,12 @@ pub(super) struct Progress {
     pub(super) pending: u64,
 }
 
-/// The way to the thread. It ends when the last handle is dropped.
+/// The way to the owner. It ends when the last handle is dropped.
 #[derive(Clone, Debug)]
 pub(super) struct Handle {
     jobs: SyncSender<Job>,
+    /// Wakes an owner that is a task.
+    called: Option<Arc<Notify>>,
     progress: watch::Receiver<Progress>,
     store: Arc<Store>,
     stopping: CancellationToken,
@@ -60,6 +64,9 @@ impl Handle {
             TrySendError::Full(_) => Status::resource_exhausted("the provider has too many calls waiting"),
             TrySendError::Disconnected(_) => stopped(),
         })?;
+        if let Some(called) = &self.called {
+            called.notify_one();
+        }
         answered.await.map_err(|_gone| stopped())
     }
 
@@ -69,6 +76,16 @@ impl Handle {
 
     pub(super) fn store(&self) -> Arc<Store> {
         Arc::clone(&self.store)
+    }
+
+    /// Up to `limit` entries of the ledger after `after_seq`.
+    pub(super) async fn effects(&self, after_seq: u64, limit: usize) -> Result<Vec<Effect>, SimError> {
+        let store = self.store();
+        let read = move || store.effects(after_seq, limit);
+        if self.called.is_some() {
+            return read();
+        }
+        tokio::task::spawn_blocking(read).await.map_err(|error| SimError::Store(error.to_string()))?
     }
 
     /// Ends when the provider is to stop; whoever waits without end waits for this too.
@@ -81,25 +98,65 @@ fn stopped() -> Status {
     Status::unavailable("the provider is stopping, or its store has failed; see its log")
 }
 
-/// Starts the thread.
-pub(super) fn start(world: World, store: Store) -> Result<(Handle, JoinHandle<Result<(), SimError>>), SimError> {
+/// Who runs the owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Drive {
+    /// A thread of its own.
+    Thread,
+    /// A task on the caller's runtime, which blocks while the store writes.
+    Task,
+}
+
+/// The owner at work.
+#[derive(Debug)]
+pub(super) enum Running {
+    Thread(std::thread::JoinHandle<Result<(), SimError>>),
+    Task(tokio::task::JoinHandle<Result<(), SimError>>),
+}
+
+impl Running {
+    /// Waits until the owner has ended and everything is stored.
+    pub(super) async fn ended(self) -> Result<(), SimError> {
+        let panicked = || SimError::Serve("the provider's owner panicked".to_owned());
+        match self {
+            Self::Task(task) => task.await.map_err(|_panic| panicked())?,
+            Self::Thread(thread) => {
+                let joined = tokio::task::spawn_blocking(move || thread.join()).await;
+                joined.map_err(|error| SimError::Serve(error.to_string()))?.map_err(|_panic| panicked())?
+            }
+        }
+    }
+}
+
+/// Starts the owner.
+pub(super) fn start(world: World, store: Store, drive: Drive) -> Result<(Handle, Running), SimError> {
     let (jobs, queue) = sync_channel(QUEUE);
     let (progress, watched) = watch::channel(Progress::default());
     let store = Arc::new(store);
-    let handle = Handle { jobs, progress: watched, store: Arc::clone(&store), stopping: CancellationToken::new() };
-    // Also when the thread panics: whoever waits for the fleet must not wait for ever.
-    let stopping = handle.stopping.clone().drop_guard();
-    let mut owner = Owner { clock: Clock::start(&world), world, store, progress };
-    let body = move || {
-        let outcome = owner.run(&queue);
-        if let Err(error) = &outcome {
-            tracing::error!(%error, "the provider stops");
+    let called = (drive == Drive::Task).then(Arc::default);
+    let stopping = CancellationToken::new();
+    // Also when the owner panics: whoever waits for the fleet must not wait for ever.
+    let ends = stopping.clone().drop_guard();
+    let mut owner = Owner { clock: Clock::start(&world), world, store: Arc::clone(&store), progress };
+    let running = match called.clone() {
+        Some(called) => Running::Task(tokio::spawn(async move {
+            let _ends = ends;
+            told(owner.run_in_turns(queue, called).await)
+        })),
+        None => {
+            let body = move || {
+                let _ends = ends;
+                told(owner.run(&queue))
+            };
+            let thread = std::thread::Builder::new().name("sim-provider".to_owned()).spawn(body);
+            Running::Thread(thread.map_err(|error| SimError::Serve(error.to_string()))?)
         }
-        drop(stopping);
-        outcome
     };
-    let thread = std::thread::Builder::new().name("sim-provider".to_owned()).spawn(body);
-    Ok((handle, thread.map_err(|error| SimError::Serve(error.to_string()))?))
+    Ok((Handle { jobs, called, progress: watched, store, stopping }, running))
+}
+
+fn told(outcome: Result<(), SimError>) -> Result<(), SimError> {
+    outcome.inspect_err(|error| tracing::error!(%error, "the provider stops"))
 }
 
 /// Where the time comes from.
@@ -140,25 +197,56 @@ impl Owner {
     fn run(&mut self, queue: &Receiver<Job>) -> Result<(), SimError> {
         // The start is counted before anybody can be given a cursor of this run.
         self.commit(true)?;
-        let mut replies = Vec::new();
         loop {
-            let open = self.take_batch(queue, &mut replies);
-            self.world.run_until(self.clock.now_ms(&self.world));
-            self.commit(!open)?;
-            self.publish();
-            replies.drain(..).for_each(|reply| reply());
-            if !open {
+            let first = match self.wait() {
+                None => queue.recv().map_err(|_gone| RecvTimeoutError::Disconnected),
+                Some(wait) => queue.recv_timeout(wait),
+            };
+            if !self.turn(first, queue)? {
                 return Ok(());
             }
         }
     }
 
-    /// Waits for a job or for the next thing due, then applies what has come; false when all handles are gone.
-    fn take_batch(&mut self, queue: &Receiver<Job>, replies: &mut Vec<Reply>) -> bool {
-        let first = match self.wait() {
-            None => queue.recv().map_err(|_gone| RecvTimeoutError::Disconnected),
-            Some(wait) => queue.recv_timeout(wait),
-        };
+    /// The same on a runtime: waiting gives way to other tasks.
+    async fn run_in_turns(&mut self, queue: Receiver<Job>, called: Arc<Notify>) -> Result<(), SimError> {
+        self.commit(true)?;
+        loop {
+            let mut first = queue.try_recv();
+            if first.is_err() {
+                // Nobody calls when the last handle goes, so the queue is looked at now and then.
+                let wait = self.wait().unwrap_or(LONGEST_WAIT);
+                let _ = tokio::time::timeout(wait, called.notified()).await;
+                first = queue.try_recv();
+            }
+            let first = first.map_err(|none| match none {
+                TryRecvError::Empty => RecvTimeoutError::Timeout,
+                TryRecvError::Disconnected => RecvTimeoutError::Disconnected,
+            });
+            if !self.turn(first, &queue)? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Applies what has come, makes it durable and answers; false when all handles are gone.
+    fn turn(&mut self, first: Result<Job, RecvTimeoutError>, queue: &Receiver<Job>) -> Result<bool, SimError> {
+        let mut replies = Vec::new();
+        let open = self.take_batch(first, queue, &mut replies);
+        self.world.run_until(self.clock.now_ms(&self.world));
+        self.commit(!open)?;
+        self.publish();
+        replies.into_iter().for_each(|reply| reply());
+        Ok(open)
+    }
+
+    /// Applies the first job and what waits behind it.
+    fn take_batch(
+        &mut self,
+        first: Result<Job, RecvTimeoutError>,
+        queue: &Receiver<Job>,
+        replies: &mut Vec<Reply>,
+    ) -> bool {
         // What fell due while we waited comes before what was asked for meanwhile.
         self.world.run_until(self.clock.now_ms(&self.world));
         match first {
