@@ -14,6 +14,7 @@ mod codec;
 mod config;
 mod connect;
 mod errors;
+pub mod evidence;
 mod fold;
 mod group;
 mod host;

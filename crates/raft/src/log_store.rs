@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 use crate::codec;
 use crate::types::{Entry, LogId, TypeConfig, Vote};
 
-const VOTE: &str = "vote";
+pub(crate) const VOTE: &str = "vote";
 const COMMITTED: &str = "committed";
 
 /// Bytes of entries that one call to a follower, or one step of the state machine, carries at most.

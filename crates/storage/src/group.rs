@@ -20,7 +20,7 @@ use crate::{envelope, keys};
 /// Cells set by callers must not take this name, nor [`crate::snapshot::CURRENT`].
 ///
 /// The value says where the log begins: `[first index u64 LE][mark]`.
-const LOG_START: &str = "log-start";
+pub(crate) const LOG_START: &str = "log-start";
 
 /// A handle to what one group stores; clones share it.
 #[derive(Clone)]

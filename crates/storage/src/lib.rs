@@ -9,6 +9,7 @@
 //! Architecture invariant: this crate knows no Raft. It stores bytes under a group and an index, and it refuses what it cannot prove to
 //! be what was stored.
 
+pub mod autopsy;
 mod commit;
 pub mod crash_suite;
 #[cfg(feature = "rocksdb")]

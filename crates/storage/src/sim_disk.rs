@@ -132,6 +132,12 @@ impl SimDisk {
         platter.view.remove(key);
     }
 
+    /// What a crash cannot take, to be read while the disk is in use. It refuses writes.
+    #[must_use]
+    pub fn durable(&self) -> Arc<dyn Disk> {
+        Arc::new(Durable(self.clone()))
+    }
+
     /// What the disk has been through.
     #[must_use]
     pub fn stats(&self) -> SimDiskStats {
@@ -157,25 +163,33 @@ impl SimDiskHandle {
     }
 }
 
+/// The part of a [`SimDisk`] that a crash cannot take.
+struct Durable(SimDisk);
+
+impl Disk for Durable {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, DiskError> {
+        Ok(self.0.lock().durable.get(key).cloned())
+    }
+
+    fn scan(&self, from: &[u8], to: &[u8], visit: &mut Visit<'_>) -> Result<(), DiskError> {
+        let found = range(&self.0.lock().durable, from, to);
+        visit_all(&found, visit);
+        Ok(())
+    }
+
+    fn write(&self, _: Batch, _: Durability) -> Result<(), DiskError> {
+        Err(DiskError::new("write", "this is a view"))
+    }
+}
+
 impl Disk for SimDiskHandle {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, DiskError> {
         Ok(self.powered("read")?.view.get(key).cloned())
     }
 
     fn scan(&self, from: &[u8], to: &[u8], visit: &mut Visit<'_>) -> Result<(), DiskError> {
-        if from >= to {
-            return Ok(());
-        }
-        // Copied, so that the visitor may use the disk.
-        let found: Vec<_> = {
-            let platter = self.powered("scan")?;
-            platter.view.range(from.to_vec()..to.to_vec()).map(|(key, value)| (key.clone(), value.clone())).collect()
-        };
-        for (key, value) in found {
-            if let ControlFlow::Break(()) = visit(&key, &value) {
-                break;
-            }
-        }
+        let found = range(&self.powered("scan")?.view, from, to);
+        visit_all(&found, visit);
         Ok(())
     }
 
@@ -203,6 +217,22 @@ impl Disk for SimDiskHandle {
         }
         platter.syncs += 1;
         Ok(())
+    }
+}
+
+/// Copied, so that the visitor may use the disk.
+fn range(map: &Map, from: &[u8], to: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
+    if from >= to {
+        return Vec::new();
+    }
+    map.range(from.to_vec()..to.to_vec()).map(|(key, value)| (key.clone(), value.clone())).collect()
+}
+
+fn visit_all(found: &[(Vec<u8>, Vec<u8>)], visit: &mut Visit<'_>) {
+    for (key, value) in found {
+        if let ControlFlow::Break(()) = visit(key, value) {
+            break;
+        }
     }
 }
 

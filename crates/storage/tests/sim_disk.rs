@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use argosy_storage::crash_suite::{CrashBed, disk_keeps_its_rules, store_keeps_what_it_acknowledged};
 use argosy_storage::sim_disk::SimDisk;
-use argosy_storage::{Batch, Disk, DiskError, Durability, Visit};
+use argosy_storage::{Batch, Disk, DiskError, Durability, Op, Visit};
 
 struct Honest(SimDisk);
 
@@ -110,4 +110,15 @@ fn the_suite_finds_a_disk_that_tears_batches() {
 #[test]
 fn the_suite_finds_a_disk_that_reorders_batches() {
     assert!(fails(|| disk_keeps_its_rules(&mut Planted { disk: SimDisk::new(1), flaw: Flaw::Reorders }, 1, 50)));
+}
+
+#[test]
+fn the_durable_view_shows_what_a_crash_cannot_take() {
+    let disk = SimDisk::new(1);
+    let handle = disk.handle();
+    handle.write(vec![Op::Put(b"a".to_vec(), b"1".to_vec())], Durability::Synced).unwrap();
+    handle.write(vec![Op::Put(b"b".to_vec(), b"2".to_vec())], Durability::Buffered).unwrap();
+    let durable = disk.durable();
+    assert_eq!((durable.get(b"a").unwrap(), durable.get(b"b").unwrap()), (Some(b"1".to_vec()), None));
+    assert!(durable.write(Vec::new(), Durability::Buffered).is_err());
 }

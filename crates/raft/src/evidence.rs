@@ -1,0 +1,57 @@
+//! What a replica has stored, read from its disk while it runs or after it has ended: for those who check from outside that Raft's
+//! promises hold. Nothing in here takes part in replication.
+
+use std::io;
+
+use argosy_storage::{Disk, GroupId, NodeId, autopsy};
+use bytes::Bytes;
+
+use crate::codec;
+use crate::log_store::VOTE;
+use crate::types::Vote;
+
+/// An entry of a stored log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredEntry {
+    /// The term that it was proposed in.
+    pub term: u64,
+    /// All of it: equal entries have equal bytes.
+    pub bytes: Bytes,
+}
+
+/// A stored vote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoredVote {
+    /// The newest term that the replica has seen.
+    pub term: u64,
+    /// For whom it voted in that term.
+    pub candidate: NodeId,
+}
+
+/// The entry at an index; `None` if the log does not hold it.
+///
+/// # Errors
+/// When it is damaged, or the disk fails.
+pub fn stored_entry(disk: &dyn Disk, group: GroupId, index: u64) -> io::Result<Option<StoredEntry>> {
+    let Some(bytes) = autopsy::log_record(disk, group, index).map_err(io::Error::other)? else { return Ok(None) };
+    let entry = codec::decode_entry(&bytes)?;
+    Ok(Some(StoredEntry { term: entry.log_id.committed_leader_id().term, bytes }))
+}
+
+/// Index of the first entry that was not purged: everything before it is in a snapshot.
+///
+/// # Errors
+/// When the record is damaged, or the disk fails.
+pub fn stored_start(disk: &dyn Disk, group: GroupId) -> io::Result<u64> {
+    autopsy::log_start(disk, group).map_err(io::Error::other)
+}
+
+/// The vote; `None` if there was none yet.
+///
+/// # Errors
+/// When the record is damaged, or the disk fails.
+pub fn stored_vote(disk: &dyn Disk, group: GroupId) -> io::Result<Option<StoredVote>> {
+    let Some(cell) = autopsy::cell(disk, group, VOTE).map_err(io::Error::other)? else { return Ok(None) };
+    let vote: Vote = codec::decode(&cell)?;
+    Ok(Some(StoredVote { term: vote.leader_id.term, candidate: vote.leader_id.voted_for.node() }))
+}
