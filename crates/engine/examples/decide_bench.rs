@@ -4,7 +4,9 @@
 //! four priorities; some ask for more than there is, and one gang fits nowhere. Counts are asserted after seeding and
 //! after every step, so that an empty fleet cannot pass for a fast one.
 
-use argosy_engine::{ActionKind, Decision, Policy, View, decide, lint};
+use std::sync::Arc;
+
+use argosy_engine::{ActionKind, Decision, Engine, Policy, View, lint};
 use argosy_model::demand::Reporting;
 use argosy_model::fleet::Aside;
 use argosy_model::vocabulary::{INSTANCE_TYPE_KEY, RACK_KEY, ZONE_KEY};
@@ -32,6 +34,7 @@ struct Bench {
     demand: Demand,
     policy: Policy,
     now: ShardTime,
+    engine: Engine,
 }
 
 // The size comes from the command line; nothing is decided from it.
@@ -72,7 +75,13 @@ impl Bench {
     fn seeded(machines: usize, needs: usize) -> Self {
         // No cap on reclaims and none on actions: the whole work of a cycle is to be seen.
         let policy = Policy { max_actions: u32::MAX, reclaim_cap_ppm: None, ..Policy::default() };
-        let mut bench = Self { fleet: Fleet::default(), demand: Demand::default(), policy, now: ShardTime(1_000_000) };
+        let mut bench = Self {
+            fleet: Fleet::default(),
+            demand: Demand::default(),
+            policy,
+            now: ShardTime(1_000_000),
+            engine: Engine::new(),
+        };
         bench.add_machines(machines);
         bench.add_needs(machines, needs);
         assert_eq!((bench.fleet.len(), bench.demand.len()), (machines, needs));
@@ -150,10 +159,11 @@ impl Bench {
 
     // The clock is read to be printed, never to decide.
     #[allow(clippy::disallowed_methods)]
-    fn timed(&mut self, what: &str) -> Decision {
+    fn timed(&mut self, what: &str) -> Arc<Decision> {
         self.now = ShardTime(self.now.0 + 10_000);
         let start = std::time::Instant::now();
-        let decision = decide(&self.view());
+        let view = View { fleet: &self.fleet, demand: &self.demand, policy: &self.policy, now: self.now };
+        let decision = self.engine.decide(&view);
         let took = start.elapsed();
         let short = decision.shortfalls().count();
         let kinds = ["Bootstrap", "Provision", "Preempt", "Reclaim", "Delete"];

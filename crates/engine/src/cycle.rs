@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use argosy_model::{ClusterIx, NeedMark, State, Sym};
+use argosy_model::{ClusterIx, NeedMark, ShardTime, State, Sym};
 
 use crate::catalogue::Catalogue;
 use crate::draft::Draft;
@@ -89,14 +89,16 @@ impl<'a> Cycle<'a> {
         }
     }
 
-    /// Decides.
-    pub(crate) fn run(mut self) -> Decision {
+    /// Decides, and says until when the same state leads to the same decision.
+    pub(crate) fn run(mut self) -> (Decision, ShardTime) {
         self.credit();
         self.count_contention();
         for row in self.row_ixs() {
             self.turn(row);
         }
-        self.finish()
+        let decision = self.finish();
+        let until = self.next_moment(&decision);
+        (decision, until)
     }
 
     fn turn(&mut self, row: RowIx) {

@@ -12,7 +12,7 @@ use crate::supply::{ClassIx, Free};
 use crate::{Decision, truncate};
 
 impl Cycle<'_> {
-    pub(crate) fn finish(self) -> Decision {
+    pub(crate) fn finish(&self) -> Decision {
         let mut naming = Naming::of(&self.supply);
         let (mut assign, mut preempt) = (Vec::new(), Vec::new());
         for draft in &self.drafts {

@@ -1,7 +1,8 @@
 //! Decide: the three phases over an indexed view of the fleet, and the plan linter.
 //!
 //! [`decide`] maps committed state to a plan: pure, deterministic, no I/O, no clock, no randomness. It knows no Raft and
-//! no gRPC. The same state gives the same plan to the byte, on every machine and at any thread count.
+//! no gRPC. The same state gives the same plan to the byte, on every machine and at any thread count. An [`Engine`] gives
+//! the same plan too, and remembers enough of the last cycle to look only at what has changed.
 
 mod acquire;
 mod catalogue;
@@ -10,11 +11,13 @@ mod credit;
 mod cycle;
 mod domain;
 mod draft;
+mod engine;
 mod finish;
 mod gang;
 pub mod lint;
 mod marks;
 mod menu;
+mod moments;
 mod naming;
 pub mod plan;
 pub mod policy;
@@ -28,11 +31,14 @@ mod truncate;
 mod verdict;
 mod yardstick;
 
+pub use engine::Engine;
 pub use lint::{Finding, Rule, lint};
 pub use plan::{
     Action, ActionKind, Assignment, Candidate, Decision, Matching, Plan, Reason, Shortfall, Unit, Unmet, Verdict,
 };
 pub use policy::Policy;
+
+use std::sync::Arc;
 
 use argosy_model::{Demand, Fleet, ShardTime};
 
@@ -49,7 +55,7 @@ pub struct View<'a> {
     pub now: ShardTime,
 }
 
-/// Decides what to do. Kill switch and dry run change nothing here: the same plan is computed, and the shard withholds it.
+/// Decides what to do, from nothing but the view. Kill switch and dry run change nothing here: the same plan is computed, and the shard withholds it.
 pub fn decide(view: &View<'_>) -> Decision {
-    cycle::Cycle::new(*view).run()
+    Arc::unwrap_or_clone(Engine::new().decide(view))
 }

@@ -10,6 +10,7 @@ use imbl::{OrdMap, OrdSet};
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{ClusterIx, GroupIx, ProfileIx};
+use crate::journal::{Edition, Journal};
 use crate::resources::Resources;
 use crate::time::ShardTime;
 use crate::vocabulary::Vocabulary;
@@ -43,7 +44,7 @@ pub struct Need {
 }
 
 /// What decide remembers of a need.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct NeedMark {
     /// Since when it is short.
     pub unmet_since: Option<ShardTime>,
@@ -60,7 +61,7 @@ pub struct NeedMark {
 }
 
 /// What the shard knows of a cluster's reporting.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Reporting {
     /// Whether it has ever reported: until then nothing of its is reclaimed.
     pub heard: bool,
@@ -68,6 +69,17 @@ pub struct Reporting {
     pub quarantined: u8,
     /// Rows in its last accepted roll-up.
     pub rows: u32,
+}
+
+/// One write to the demand: what of it was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DemandChange {
+    /// A row came, changed or went.
+    Need(NeedKey),
+    /// What decide remembers of a row changed.
+    Mark(NeedKey),
+    /// What is known of a cluster's reporting changed.
+    Reporting(ClusterIx),
 }
 
 type Precedence = (Reverse<i32>, ShardTime, NeedKey);
@@ -79,6 +91,7 @@ pub struct Demand {
     order: OrdSet<Precedence>,
     marks: OrdMap<NeedKey, NeedMark>,
     clusters: OrdMap<ClusterIx, Reporting>,
+    changes: Journal<DemandChange>,
 }
 
 impl Demand {
@@ -117,6 +130,8 @@ impl Demand {
             None => (now, 0),
         };
         self.order.insert((Reverse(priority), arrival, key));
+        let content = (DemandChange::Need(key), &aggregate, &min_unit, arrival, version, words.stamp());
+        self.changes.write(DemandChange::Need(key), &content);
         self.needs.insert(key, Need { key, aggregate, min_unit, arrival, version });
     }
 
@@ -127,6 +142,7 @@ impl Demand {
         let was_ordered = self.order.remove(&(Reverse(priority), need.arrival, *key)).is_some();
         assert!(was_ordered, "a need stands in the order exactly while it stands in the table");
         self.marks.remove(key);
+        self.changes.write(DemandChange::Need(*key), &DemandChange::Need(*key));
         Some(need)
     }
 
@@ -137,6 +153,7 @@ impl Demand {
 
     /// Remembers something of a need; the default forgets it.
     pub fn set_mark(&mut self, key: NeedKey, mark: NeedMark) {
+        self.changes.write(DemandChange::Mark(key), &(DemandChange::Mark(key), mark));
         if mark == NeedMark::default() {
             self.marks.remove(&key);
         } else {
@@ -156,7 +173,18 @@ impl Demand {
 
     /// Notes something about a cluster's reporting.
     pub fn set_reporting(&mut self, cluster: ClusterIx, reporting: Reporting) {
+        self.changes.write(DemandChange::Reporting(cluster), &(DemandChange::Reporting(cluster), reporting));
         self.clusters.insert(cluster, reporting);
+    }
+
+    /// What the writes to this demand have come to.
+    pub fn edition(&self) -> Edition {
+        self.changes.edition()
+    }
+
+    /// The writes since `edition`, oldest first; `None` if they are not known any more, or this demand never had that edition.
+    pub fn changes_since(&self, edition: Edition) -> Option<impl Iterator<Item = &DemandChange>> {
+        self.changes.since(edition)
     }
 
     /// All clusters that have reported.
@@ -171,18 +199,25 @@ impl Demand {
         clusters: impl IntoIterator<Item = (ClusterIx, Reporting)>,
         words: &Vocabulary,
     ) -> Option<Self> {
-        let mut demand = Self { clusters: clusters.into_iter().collect(), ..Self::default() };
+        let mut demand = Self::default();
+        for (cluster, reporting) in clusters {
+            demand.set_reporting(cluster, reporting);
+        }
         for need in needs {
             if !words.has_profile(need.key.profile) {
                 return None;
             }
             let priority = words.profile_of(need.key.profile).priority;
             demand.order.insert((Reverse(priority), need.arrival, need.key));
+            let content = (&need.aggregate, &need.min_unit, need.arrival, need.version, words.stamp());
+            demand.changes.write(DemandChange::Need(need.key), &(need.key, content));
             if demand.needs.insert(need.key, need).is_some() {
                 return None;
             }
         }
-        demand.marks = marks.into_iter().collect();
+        for (key, mark) in marks {
+            demand.set_mark(key, mark);
+        }
         Some(demand)
     }
 }

@@ -4,31 +4,35 @@
 //! positions on every replica.
 
 use std::borrow::Borrow;
+use std::hash::Hash;
 use std::sync::Arc;
 
 use imbl::{OrdMap, Vector};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::stamp::Stamp;
 
 /// An append-only table of distinct values; clones share structure.
 #[derive(Debug)]
 pub struct Interner<T: ?Sized + Ord> {
     values: Vector<Arc<T>>,
     positions: OrdMap<Arc<T>, u32>,
+    stamp: Stamp,
 }
 
 impl<T: ?Sized + Ord> Clone for Interner<T> {
     fn clone(&self) -> Self {
-        Self { values: self.values.clone(), positions: self.positions.clone() }
+        Self { values: self.values.clone(), positions: self.positions.clone(), stamp: self.stamp }
     }
 }
 
 impl<T: ?Sized + Ord> Default for Interner<T> {
     fn default() -> Self {
-        Self { values: Vector::new(), positions: OrdMap::new() }
+        Self { values: Vector::new(), positions: OrdMap::new(), stamp: Stamp::default() }
     }
 }
 
-impl<T: ?Sized + Ord> Interner<T> {
+impl<T: ?Sized + Ord + Hash> Interner<T> {
     /// Position of `value`, appended if it is new.
     pub fn intern<Q>(&mut self, value: &Q) -> usize
     where
@@ -41,9 +45,15 @@ impl<T: ?Sized + Ord> Interner<T> {
         let at = self.values.len();
         let shared = value.to_shared();
         let raw = u32::try_from(at).expect("a table holds at most 2^32 - 2 entries");
+        self.stamp = self.stamp.then(&*shared);
         self.values.push_back(Arc::clone(&shared));
         self.positions.insert(shared, raw);
         at
+    }
+
+    /// Stands for all values in their order.
+    pub fn stamp(&self) -> Stamp {
+        self.stamp
     }
 
     /// Position of `value`, if it has been seen.
@@ -102,19 +112,20 @@ impl<T: ?Sized + Ord + Serialize> Serialize for Interner<T> {
 
 impl<'de, T> Deserialize<'de> for Interner<T>
 where
-    T: ?Sized + Ord,
+    T: ?Sized + Ord + Hash,
     Arc<T>: Deserialize<'de>,
 {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let values: Vec<Arc<T>> = Vec::deserialize(deserializer)?;
-        let mut positions = OrdMap::new();
+        let (mut positions, mut stamp) = (OrdMap::new(), Stamp::default());
         for (at, value) in values.iter().enumerate() {
+            stamp = stamp.then(&**value);
             let raw = u32::try_from(at).map_err(|_| serde::de::Error::custom("table too long"))?;
             if positions.insert(Arc::clone(value), raw).is_some() {
                 return Err(serde::de::Error::custom("a value stands twice in an intern table"));
             }
         }
-        Ok(Self { values: values.into_iter().collect(), positions })
+        Ok(Self { values: values.into_iter().collect(), positions, stamp })
     }
 }
 

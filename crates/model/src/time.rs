@@ -34,6 +34,11 @@ impl ShardTime {
         Duration(self.0.saturating_sub(earlier.0))
     }
 
+    /// The next moment there is; the end of time has none after it.
+    pub fn next(self) -> ShardTime {
+        self.plus(Duration(1))
+    }
+
     /// The moment `span` from now; saturates at the end of time.
     pub fn plus(self, span: Duration) -> ShardTime {
         ShardTime(self.0.saturating_add(span.0))

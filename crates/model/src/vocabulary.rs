@@ -10,6 +10,7 @@ use crate::profile::{Operator, Profile};
 use crate::quantity::{self, QuantityError, Rounding};
 use crate::resources::Resources;
 use crate::shape::Shape;
+use crate::stamp::Stamp;
 
 /// The well-known key of a machine's instance type.
 pub const INSTANCE_TYPE_KEY: &str = "node.kubernetes.io/instance-type";
@@ -78,6 +79,12 @@ impl Vocabulary {
     strings!(dims, DimIx, dim, find_dim, dim_name, "a resource dimension");
     strings!(clusters, ClusterIx, cluster, find_cluster, cluster_id, "a cluster");
     strings!(groups, GroupIx, group, find_group, group_id, "a gang's group");
+
+    /// Stands for everything in here and the handles it goes by.
+    pub fn stamp(&self) -> Stamp {
+        let strings = [&self.symbols, &self.dims, &self.clusters, &self.groups].map(Interner::stamp);
+        Stamp::of(strings.into_iter().chain([self.shapes.stamp(), self.profiles.stamp()]))
+    }
 
     /// Interns a shape.
     pub fn shape(&mut self, shape: &Shape) -> ShapeIx {

@@ -3,6 +3,7 @@
 //! [`Fleet`] is the only place where a record changes: each write checks the lifecycle edge and the record's
 //! invariants, raises the version and keeps the indexes. Nothing is written if a check fails.
 
+mod change;
 mod class;
 mod error;
 #[cfg(test)]
@@ -12,9 +13,11 @@ use std::sync::Arc;
 
 use imbl::{OrdMap, OrdSet, Vector};
 
+pub use self::change::Change;
 pub use self::class::{Class, Classes};
 pub use self::error::FleetError;
 use crate::ids::{ClusterIx, MachineIx};
+use crate::journal::Journal;
 use crate::lifecycle::{self, Cause, State};
 use crate::machine::{Flags, Machine};
 use crate::names::Names;
@@ -34,6 +37,7 @@ pub struct Fleet {
     classes: Classes,
     elastic_idle: OrdSet<(ShardTime, MachineIx)>,
     flagged: OrdSet<MachineIx>,
+    changes: Journal<Change>,
 }
 
 /// What stands beside a machine's record: text that few machines have.
@@ -143,6 +147,7 @@ impl Fleet {
         }
         self.names.put(ix, id);
         self.store(ix, machine, aside);
+        self.note(ix, None);
         Ok(ix)
     }
 
@@ -162,6 +167,7 @@ impl Fleet {
         }
         self.unindex(ix, &before);
         self.store(ix, Machine { version: before.version.wrapping_add(1), ..next }, aside);
+        self.note(ix, Some(&before));
         Ok(before)
     }
 
@@ -193,6 +199,7 @@ impl Fleet {
         self.errors.remove(&ix);
         self.names.free(ix);
         self.free.insert(ix);
+        self.note(ix, Some(&before));
         Ok(before)
     }
 
@@ -209,6 +216,7 @@ impl Fleet {
         self.machines.push_back(None);
         self.names.put(ix, id);
         self.store(ix, machine, aside);
+        self.note(ix, None);
         Ok(())
     }
 

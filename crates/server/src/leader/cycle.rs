@@ -7,10 +7,10 @@
 //! A state without it may lack what an earlier leader has acknowledged, and the attempts in it are not yet this
 //! leader's.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use argosy_engine::{Decision, Plan, lint};
+use argosy_engine::{Decision, Engine, Plan, lint};
 use argosy_model::ShardTime;
 use argosy_shard::{Command, DropReason, PlanEntry, PlanTaken, Response};
 use tokio::sync::{Notify, watch};
@@ -60,13 +60,15 @@ pub(super) enum Turn {
 /// The cycle of one leadership.
 pub(super) struct Cycle {
     committer: Arc<Committer>,
+    /// Remembers the last cycle of this leadership; the next leader's starts without.
+    engine: Mutex<Engine>,
     decided: watch::Sender<Option<Arc<Decided>>>,
     wanted: Notify,
 }
 
 impl Cycle {
     pub(super) fn new(committer: Arc<Committer>) -> Self {
-        Self { committer, decided: watch::channel(None).0, wanted: Notify::new() }
+        Self { committer, engine: Mutex::new(Engine::new()), decided: watch::channel(None).0, wanted: Notify::new() }
     }
 
     /// The newest decision, and every later one.
@@ -111,7 +113,7 @@ impl Cycle {
             return Ok(Turn::NotNow);
         }
         let at = self.committer.clock().now().max(view.state.now());
-        let decision = Arc::new(inline(|| argosy_engine::decide(&view.state.view(at))));
+        let decision = inline(|| self.decide(&view, at));
         let shard = self.committer.shard().to_owned();
         metrics::histogram!(names::CYCLE_PHASE_SECONDS, "shard" => shard.clone(), "phase" => "decide")
             .record(began.elapsed());
@@ -125,6 +127,17 @@ impl Cycle {
         Ok(turn)
     }
 
+    /// Decides with the memory of the cycles before. After a panic amid a decision that memory is not to be trusted.
+    fn decide(&self, view: &View, at: ShardTime) -> Arc<Decision> {
+        let mut engine = self.engine.lock().unwrap_or_else(|poisoned| {
+            self.engine.clear_poison();
+            let mut engine = poisoned.into_inner();
+            *engine = Engine::new();
+            engine
+        });
+        engine.decide(&view.state.view(at))
+    }
+
     async fn put_into_log(
         &self,
         view: &View,
@@ -132,6 +145,9 @@ impl Cycle {
         decision: &Decision,
     ) -> Result<(Turn, PlanTaken), CommitError> {
         let (plan, nothing) = (&decision.plan, PlanTaken::default());
+        if plan.is_empty() {
+            return Ok((Turn::Quiet, nothing));
+        }
         if self.is_unsound(view, at, decision) {
             return Ok((Turn::HeldBack, nothing));
         }
@@ -141,9 +157,6 @@ impl Cycle {
                 metrics::counter!(counter, "shard" => shard, "kind" => action.kind.name()).increment(1);
             }
             return Ok((Turn::HeldBack, nothing));
-        }
-        if plan.is_empty() {
-            return Ok((Turn::Quiet, nothing));
         }
         let rehearsed = inline(|| view.state.rehearse(plan.clone(), at));
         let mut all = PlanTaken { dropped: rehearsed.dropped, ..PlanTaken::default() };
