@@ -18,7 +18,7 @@ use argosy_raft::{
     peer_endpoint,
 };
 use argosy_storage::{Admission, Identity, Store};
-use tokio_stream::wrappers::TcpListenerStream;
+use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Channel, Endpoint};
 
 struct Args {
@@ -101,8 +101,8 @@ async fn start(args: &Args, loopback: &Loopback) -> Result<Vec<(Host, Group, Arc
         let host = Host::new(store.clone(), Arc::new(loopback.clone()), Config::default())?;
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
         loopback.0.lock().unwrap().insert(NodeId(id), listener.local_addr()?);
-        let server = tonic::transport::Server::builder().tcp_nodelay(true).add_service(host.service(None));
-        tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
+        let server = tonic::transport::Server::builder().add_service(host.service(None));
+        tokio::spawn(server.serve_with_incoming(TcpIncoming::from(listener).with_nodelay(Some(true))));
         let group = host.open_group(GroupId(1), Box::new(Counting(0))).await?;
         nodes.push((host, group, store));
     }

@@ -25,7 +25,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
-use tokio_stream::wrappers::TcpListenerStream;
+use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Channel, Endpoint};
 
 type Failure = Box<dyn Error + Send + Sync>;
@@ -175,8 +175,8 @@ async fn start(id: u64, disk: SimDisk, links: &Links, groups: u64) -> Result<Nod
         let host = Host::new(store, Arc::new(Peers(peers)), Config::default())?;
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         addresses.lock().unwrap().insert(id, listener.local_addr()?);
-        let server = tonic::transport::Server::builder().tcp_nodelay(true).add_service(host.service(None));
-        tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
+        let server = tonic::transport::Server::builder().add_service(host.service(None));
+        tokio::spawn(server.serve_with_incoming(TcpIncoming::from(listener).with_nodelay(Some(true))));
         let mut opened = Vec::new();
         for group in 1..=groups {
             opened.push(host.open_group(GroupId(group), Box::new(Nothing)).await?);

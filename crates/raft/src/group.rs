@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use crate::config::{Config, Limits, Timing};
 use crate::errors::{ProposeError, ReadError, SnapshotError, Stopped, stopped};
 use crate::fold::{Fold, Signals};
+use crate::net::canvass::Canvass;
 use crate::net::link::Links;
 use crate::observe;
 use crate::status::{GroupStatus, Leadership};
@@ -35,6 +36,7 @@ pub(crate) struct Inner {
     pub(crate) me: ReplicaId,
     pub(crate) raft: Raft,
     pub(crate) links: Arc<Links>,
+    pub(crate) canvass: Arc<Canvass>,
     pub(crate) timing: Timing,
     pub(crate) leadership: watch::Receiver<Leadership>,
     store: GroupStore,
@@ -75,12 +77,13 @@ impl Group {
         node: Arc<Store>,
         store: GroupStore,
         links: Arc<Links>,
+        canvass: Arc<Canvass>,
         config: &Config,
         signals: Signals,
     ) -> Self {
         let id = store.group();
         let fault = signals.fault.clone();
-        let leadership = observe::start(&raft, me, signals);
+        let leadership = observe::start(&raft, me, config.timing, signals);
         let room = Arc::new(Semaphore::new(config.limits.proposals_in_flight_bytes));
         let (timing, limits) = (config.timing, config.limits);
         let heard = Mutex::new(Instant::now());
@@ -90,6 +93,7 @@ impl Group {
                 me,
                 raft,
                 links,
+                canvass,
                 timing,
                 leadership,
                 store,

@@ -1,27 +1,36 @@
 //! What a replica says about itself, from openraft's own account.
 
+use std::time::Duration;
+
 use openraft::async_runtime::WatchReceiver;
+use openraft::type_config::TypeConfigExt;
 use openraft::{RaftMetrics, ServerState};
 use tokio::sync::watch;
 
+use crate::config::Timing;
 use crate::fold::Signals;
 use crate::group::Raft;
 use crate::status::{GroupStatus, Leadership, Members};
 use crate::types::{LogId, ReplicaId, StoredMembership, TypeConfig};
 
 /// Follows openraft's account, and publishes leadership. Also takes the snapshots that the fold asks for. Ends with the replica.
-pub(crate) fn start(raft: &Raft, me: ReplicaId, signals: Signals) -> watch::Receiver<Leadership> {
+pub(crate) fn start(raft: &Raft, me: ReplicaId, timing: Timing, signals: Signals) -> watch::Receiver<Leadership> {
     let (publish, published) = watch::channel(Leadership::default());
     let raft = raft.clone();
     tokio::spawn(async move {
         let mut server = raft.server_metrics();
         let mut applied_term = signals.applied_term.subscribe();
+        let mut look = tokio::time::interval(timing.election_max);
+        look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut hearing = Hearing { patience: timing.election_max * 3, led_since: None };
         loop {
-            let seen = leadership(&server, me, *applied_term.borrow_and_update());
+            let mut seen = leadership(&server, me, *applied_term.borrow_and_update());
+            seen.ready &= hearing.is_heard(seen, &raft);
             publish.send_if_modified(|current| std::mem::replace(current, seen) != seen);
             tokio::select! {
                 changed = server.changed() => if changed.is_err() { break },
                 changed = applied_term.changed() => if changed.is_err() { break },
+                _ = look.tick() => {}
                 () = signals.want_snapshot.notified() => if raft.trigger().snapshot().await.is_err() { break },
             }
         }
@@ -29,6 +38,36 @@ pub(crate) fn start(raft: &Raft, me: ReplicaId, signals: Signals) -> watch::Rece
         publish.send_modify(|current| *current = Leadership { term: current.term, leader: None, ready: false });
     });
     published
+}
+
+/// Whether a majority answers this replica while it leads.
+///
+/// A leader that is cut off goes on leading in its own eyes, for nobody tells it of the next one. It can commit nothing, but as long as it
+/// counts as the leader its sessions and readers wait for it. By the end of its patience the others have had time to elect.
+struct Hearing {
+    patience: Duration,
+    /// The term it leads, and since when.
+    led_since: Option<(u64, openraft::alias::InstantOf<TypeConfig>)>,
+}
+
+impl Hearing {
+    fn is_heard(&mut self, seen: Leadership, raft: &Raft) -> bool {
+        if !seen.ready {
+            self.led_since = None;
+            return true;
+        }
+        let now = TypeConfig::now();
+        let since = match self.led_since {
+            Some((term, since)) if term == seen.term => since,
+            _ => now,
+        };
+        self.led_since = Some((seen.term, since));
+        let account = raft.metrics();
+        let account = account.borrow_watched();
+        let is_alone = account.membership_config.membership().voter_ids().count() < 2;
+        let answered = account.last_quorum_acked.map_or(since, |at| at.into_inner().max(since));
+        is_alone || now - answered < self.patience
+    }
 }
 
 fn leadership(

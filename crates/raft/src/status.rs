@@ -12,7 +12,8 @@ pub struct Leadership {
     /// The leader of that term, if one is known.
     pub leader: Option<NodeId>,
     /// This replica leads, and it has applied the first entry of its own term: only now does it know everything that was ever
-    /// acknowledged, so only now may it decide.
+    /// acknowledged, so only now may it decide. Goes when no majority has answered it for three of the longest election time-outs, and
+    /// comes back, in the same term, if one does before there is a new leader.
     pub ready: bool,
 }
 

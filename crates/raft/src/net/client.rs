@@ -19,6 +19,7 @@ use openraft::raft::{
 };
 use serde::de::DeserializeOwned;
 
+use super::canvass::Canvass;
 use super::link::{CallError, Link, Links};
 use super::pipeline;
 use super::wire::{AppendHead, Transfer};
@@ -31,6 +32,7 @@ pub(crate) struct Network {
     pub(crate) group: GroupId,
     /// How long an append with entries may take; heartbeats have the shorter budget that Raft gives them.
     pub(crate) append_deadline: Duration,
+    pub(crate) canvass: Arc<Canvass>,
 }
 
 impl RaftNetworkFactory<TypeConfig> for Network {
@@ -45,6 +47,7 @@ impl RaftNetworkFactory<TypeConfig> for Network {
             link: self.links.to(target.node()),
             identity: me.clone(),
             append_deadline: self.append_deadline,
+            canvass: self.canvass.clone(),
         }
     }
 }
@@ -57,6 +60,7 @@ pub(crate) struct Client {
     pub(super) link: Arc<Link>,
     pub(super) identity: argosy_storage::Identity,
     append_deadline: Duration,
+    canvass: Arc<Canvass>,
 }
 
 impl Client {
@@ -130,6 +134,7 @@ impl RaftNetworkV2<TypeConfig> for Client {
         rpc: VoteRequest<TypeConfig>,
         option: RPCOption,
     ) -> Result<VoteResponse<TypeConfig>, RPCError<TypeConfig>> {
+        self.canvass.begin(tokio::time::Instant::now());
         self.call(RaftCall::PreVote, RPCTypes::Vote, codec::encode(&rpc).into(), option.hard_ttl()).await
     }
 

@@ -1,7 +1,9 @@
 //! The network under Raft: one stream of calls to each other node, shared by all groups.
 //!
-//! [`link`] keeps the stream, [`pipeline`] and [`client`] speak Raft over it, [`service`] answers on the other side.
+//! [`link`] keeps the stream, [`pipeline`] and [`client`] speak Raft over it, [`service`] answers on the other side,
+//! and [`canvass`] settles who stands when two would.
 
+pub(crate) mod canvass;
 pub(crate) mod client;
 pub(crate) mod link;
 mod pipeline;

@@ -8,15 +8,17 @@ use std::task::Poll;
 use argosy_proto::argosy::v1::{RaftCall, RaftFrame, RaftSnapshotPart, RaftSnapshotReply, raft_server};
 use argosy_storage::{GroupId, Identity, NodeId};
 use futures::Stream;
-use openraft::raft::{AppendEntriesRequest, AppendEntriesResponse, TransferLeaderRequest};
+use openraft::raft::{AppendEntriesRequest, AppendEntriesResponse, TransferLeaderRequest, VoteRequest, VoteResponse};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::wire::{AppendHead, ReplicaState, Transfer, check_greeting, greeting};
 use crate::codec;
+use crate::group::{Group, Inner};
 use crate::host::Replicas;
-use crate::types::ReplicaId;
+use crate::types::{ReplicaId, TypeConfig};
 
 /// Answers that wait for a peer to take them.
 const ANSWERS_WAITING: usize = 1024;
@@ -141,7 +143,7 @@ async fn answer(replicas: &Replicas, peer: ReplicaId, frame: RaftFrame) -> Resul
         }
         RaftCall::PreVote => {
             let request = codec::decode(&frame.payload).map_err(malformed)?;
-            raft.pre_vote(request).await.map(|response| codec::encode(&response)).map_err(|error| error.to_string())
+            pre_vote(&group, peer, request).await.map(|response| codec::encode(&response))
         }
         RaftCall::TransferLeader => {
             let transfer: Transfer = codec::decode(&frame.payload).map_err(malformed)?;
@@ -156,4 +158,20 @@ async fn answer(replicas: &Replicas, peer: ReplicaId, frame: RaftFrame) -> Resul
             Err("ARG-0314: a call of an unknown kind; is the peer of a later version?".to_owned())
         }
     }
+}
+
+/// Whether this replica would vote for a peer; see [`Canvass`](super::canvass::Canvass) for when it would rather stand itself.
+async fn pre_vote(
+    group: &Group,
+    peer: ReplicaId,
+    request: VoteRequest<TypeConfig>,
+) -> Result<VoteResponse<TypeConfig>, String> {
+    let Inner { me, canvass, timing, .. } = &*group.inner;
+    let last_asked = request.last_log_id;
+    let response = group.raft().pre_vote(request).await.map_err(|error| error.to_string())?;
+    let has_no_better_claim = *me < peer && last_asked <= response.last_log_id;
+    if response.vote_granted && has_no_better_claim && canvass.turns_down(Instant::now(), timing) {
+        return Ok(VoteResponse { vote_granted: false, ..response });
+    }
+    Ok(response)
 }

@@ -30,6 +30,27 @@ async fn a_node_that_returns_from_isolation_moves_no_term() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_leader_that_no_majority_answers_is_not_ready_and_is_again_when_one_does() {
+    let mut cluster = Cluster::founded(3, &[1], config()).await;
+    let leader = cluster.leader(1).await;
+    cluster.commit(1, "before").await;
+    let mut leadership = cluster.group(leader, 1).leadership();
+    let term = leadership.borrow().term;
+    let others: Vec<u64> = (1..=3).filter(|id| *id != leader).collect();
+    for other in &others {
+        cluster.kill(*other);
+    }
+    let lost = tokio::time::timeout(crate::nodes::PATIENCE, leadership.wait_for(|now| !now.ready)).await;
+    let lost = *lost.expect("it notices that nobody answers").unwrap();
+    assert_eq!((lost.term, lost.leader), (term, Some(NodeId(leader))), "it has heard of no other leader");
+    for other in &others {
+        cluster.start(*other).await;
+    }
+    let last = cluster.commit(1, "after").await;
+    cluster.agree(1, last).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_wiped_directory_cannot_assume_the_identity_of_the_member_it_was() {
     let mut cluster = Cluster::founded(3, &[1], config()).await;
     let leader = cluster.leader(1).await;

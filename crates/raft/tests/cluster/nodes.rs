@@ -11,7 +11,7 @@ use argosy_storage::sim_disk::SimDisk;
 use argosy_storage::{Admission, Drive, Identity, InstanceId, Store};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
-use tokio_stream::wrappers::TcpListenerStream;
+use tonic::transport::server::TcpIncoming;
 
 use crate::ledger::{Ledger, View};
 use crate::wires::Wires;
@@ -113,7 +113,7 @@ impl Cluster {
         runtime.spawn(
             tonic::transport::Server::builder()
                 .add_service(service)
-                .serve_with_incoming(TcpListenerStream::new(listener)),
+                .serve_with_incoming(TcpIncoming::from(listener).with_nodelay(Some(true))),
         );
         Node { host, store, runtime: Life(Some(runtime)), groups: BTreeMap::new() }
     }
