@@ -74,7 +74,13 @@ docs: tools ## List new error pages and decision records in the book, and build 
 	@scripts/book.sh
 
 ##@ Measure
-.PHONY: bench-commit bench-failover
+.PHONY: bench-hot bench-hot-10m bench-commit bench-failover
+bench-hot: ## Decide, apply and snapshots at 100 thousand and 1 million machines, beside this machine's own limits
+	@. scripts/env.sh; $(CARGO) run --release --locked --package argosy-benches -- --json "$$PWD/target/bench-hot.json" $(BENCH_ARGS)
+
+bench-hot-10m: ## The same at 10 million machines (some 10 GiB of memory)
+	@. scripts/env.sh; $(CARGO) run --release --locked --package argosy-benches -- --sizes 10000000 --json "$$PWD/target/bench-hot-10m.json" $(BENCH_ARGS)
+
 bench-commit: rocksdb ## Commit latency and decisions/s of one shard with three replicas and real fsync
 	@. scripts/env.sh; data="$$(mktemp -d "$$ARGOSY_CACHE/bench-XXXXXX")"; trap 'rm -rf "$$data"' EXIT; \
 	    $(CARGO) run --release --locked --package argosy-raft --example commit_bench -- "$$data" $(BENCH_ARGS)

@@ -1,0 +1,74 @@
+//! `bench-hot`: the engine, the fold and snapshots against this machine's own limits.
+//!
+//! Every row seeds its world, asserts that it is what it says, and measures one thing: wall time (median, 99th percentile,
+//! highest), allocations, bytes a machine. Beside it stands what this machine can do at best, measured in the same run.
+//! Wall times are printed and never gated; what is gated are instructions, counted by callgrind over the same rows.
+//!
+//! **What is deliberately absent:** networks, disks, Raft. Those have benchmarks of their own (`make bench-commit`).
+
+mod decide_rows;
+mod honest;
+mod hot_shape;
+mod inversions;
+mod limit;
+mod meter;
+mod mixed;
+mod rollups;
+mod rows;
+mod run;
+mod shard_rows;
+mod world;
+
+use std::alloc::System;
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::Parser;
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+
+use crate::mixed::Size;
+use crate::run::Run;
+
+/// Counts allocations. What it adds to each is in the times.
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// Measures decide, apply and snapshots on seeded fleets.
+#[derive(Parser)]
+#[command(version)]
+struct Args {
+    /// Fleet sizes of the rows that come in several, in placements of the whole demand.
+    #[arg(long, value_delimiter = ',', default_values_t = [100_000, 1_000_000])]
+    sizes: Vec<usize>,
+    /// Only these rows.
+    #[arg(long, value_delimiter = ',')]
+    rows: Vec<String>,
+    /// One sample of each row, for a counter of instructions around this process.
+    #[arg(long)]
+    counting: bool,
+    /// Where the rows go as JSON.
+    #[arg(long)]
+    json: Option<PathBuf>,
+}
+
+fn main() -> anyhow::Result<()> {
+    let args = Args::parse();
+    let mut run = Run::new(args.rows, args.counting);
+    hot_shape::measure(&mut run);
+    rollups::measure(&mut run);
+    for size in &args.sizes {
+        inversions::measure(&mut run, size / 2);
+        shard_rows::measure(&mut run, *size);
+        decide_rows::measure(&mut run, Size { placements: *size });
+    }
+    let rows = run.into_rows();
+    anyhow::ensure!(!rows.is_empty(), "no row was measured; see --rows");
+    let missed: Vec<&str> = rows.iter().filter(|row| !row.is_within_budget()).map(|row| row.name.as_str()).collect();
+    println!("# {} rows; over budget on this machine: {}", rows.len(), missed.join(", "));
+    if let Some(path) = args.json {
+        let text = serde_json::to_string_pretty(&rows).context("rows are plain data")?;
+        path.parent().map_or(Ok(()), std::fs::create_dir_all).context("cannot create the folder of --json")?;
+        std::fs::write(&path, text + "\n").with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(())
+}
