@@ -24,10 +24,11 @@ impl Cycle<'_> {
         }
         let mut give_back = self.reclaims(&mut naming);
         give_back.extend(self.releases(&assign));
-        let units = truncate::fairly([assign, preempt, give_back], self.view.policy.max_actions);
+        let (units, left_out) = truncate::fairly([assign, preempt, give_back], self.view.policy.max_actions);
         let verdicts = self.verdicts();
         let marks = self.changed_marks(&verdicts);
-        Decision { plan: Plan { units, marks }, verdicts }
+        let left_out = u32::try_from(left_out).unwrap_or(u32::MAX);
+        Decision { plan: Plan { units, marks }, verdicts, left_out }
     }
 
     fn whole_unit(&self, draft: &Draft, naming: &mut Naming<'_, '_>) -> Unit {

@@ -235,6 +235,8 @@ pub struct Decision {
     pub plan: Plan,
     /// A verdict on every need, in order of precedence.
     pub verdicts: Vec<Verdict>,
+    /// How many actions the limit on a plan's size leaves for later; the verdicts count them.
+    pub left_out: u32,
 }
 
 impl Decision {

@@ -1,33 +1,44 @@
 //! Cutting a plan to size, fairly: a phase with little to do gets all of it done, and the rest share what is left, so that
-//! a ramp of acquisitions starves neither preemption nor reclaim. Units stay whole and in order.
+//! a ramp of acquisitions starves neither preemption nor reclaim. Units stay whole and in order. A need whose acquisitions
+//! are cut takes no victims either: what it preempts was chosen beside what it acquires, and its spread would not be even.
+
+use std::collections::BTreeSet;
+
+use argosy_model::NeedKey;
 
 use crate::plan::Unit;
 
 /// Joins the phases' units, at most `max_actions` actions in all. A phase's first unit goes even if it is larger than the
-/// phase's share, and a unit that is larger than a whole plan may be goes alone: or they would never go.
-pub(crate) fn fairly(phases: [Vec<Unit>; 3], max_actions: u32) -> Vec<Unit> {
+/// phase's share, and a unit that is larger than a whole plan may be goes alone: or they would never go. Returns the units, and how many
+/// actions were left out.
+pub(crate) fn fairly(phases: [Vec<Unit>; 3], max_actions: u32) -> (Vec<Unit>, usize) {
     let max = max_actions as usize;
     let sizes = [0, 1, 2].map(|at: usize| phases[at].iter().map(|unit| unit.actions.len()).sum::<usize>());
-    if sizes.iter().sum::<usize>() <= max {
-        return phases.into_iter().flatten().collect();
+    let wanted = sizes.iter().sum::<usize>();
+    if wanted <= max {
+        return (phases.into_iter().flatten().collect(), 0);
     }
     let mut quota = shares(sizes, max);
     let mut units = Vec::new();
     let mut taken = 0;
+    let mut cut: BTreeSet<NeedKey> = BTreeSet::new();
     for (phase, quota) in phases.into_iter().zip(&mut quota) {
+        let mut is_full = false;
         for (at, unit) in phase.into_iter().enumerate() {
             let size = unit.actions.len();
             let fits = taken + size <= max && (size <= *quota || at == 0);
             let goes_alone = taken == 0 && size > max;
-            if !fits && !goes_alone {
-                break;
+            is_full |= !fits && !goes_alone;
+            if is_full || unit.needs.iter().any(|(key, _)| cut.contains(key)) {
+                cut.extend(unit.needs.iter().map(|(key, _)| *key));
+                continue;
             }
             *quota = quota.saturating_sub(size);
             taken += size;
             units.push(unit);
         }
     }
-    units
+    (units, wanted - taken)
 }
 
 /// Divides `max` over the phases: each its even share, what one does not use going to the others.
@@ -44,7 +55,7 @@ fn shares(sizes: [usize; 3], max: usize) -> [usize; 3] {
 
 #[cfg(test)]
 mod tests {
-    use argosy_model::MachineIx;
+    use argosy_model::{ClusterIx, MachineIx, ProfileIx};
 
     use super::*;
     use crate::plan::{Action, ActionKind, Reason};
@@ -55,10 +66,15 @@ mod tests {
         sizes.iter().map(unit).collect()
     }
 
+    fn key(need: usize) -> NeedKey {
+        let profile = ProfileIx::from_index(need);
+        NeedKey { cluster: ClusterIx::from_index(0), profile, group: None, fold: 0 }
+    }
+
     fn kept(sizes: [&[usize]; 3], max: u32) -> [usize; 3] {
         let reasons = [Reason::CoverDeficit, Reason::PreemptForPriority, Reason::ReclaimSurplus];
         let phases = [0, 1, 2].map(|at: usize| units(reasons[at], sizes[at]));
-        let plan = fairly(phases, max);
+        let (plan, _) = fairly(phases, max);
         reasons.map(|reason| plan.iter().filter(|unit| unit.reason == reason).map(|unit| unit.actions.len()).sum())
     }
 
@@ -81,6 +97,18 @@ mod tests {
     #[test]
     fn a_unit_larger_than_a_plan_goes_alone() {
         assert_eq!(kept([&[9], &[1], &[1]], 8), [9, 0, 0]);
+    }
+
+    #[test]
+    fn a_need_whose_acquisitions_are_cut_takes_no_victims() {
+        let of = |need: usize, unit: Unit| Unit { needs: vec![(key(need), 0)], ..unit };
+        let acquire = units(Reason::CoverDeficit, &[1, 1, 1]).into_iter().map(|unit| of(0, unit)).collect();
+        let preempt = units(Reason::PreemptForPriority, &[1, 1]).into_iter().zip([0, 1]).map(|(unit, n)| of(n, unit));
+        let (plan, left_out) = fairly([acquire, preempt.collect(), Vec::new()], 4);
+        assert_eq!(left_out, 2);
+        let kept: Vec<_> = plan.iter().map(|unit| (unit.reason, unit.needs[0].0)).collect();
+        let acquired = (Reason::CoverDeficit, key(0));
+        assert_eq!(kept, [acquired, acquired, (Reason::PreemptForPriority, key(1))]);
     }
 
     #[test]

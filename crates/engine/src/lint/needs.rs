@@ -26,7 +26,7 @@ pub(super) fn check(cycle: &Cycle<'_>, decision: &Decision, findings: &mut Vec<F
         }
         check_spread(cycle, *row, actions, findings);
     }
-    let is_cut = decision.plan.actions().count() * 2 > cycle.view.policy.max_actions as usize;
+    let is_cut = decision.left_out > 0;
     for verdict in &decision.verdicts {
         let Some(row) = rows.get(&verdict.key) else {
             findings.push(Finding::need(Rule::Residuals, verdict.key, "a verdict on a need that is not there"));

@@ -14,6 +14,7 @@ macro_rules! scenarios {
 
 scenarios! {
     a_burst_of_losses_is_made_up_once
+    a_cut_plan_keeps_the_spread_even
     a_gang_without_hope_causes_no_action
     a_machine_covers_one_need_only
     a_need_of_its_own_cluster_gives_way_without_a_drain

@@ -174,6 +174,9 @@ impl Stage {
     fn policy(&mut self, args: &Args<'_>) {
         let seconds = |key| args.get(key).map(|text| Duration::from_secs(text.parse().expect("seconds")));
         let policy = &mut self.world.policy;
+        if let Some(most) = args.get("max-actions") {
+            policy.max_actions = most.parse().expect("how many");
+        }
         if let Some(cap) = args.get("reclaim-cap") {
             policy.reclaim_cap_ppm = cap.parse().ok();
         }
