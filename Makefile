@@ -12,6 +12,10 @@ DEMO_ARGS ?=
 # The folder with the two openb files, and what `make replay` hands on: make replay TRACE=../openb REPLAY_ARGS='--json out.json'
 TRACE ?= openb
 REPLAY_ARGS ?=
+# How many cases the proof of the engine runs, from which seed, on how many threads: make engine-proof CASES=1000000 SEED=7
+CASES ?= 10000
+SEED ?= 1
+THREADS ?= $(shell nproc)
 # What the benchmarks take: make bench-commit BENCH_ARGS='--batch 1000 --json out.json'
 BENCH_ARGS ?=
 
@@ -49,9 +53,13 @@ replay: build ## Replay the openb trace on a three-node fleet; TRACE=folder says
 	    --nodes "$(TRACE)/openb_node_list_all_node.csv" --tasks "$(TRACE)/openb_pod_list_default.csv" --clusters 3 $(REPLAY_ARGS)
 
 ##@ Check
-.PHONY: test lint fmt fmt-check clippy deny audit docs
+.PHONY: test engine-proof lint fmt fmt-check clippy deny audit docs
 test: rocksdb ## Run all tests
 	@$(CARGO) test --workspace --locked
+
+engine-proof: ## Hold the engine to the reference: CASES=N generated cases from SEED=S on THREADS=T; ends at the first difference
+	@$(CARGO) run --release --locked --package argosy-proof --example engine_proof -- \
+	    --cases $(CASES) --seed $(SEED) --threads $(THREADS)
 
 lint: fmt-check clippy ## Check formatting and lints; a warning is an error
 

@@ -8,6 +8,8 @@ use std::collections::BTreeSet;
 const MAY_USE: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("engine", &["model"]),
+    // The engine's oracle: it may be linked into what tests and simulates, never into what is deployed.
+    ("proof", &["model", "engine"]),
     ("shard", &["model", "engine"]),
     ("coordinator", &["model"]),
     ("storage", &[]),

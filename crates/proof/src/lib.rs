@@ -1,0 +1,10 @@
+//! The proof: a reference engine, generated histories of fleets, and the comparison of the two engines over them.
+
+pub mod case;
+pub mod coverage;
+pub mod generate;
+pub mod reference;
+pub mod run;
+pub mod shrink;
+pub mod vocabulary;
+pub mod world;

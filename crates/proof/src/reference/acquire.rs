@@ -1,0 +1,100 @@
+//! Phase 1, acquire: free machines for what the credit left short, best offer first.
+
+use std::cmp::{Ordering, Reverse};
+use std::collections::BTreeSet;
+
+use argosy_model::{ShapeIx, State};
+
+use super::Cycle;
+use super::measure;
+
+/// A free machine as one row sees it.
+struct Offer {
+    pile: usize,
+    /// What it adds to the bill for an hour, with what its interruption is expected to cost.
+    cost: u128,
+    /// The same at its full price.
+    list_price: u128,
+    /// How much of what is short it covers.
+    cover: u128,
+    ties: Ties,
+}
+
+/// Rivals, dimensions not asked for, cover (more first), size, idle first, shape.
+type Ties = (u32, usize, Reverse<u128>, u128, bool, ShapeIx);
+
+impl Cycle<'_> {
+    /// Takes free machines for a row until it is covered or nothing helps.
+    pub(super) fn pick_free(&mut self, row: usize) -> Vec<(usize, u32)> {
+        let mut picks: Vec<(usize, u32)> = Vec::new();
+        let open = self.places_with_free(row);
+        while self.rows[row].is_short() {
+            let fewest = self.fewest(row, &open);
+            let Some(pile) = self.best_offer(row, fewest, &open) else { break };
+            let fit = self.fit(row, pile).expect("an offer will do").clone();
+            let count = u32::try_from(measure::in_full(&self.rows[row].short, &fit.amounts)).unwrap_or(u32::MAX);
+            let count = count.min(self.piles[pile].left).min(self.room(row, fit.place, fewest));
+            self.give(pile, row, count);
+            self.count(row, fit.place, count);
+            let asked = &mut self.rows[row];
+            measure::subtract(&mut asked.short, &fit.amounts, u64::from(count));
+            match self.piles[pile].class.state {
+                State::Idle => asked.bootstraps += count,
+                _ => asked.provisions += count,
+            }
+            picks.push((pile, count));
+        }
+        picks
+    }
+
+    fn best_offer(&self, row: usize, fewest: u32, open: &BTreeSet<Option<argosy_model::Sym>>) -> Option<usize> {
+        let mut best: Option<Offer> = None;
+        for pile in (0..self.piles.len()).filter(|pile| self.piles[*pile].is_free() && self.piles[*pile].left > 0) {
+            let Some(fit) = self.fit(row, pile) else { continue };
+            debug_assert!(open.contains(&fit.place));
+            let is_elsewhere = self.rows[row].domain.is_some() && fit.place != self.rows[row].domain;
+            if is_elsewhere || self.room(row, fit.place, fewest) == 0 {
+                continue;
+            }
+            let is_better = |offer: &Offer| best.as_ref().is_none_or(|best| compare(offer, best).is_lt());
+            if let Some(offer) = self.offer(row, pile).filter(is_better) {
+                best = Some(offer);
+            }
+        }
+        best.map(|offer| offer.pile)
+    }
+
+    fn offer(&self, row: usize, at: usize) -> Option<Offer> {
+        let (asked, pile) = (&self.rows[row], &self.piles[at]);
+        let fit = self.fit(row, at)?;
+        let useful = asked.short.iter().zip(&fit.amounts).map(|(short, has)| *short.min(has)).collect();
+        let cover = asked.measure.share(&useful);
+        if cover == 0 {
+            return None;
+        }
+        let price = u128::from(pile.shape.price.0);
+        let penalty = u128::from(asked.profile.interruption.upper_bound().0);
+        let risk = u128::from(pile.shape.interruption.0) * penalty / 1_000_000_000;
+        let is_idle = pile.class.state == State::Idle;
+        let adds = match (is_idle, pile.shape.capacity_type.is_elastic()) {
+            (false, _) => price,
+            (true, true) => price / 2,
+            (true, false) => 0,
+        };
+        let ties = (
+            self.rivals[pile.shape_at],
+            asked.measure.unasked(&pile.shape.resources),
+            Reverse(cover),
+            asked.measure.total(&fit.amounts),
+            !is_idle,
+            pile.class.shape,
+        );
+        Some(Offer { pile: at, cost: adds + risk, list_price: price + risk, cover, ties })
+    }
+}
+
+/// The better offer is less: by cost per unit covered, list price per unit, and the ties.
+fn compare(a: &Offer, b: &Offer) -> Ordering {
+    let per_unit = |of_a: u128, of_b: u128| (of_a * b.cover).cmp(&(of_b * a.cover));
+    per_unit(a.cost, b.cost).then(per_unit(a.list_price, b.list_price)).then(a.ties.cmp(&b.ties))
+}

@@ -1,0 +1,111 @@
+//! Phase 1, credit: what serves a cluster, or is on its way to it, is given to its needs.
+
+use super::Cycle;
+use super::measure;
+
+impl Cycle<'_> {
+    /// Gives out everything that is bound or on its way.
+    pub(super) fn credit(&mut self) {
+        for row in (0..self.rows.len()).rev() {
+            if self.rows[row].is_gang() {
+                self.hold_gang(row);
+            }
+        }
+        for row in 0..self.rows.len() {
+            if self.rows[row].is_same() {
+                self.credit_same(row);
+            } else {
+                self.credit_plain(row);
+            }
+        }
+    }
+
+    /// What is its own and bound; what is nobody's; what is on its way to it; what was acquired for others.
+    fn credit_plain(&mut self, row: usize) {
+        let own = self.own(row);
+        let bound = self.bound(row);
+        let pick = |list: &[usize], wanted: &dyn Fn(usize) -> bool| -> Vec<usize> {
+            list.iter().copied().filter(|pile| wanted(*pile)).collect()
+        };
+        let own_bound = pick(&own, &|pile| !self.piles[pile].is_coming());
+        let coming = pick(&own, &|pile| self.piles[pile].is_coming());
+        let orphans = pick(&bound, &|pile| self.piles[pile].owner.is_none());
+        let others = pick(&bound, &|pile| self.piles[pile].owner.is_some());
+        for list in [own_bound, orphans, coming, others] {
+            self.claim_each(row, &list);
+        }
+    }
+
+    /// Gives a row machines of these piles in their order until it is covered.
+    pub(super) fn claim_each(&mut self, row: usize, piles: &[usize]) {
+        if self.rows[row].profile.spread().is_some() {
+            self.claim_evenly(row, piles);
+            return;
+        }
+        for pile in piles {
+            self.claim(row, *pile, u32::MAX);
+        }
+    }
+
+    /// The first pile in order whose domain has room gives as many as help and fit in the room; then again.
+    fn claim_evenly(&mut self, row: usize, piles: &[usize]) {
+        let mut open: Vec<usize> = piles.to_vec();
+        open.retain(|pile| self.piles[*pile].left > 0 && self.fit(row, *pile).is_some());
+        while self.rows[row].is_short() && !open.is_empty() {
+            let place = |pile: usize| self.fit(row, pile).expect("it will do").place;
+            let fewest = open.iter().map(|pile| self.count_in(row, place(*pile))).min().unwrap_or(0);
+            let rooms = open.iter().map(|pile| self.room(row, place(*pile), fewest));
+            let (at, room) = rooms.enumerate().find(|(_, room)| *room > 0).expect("the emptiest domain has room");
+            let pile = open[at];
+            let took = self.claim(row, pile, room);
+            if took == 0 || self.piles[pile].left == 0 {
+                open.remove(at);
+            }
+        }
+    }
+
+    /// Gives a row machines of a pile while they help, `most` at the most. Returns how many.
+    pub(super) fn claim(&mut self, row: usize, pile: usize, most: u32) -> u32 {
+        let Some(fit) = self.fit(row, pile).cloned() else { return 0 };
+        let asked = &self.rows[row];
+        if asked.domain.is_some() && fit.place != asked.domain {
+            return 0;
+        }
+        let mut took = 0;
+        while took < most && self.piles[pile].left > 0 && measure::helps(&self.rows[row].short, &fit.amounts) {
+            self.give(pile, row, 1);
+            measure::subtract(&mut self.rows[row].short, &fit.amounts, 1);
+            took += 1;
+        }
+        self.count(row, fit.place, took);
+        took
+    }
+
+    /// Notes machines that a spreading row has in a domain.
+    pub(super) fn count(&mut self, row: usize, place: Option<argosy_model::Sym>, count: u32) {
+        if let Some(place) = place.filter(|_| count > 0 && self.rows[row].profile.spread().is_some()) {
+            *self.rows[row].counts.entry(place).or_default() += count;
+        }
+    }
+
+    /// Takes back a row's machines of some piles, and reckons anew what it lacks.
+    pub(super) fn release_claims(&mut self, row: usize, gives_back: impl Fn(&Self, usize) -> bool) {
+        for (pile, count) in self.claims(row) {
+            if gives_back(self, pile) {
+                self.take_back(pile, row, count);
+                self.reopened.insert(self.rows[row].key.cluster);
+            }
+        }
+        self.reckon(row);
+    }
+
+    /// What a row lacks beyond its bound and coming machines.
+    pub(super) fn reckon(&mut self, row: usize) {
+        let mut short = self.rows[row].measure.want.clone();
+        for (pile, count) in self.claims(row) {
+            let fit = self.fit(row, pile).expect("what was claimed will do");
+            measure::subtract(&mut short, &fit.amounts, u64::from(count));
+        }
+        self.rows[row].short = short;
+    }
+}

@@ -1,0 +1,136 @@
+//! Piles: machines that no rule can tell apart but by their slot, and who has been given how many of them.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use argosy_engine::View;
+use argosy_model::fleet::Class;
+use argosy_model::{Claim, MachineIx, Shape, ShapeIx, State};
+
+use super::Cycle;
+use super::rows::{Row, claim_of};
+
+/// Machines alike.
+pub(super) struct Pile<'a> {
+    pub(super) class: Class,
+    pub(super) shape: &'a Shape,
+    /// Position of its shape among the live ones.
+    pub(super) shape_at: usize,
+    /// By slot.
+    pub(super) machines: Vec<MachineIx>,
+    /// How many nobody has been given.
+    pub(super) left: u32,
+    /// By row.
+    pub(super) given: BTreeMap<usize, u32>,
+    /// How many the gangs that chose before count on.
+    pub(super) counted_on: u32,
+    /// What the rows whose own these machines are claim under; `None` if no such row is there.
+    pub(super) owner: Option<Claim>,
+}
+
+impl Pile<'_> {
+    /// Whether its machines may be acquired.
+    pub(super) fn is_free(&self) -> bool {
+        matches!(self.class.state, State::Idle | State::Speculative) && self.class.is_usable()
+    }
+
+    /// Whether its machines serve a cluster or join it, and count for it.
+    pub(super) fn is_bound(&self) -> bool {
+        matches!(self.class.state, State::Configured | State::Configuring) && self.class.is_cover()
+    }
+
+    /// Whether its machines are on their way to somebody.
+    pub(super) fn is_coming(&self) -> bool {
+        matches!(self.class.state, State::Creating | State::Draining)
+    }
+
+    fn stage(&self) -> u8 {
+        match self.class.state {
+            State::Configured => 0,
+            State::Configuring => 1,
+            State::Creating => 2,
+            _ => 3,
+        }
+    }
+}
+
+/// All piles of machines that have not failed, in class order.
+pub(super) fn list<'a>(view: &View<'a>, shapes: &[(ShapeIx, &'a Shape)], rows: &[Row<'_>]) -> Vec<Pile<'a>> {
+    let mut classes: BTreeMap<Class, Vec<MachineIx>> = BTreeMap::new();
+    for (ix, machine) in view.fleet.iter().filter(|(_, machine)| machine.state != State::Failed) {
+        classes.entry(Class::of(machine)).or_default().push(ix);
+    }
+    let pile = |(class, machines): (Class, Vec<MachineIx>)| {
+        let shape_at = shapes.iter().position(|(ix, _)| *ix == class.shape).expect("the shape of a live machine");
+        Pile {
+            class,
+            shape: shapes[shape_at].1,
+            shape_at,
+            left: u32::try_from(machines.len()).expect("slots are 32 bits wide"),
+            machines,
+            given: BTreeMap::new(),
+            counted_on: 0,
+            owner: owner(&class, rows),
+        }
+    };
+    classes.into_iter().map(pile).collect()
+}
+
+/// For whom machines were acquired or drain, if that row, or the folded row that stands for it, is there.
+fn owner(class: &Class, rows: &[Row<'_>]) -> Option<Claim> {
+    let claim = match class.state {
+        State::Draining if class.is_usable() => class.heir?,
+        State::Creating | State::Configuring | State::Configured if class.is_cover() => class.claim()?,
+        _ => return None,
+    };
+    let stands_for = |row: &&Row<'_>| row.claim() == claim || row.members.iter().any(|(key, _)| claim_of(key) == claim);
+    rows.iter().find(stands_for).map(Row::claim)
+}
+
+impl Cycle<'_> {
+    /// Serving before joining before being created before draining; then the cheapest; then those dearest to give up;
+    /// then class order.
+    fn in_keep_order(&self, filter: impl Fn(&Pile<'_>) -> bool) -> Vec<usize> {
+        let mut found: Vec<usize> = (0..self.piles.len()).filter(|pile| filter(&self.piles[*pile])).collect();
+        found.sort_by_key(|at| {
+            let pile = &self.piles[*at];
+            (pile.stage(), pile.shape.price, Reverse(pile.class.reclamation), *at)
+        });
+        found
+    }
+
+    /// What serves or joins a row's cluster and will do for it, in keep order.
+    pub(super) fn bound(&self, row: usize) -> Vec<usize> {
+        let cluster = Some(self.rows[row].key.cluster);
+        self.in_keep_order(|pile| {
+            pile.is_bound() && pile.class.cluster == cluster && self.fits[row][pile.shape_at].is_some()
+        })
+    }
+
+    /// What was acquired for a row or drains for it, in keep order.
+    pub(super) fn own(&self, row: usize) -> Vec<usize> {
+        let claim = Some(self.rows[row].claim());
+        self.in_keep_order(|pile| pile.owner == claim)
+    }
+
+    pub(super) fn is_own(&self, row: usize, pile: usize) -> bool {
+        self.piles[pile].owner == Some(self.rows[row].claim())
+    }
+
+    pub(super) fn give(&mut self, pile: usize, row: usize, count: u32) {
+        let pile = &mut self.piles[pile];
+        assert!(count <= pile.left, "a machine is given once");
+        pile.left -= count;
+        *pile.given.entry(row).or_default() += count;
+    }
+
+    pub(super) fn take_back(&mut self, pile: usize, row: usize, count: u32) {
+        let pile = &mut self.piles[pile];
+        let held = pile.given.get_mut(&row).expect("only what was given is taken back");
+        *held -= count;
+        if *held == 0 {
+            pile.given.remove(&row);
+        }
+        pile.left += count;
+    }
+}
