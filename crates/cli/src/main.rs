@@ -40,6 +40,7 @@ enum Command {
     Operations(ask::OperationsArgs),
     Rails(ask::RailsArgs),
     Cordon(ask::CordonArgs),
+    Resume(ask::ResumeArgs),
     Member(ask::MemberArgs),
     Version(version::VersionArgs),
 }
@@ -59,6 +60,7 @@ impl Command {
             Self::Operations(args) => ask::operations(args),
             Self::Rails(args) => ask::rails(args),
             Self::Cordon(args) => ask::cordon(args),
+            Self::Resume(args) => ask::resume(args),
             Self::Member(args) => ask::member(args),
             Self::Version(args) => version::run(&args),
         }

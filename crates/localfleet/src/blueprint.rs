@@ -2,6 +2,7 @@
 //! fleet instead of making another one on top of it.
 
 use std::collections::BTreeSet;
+use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 
@@ -176,14 +177,19 @@ impl ShardSite {
     }
 }
 
-/// Ports that nobody listens on now. All are held open together while they are chosen, so they differ.
+/// Ports that nobody listens on now: below those that the system gives to outgoing connections, for a node that was killed must find
+/// its port free when it starts again. The search begins at the one that the system offers, so that two fleets seldom want the same.
 fn free_ports(count: usize) -> Result<BTreeSet<u16>, FleetError> {
-    let bind = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
-    let held: Vec<TcpListener> = (0..count).map(|_| bind()).collect::<Result<_, _>>().map_err(FleetError::Ports)?;
-    held.iter()
-        .map(|listener| listener.local_addr().map(|a| a.port()))
-        .collect::<Result<_, _>>()
-        .map_err(FleetError::Ports)
+    const FIRST: u16 = 12_000;
+    const ROOM: u16 = 18_000;
+    let bind = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port));
+    let offered = bind(0).and_then(|listener| listener.local_addr()).map_err(FleetError::Ports)?.port();
+    let candidates = (0..ROOM).map(|step| FIRST + (offered % ROOM + step) % ROOM);
+    let free: BTreeSet<u16> = candidates.filter(|port| bind(*port).is_ok()).take(count).collect();
+    if free.len() < count {
+        return Err(FleetError::Ports(ErrorKind::AddrInUse.into()));
+    }
+    Ok(free)
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
-//! `argosy rails`, `argosy cordon`, `argosy member`: changes, each with a reason or a clear subject.
+//! `argosy rails`, `argosy cordon`, `argosy resume`, `argosy member`: changes, each with a reason or a clear subject.
 
 use std::process::ExitCode;
 
 use anyhow::Result;
-use argosy_proto::argosy::v1::{ChangeMemberRequest, SetCordonRequest, SetRailsRequest, TakeSnapshotRequest};
+use argosy_proto::argosy::v1::{
+    ChangeMemberRequest, ResumeShardRequest, SetCordonRequest, SetRailsRequest, TakeSnapshotRequest,
+};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
@@ -46,6 +48,18 @@ pub(crate) struct CordonArgs {
     /// Open it again.
     #[arg(long)]
     undo: bool,
+    /// Why. It is kept in the shard's audit chain.
+    #[arg(long)]
+    reason: String,
+    #[command(flatten)]
+    target: Target,
+}
+
+/// Let a halted shard go on, once the fault that halted it is mended.
+#[derive(Args, Debug)]
+pub(crate) struct ResumeArgs {
+    /// The shard.
+    shard: String,
     /// Why. It is kept in the shard's audit chain.
     #[arg(long)]
     reason: String,
@@ -119,6 +133,16 @@ pub(crate) fn run_cordon(args: CordonArgs) -> Result<ExitCode> {
         let ask =
             SetCordonRequest { machine: args.machine, shard: args.shard, cordoned: !args.undo, reason: args.reason };
         let answer = args.target.admin()?.set_cordon(args.target.request(ask)).await.map_err(|status| said(&status))?;
+        table::print(&["revision"], vec![vec![json!(answer.into_inner().revision)]], false)
+    })
+}
+
+/// Runs `argosy resume`.
+pub(crate) fn run_resume(args: ResumeArgs) -> Result<ExitCode> {
+    block_on(async move {
+        let ask = ResumeShardRequest { shard: args.shard, reason: args.reason };
+        let answer =
+            args.target.admin()?.resume_shard(args.target.request(ask)).await.map_err(|status| said(&status))?;
         table::print(&["revision"], vec![vec![json!(answer.into_inner().revision)]], false)
     })
 }

@@ -15,8 +15,8 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-pub(crate) use change::{CordonArgs, MemberArgs, RailsArgs};
-pub(crate) use change::{run_cordon as cordon, run_member as member, run_rails as rails};
+pub(crate) use change::{CordonArgs, MemberArgs, RailsArgs, ResumeArgs};
+pub(crate) use change::{run_cordon as cordon, run_member as member, run_rails as rails, run_resume as resume};
 pub(crate) use machines::{MachinesArgs, run as machines};
 pub(crate) use needs::{NeedsArgs, ShortfallsArgs, run as needs, run_shortfalls as shortfalls};
 pub(crate) use operations::{OperationsArgs, run as operations};

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use argosy_proto::argosy::v1::admin_client::AdminClient;
 use argosy_proto::argosy::v1::admin_server::Admin;
 use argosy_proto::argosy::v1::{
-    ChangeMemberRequest, ChangeMemberResponse, NodeStatusRequest, NodeStatusResponse, SetCordonRequest,
-    SetCordonResponse, SetRailsRequest, SetRailsResponse, ShardStatus, TakeSnapshotRequest, TakeSnapshotResponse,
+    ChangeMemberRequest, ChangeMemberResponse, NodeStatusRequest, NodeStatusResponse, ResumeShardRequest,
+    ResumeShardResponse, SetCordonRequest, SetCordonResponse, SetRailsRequest, SetRailsResponse, ShardStatus,
+    TakeSnapshotRequest, TakeSnapshotResponse,
 };
 use argosy_raft::{Group, MembershipError, NodeId};
 use argosy_shard::{By, Command};
@@ -68,7 +69,7 @@ impl AdminService {
         let (group_name, node) = (request.get_ref().group.clone(), self.site.number(&request.get_ref().node)?);
         let group = self.site.group(&group_name)?.clone();
         if let Some(channel) = self.site.leader(&group, is_forwarded(&request)).await? {
-            return elsewhere(AdminClient::new(channel), passed_on(request)).await;
+            return elsewhere(AdminClient::new(channel), passed_on(request)).await.map_err(refusal::relayed);
         }
         tracing::warn!(
             audit = true,
@@ -137,7 +138,9 @@ impl Admin for AdminService {
         let by = by(&request, &request.get_ref().reason)?;
         match self.site.place(&request.get_ref().shard, &request).await? {
             Place::Here(replica) => self.set_rails_here(&replica, request.get_ref(), by).await.map(Response::new),
-            Place::There(channel) => AdminClient::new(channel).set_rails(passed_on(request)).await,
+            Place::There(channel) => {
+                AdminClient::new(channel).set_rails(passed_on(request)).await.map_err(refusal::relayed)
+            }
         }
     }
 
@@ -152,7 +155,28 @@ impl Admin for AdminService {
                 let revision = self.commit(&replica, Command::Cordon { machine, on: cordoned, by }).await?;
                 Ok(Response::new(SetCordonResponse { revision }))
             }
-            Place::There(channel) => AdminClient::new(channel).set_cordon(passed_on(request)).await,
+            Place::There(channel) => {
+                AdminClient::new(channel).set_cordon(passed_on(request)).await.map_err(refusal::relayed)
+            }
+        }
+    }
+
+    async fn resume_shard(
+        &self,
+        request: Request<ResumeShardRequest>,
+    ) -> Result<Response<ResumeShardResponse>, Status> {
+        let by = by(&request, &request.get_ref().reason)?;
+        match self.site.place(&request.get_ref().shard, &request).await? {
+            Place::Here(replica) => {
+                if self.site.fresh(&replica).await?.state.halted().is_none() {
+                    return Err(refusal::not_halted(replica.name()));
+                }
+                let revision = self.commit(&replica, Command::Resume { by }).await?;
+                Ok(Response::new(ResumeShardResponse { revision }))
+            }
+            Place::There(channel) => {
+                AdminClient::new(channel).resume_shard(passed_on(request)).await.map_err(refusal::relayed)
+            }
         }
     }
 

@@ -151,7 +151,7 @@ impl Fleet for FleetService {
         let GetShardRequest { shard, freshness } = request.get_ref();
         match self.source(shard, *freshness, &request).await? {
             Source::View { replica, view, fresh } => self.detail(&replica, &view, fresh).map(Response::new),
-            Source::Elsewhere(mut client) => client.get_shard(passed_on(request)).await,
+            Source::Elsewhere(mut client) => client.get_shard(passed_on(request)).await.map_err(refusal::relayed),
         }
     }
 
@@ -166,7 +166,7 @@ impl Fleet for FleetService {
                 let as_of = Some(self.as_of(&replica, &view, fresh));
                 Ok(Response::new(ListMachinesResponse { as_of, machines, next_page_token }))
             }
-            Source::Elsewhere(mut client) => client.list_machines(passed_on(request)).await,
+            Source::Elsewhere(mut client) => client.list_machines(passed_on(request)).await.map_err(refusal::relayed),
         }
     }
 
@@ -180,7 +180,7 @@ impl Fleet for FleetService {
                 let ix = view.state.fleet().find(&ask.machine).ok_or_else(|| refusal::unknown_machine(&ask.machine))?;
                 Ok(Response::new(self.machine_detail(&replica, &view, fresh, ix)))
             }
-            Source::Elsewhere(mut client) => client.get_machine(passed_on(request)).await,
+            Source::Elsewhere(mut client) => client.get_machine(passed_on(request)).await.map_err(refusal::relayed),
         }
     }
 
@@ -194,7 +194,7 @@ impl Fleet for FleetService {
                 let as_of = Some(self.as_of(&replica, &view, fresh));
                 Ok(Response::new(ListNeedsResponse { as_of, needs, total }))
             }
-            Source::Elsewhere(mut client) => client.list_needs(passed_on(request)).await,
+            Source::Elsewhere(mut client) => client.list_needs(passed_on(request)).await.map_err(refusal::relayed),
         }
     }
 
@@ -212,7 +212,7 @@ impl Fleet for FleetService {
                 let as_of = Some(self.as_of(&replica, &view, fresh));
                 Ok(Response::new(ListShortfallsResponse { as_of, shortfalls, by_reason }))
             }
-            Source::Elsewhere(mut client) => client.list_shortfalls(passed_on(request)).await,
+            Source::Elsewhere(mut client) => client.list_shortfalls(passed_on(request)).await.map_err(refusal::relayed),
         }
     }
 
@@ -229,7 +229,7 @@ impl Fleet for FleetService {
                 let as_of = Some(self.as_of(&replica, &view, fresh));
                 Ok(Response::new(ListOperationsResponse { as_of, operations, total: ledger.len() as u64 }))
             }
-            Source::Elsewhere(mut client) => client.list_operations(passed_on(request)).await,
+            Source::Elsewhere(mut client) => client.list_operations(passed_on(request)).await.map_err(refusal::relayed),
         }
     }
 }

@@ -43,7 +43,11 @@ impl Lockstep for LockstepService {
             }
             Place::There(channel) => {
                 let client = LockstepClient::new(channel);
-                client.max_decoding_message_size(LARGEST_ANSWER).step_to(passed_on(request)).await
+                client
+                    .max_decoding_message_size(LARGEST_ANSWER)
+                    .step_to(passed_on(request))
+                    .await
+                    .map_err(refusal::relayed)
             }
         }
     }

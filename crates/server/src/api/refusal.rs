@@ -56,3 +56,19 @@ pub(super) fn bad_setting(why: &str) -> Status {
 pub(super) fn snapshot(why: &dyn Display) -> Status {
     Status::internal(format!("ARG-0661: no snapshot was written: {why}"))
 }
+
+pub(super) fn not_halted(shard: &str) -> Status {
+    Status::failed_precondition(format!("ARG-0662: shard '{shard}' is not halted; there is nothing to resume"))
+}
+
+/// What the node that a request was passed on to said. Its own refusals go through as they are; that the connection to it
+/// broke is told in our words.
+pub(super) fn relayed(status: Status) -> Status {
+    if status.message().starts_with("ARG-") {
+        return status;
+    }
+    let why = format!("{:?}: {}", status.code(), status.message());
+    Status::unavailable(format!(
+        "ARG-0663: the node that leads this shard did not answer ({why}); try again in a second"
+    ))
+}

@@ -209,14 +209,13 @@ section! {
 }
 
 section! {
-    /// Jitter of up to half a pause is added, so that many machines do not come back at once.
+    /// Jitter of up to half a pause is added, so that many machines do not come back at once. An operation is tried until its
+    /// own time is up: 30 minutes for a creation or a deletion, 15 for a configuration, 10 beyond the grace for a drain.
     pub struct Retry {
         /// The first pause.
         first: Duration = Defaulted(duration("1ms", "10m"), "\"500ms\"");
         /// The longest pause.
         last: Duration = Defaulted(duration("1ms", "1h"), "\"30s\"");
-        /// After so many attempts the operation has failed.
-        attempts: u32 = Defaulted(whole(1..=1_000), "8");
     }
 }
 

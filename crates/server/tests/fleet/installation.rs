@@ -1,9 +1,11 @@
 //! A whole installation in one process: nodes that can be killed and started again, and a provider.
 
 use std::future::Future;
-use std::net::TcpListener as StdListener;
+use std::io::ErrorKind;
+use std::net::{SocketAddr, TcpListener as StdListener};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use argosy_proto::argosy::v1::sim_provider_client::SimProviderClient;
@@ -14,7 +16,7 @@ use argosy_server::config::{self, Config};
 use argosy_server::leader::Leader;
 use argosy_server::node::{Node, Setup};
 use argosy_server::replica::{Replica, View};
-use argosy_server::tls::{self, Dialer, Limits, Security};
+use argosy_server::tls::{self, Dialer, Limits, Security, TlsError};
 use argosy_storage::sim_disk::SimDisk;
 use argosy_storage::{Admission, Drive, Identity, InstanceId, Store};
 use tokio::net::TcpListener;
@@ -109,7 +111,7 @@ impl Installation {
         let starting = runtime.spawn(async move {
             let store = Store::open(disk, identity, Admission::Bootstrap, Drive::Thread).expect("the disk is sound");
             let limits = Limits::from(config.connections.clone());
-            let listener = tls::listen(config.node.listen, &Security::Plaintext).await.expect("the port is free");
+            let listener = within("the port of its last life is free", listen(config.node.listen)).await;
             let dialer = Dialer::new(Security::Plaintext, limits);
             Node::start(Setup { config, store, listener, dialer, security: Security::Plaintext }).await
         });
@@ -131,6 +133,11 @@ impl Installation {
         let node = running.node;
         running.runtime.spawn(node.shutdown()).await.expect("the shutdown does not panic");
         running.runtime.shutdown_background();
+    }
+
+    /// A node's disk.
+    pub(crate) fn disk(&self, at: usize) -> &SimDisk {
+        &self.disks[at]
     }
 
     /// The node of this position.
@@ -273,9 +280,30 @@ fn runtime() -> Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime")
 }
 
+/// Listens at an address; one that a killed node had may be taken for a moment longer.
+async fn listen(address: SocketAddr) -> TcpListener {
+    loop {
+        match tls::listen(address, &Security::Plaintext).await {
+            Ok(listener) => return listener,
+            Err(TlsError::Listen { error, .. }) if error.kind() == ErrorKind::AddrInUse => {
+                tokio::task::yield_now().await;
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+/// Ports that nobody has, below those that the system gives to outgoing connections: it could give one away before it is bound.
 fn free_ports(count: usize) -> Vec<u16> {
-    let held: Vec<_> = (0..count).map(|_| StdListener::bind("127.0.0.1:0").expect("a free port")).collect();
-    held.iter().map(|listener| listener.local_addr().expect("bound").port()).collect()
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    const FIRST: u16 = 12_000;
+    const ROOM: u16 = 18_000;
+    let start = u16::try_from(std::process::id() % u32::from(ROOM)).expect("below the room");
+    let candidates = std::iter::repeat_with(|| {
+        let next = NEXT.fetch_add(1, Ordering::Relaxed);
+        FIRST + start.wrapping_add(next) % ROOM
+    });
+    candidates.filter(|port| StdListener::bind(("127.0.0.1", *port)).is_ok()).take(count).collect()
 }
 
 const CATALOGUE: &str = r#"

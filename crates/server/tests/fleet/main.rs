@@ -5,7 +5,9 @@
 
 mod demand;
 mod failover;
+mod faults;
 mod installation;
 mod lockstep;
 mod operator;
+mod people;
 mod sessions;
