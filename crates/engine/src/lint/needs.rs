@@ -37,6 +37,12 @@ pub(super) fn check(cycle: &Cycle<'_>, decision: &Decision, findings: &mut Vec<F
     }
 }
 
+/// A machine gained, and the position in the plan of the unit that gains it.
+struct Gain<'d> {
+    unit: usize,
+    action: &'d Action,
+}
+
 /// For whom an action gains a machine.
 fn gain(action: &Action) -> Option<Claim> {
     match &action.kind {
@@ -64,12 +70,12 @@ fn gains<'d>(
     cycle: &Cycle<'_>,
     decision: &'d Decision,
     rows: &BTreeMap<NeedKey, RowIx>,
-) -> BTreeMap<RowIx, Vec<&'d Action>> {
-    let mut gains: BTreeMap<RowIx, Vec<&Action>> = BTreeMap::new();
-    for unit in &decision.plan.units {
+) -> BTreeMap<RowIx, Vec<Gain<'d>>> {
+    let mut gains: BTreeMap<RowIx, Vec<Gain<'_>>> = BTreeMap::new();
+    for (at, unit) in decision.plan.units.iter().enumerate() {
         for action in &unit.actions {
             if let Some(row) = gain(action).and_then(|claim| row_of(cycle, unit, &claim, rows)) {
-                gains.entry(row).or_default().push(action);
+                gains.entry(row).or_default().push(Gain { unit: at, action });
             }
         }
     }
@@ -121,18 +127,22 @@ fn check_gang(cycle: &Cycle<'_>, unit: &Unit, rows: &BTreeMap<NeedKey, RowIx>, f
     }
 }
 
-/// One machine after the other, none goes to a domain that stands out already: that has as many as the emptiest domain
-/// where the row has any, and the skew.
-fn check_spread(cycle: &Cycle<'_>, row: RowIx, actions: &[&Action], findings: &mut Vec<Finding>) {
+/// One unit after the other, no machine goes to a domain that then stands out: that has more than the emptiest domain
+/// where the row has any, and the skew. Within a unit the order does not matter: it is taken whole.
+fn check_spread(cycle: &Cycle<'_>, row: RowIx, gains: &[Gain<'_>], findings: &mut Vec<Finding>) {
     let asked = cycle.row(row);
     let Some(spread) = asked.profile.spread() else { return };
     let mut counts: BTreeMap<Sym, u32> = cycle.standing(row).counts.iter().filter(|(_, count)| *count > 0).collect();
-    for action in actions {
-        let (_, Some(domain)) = gained(cycle, row, action, Some(spread.key)) else { continue };
-        let fewest = counts.values().copied().min().unwrap_or(0);
-        let count = counts.entry(domain).or_default();
-        *count += 1;
-        if *count > fewest + spread.max_skew {
+    for unit in gains.chunk_by(|a, b| a.unit == b.unit) {
+        let domains = unit.iter().filter_map(|gain| gained(cycle, row, gain.action, Some(spread.key)).1);
+        let domains: Vec<Sym> = domains.collect();
+        // A first machine in a domain makes that the emptiest; it is measured against those before it.
+        let before = counts.values().copied().min().unwrap_or(0);
+        for domain in &domains {
+            *counts.entry(*domain).or_default() += 1;
+        }
+        let fewest = counts.values().copied().min().unwrap_or(0).max(before);
+        if domains.iter().any(|domain| counts[domain] > fewest + spread.max_skew) {
             findings.push(Finding::need(Rule::SpreadKept, asked.key, format!("{counts:?}")));
             return;
         }
@@ -143,12 +153,12 @@ fn check_sums(
     cycle: &Cycle<'_>,
     row: RowIx,
     verdict: &Verdict,
-    actions: &[&Action],
+    gains: &[Gain<'_>],
     is_cut: bool,
     findings: &mut Vec<Finding>,
 ) {
     let count = |of: fn(&ActionKind) -> bool| {
-        u32::try_from(actions.iter().filter(|action| of(&action.kind)).count()).expect("slots are 32 bits wide")
+        u32::try_from(gains.iter().filter(|gain| of(&gain.action.kind)).count()).expect("slots are 32 bits wide")
     };
     let planned = [
         count(|kind| matches!(kind, ActionKind::Bootstrap(_))),
@@ -166,8 +176,8 @@ fn check_sums(
     let standing = cycle.standing(row);
     if !is_cut && !cycle.row(row).is_atomic() && verdict.claimed == standing.claimed() {
         let mut short = standing.short.clone();
-        for action in actions {
-            cover(&mut short, &gained(cycle, row, action, None).0, 1);
+        for gain in gains {
+            cover(&mut short, &gained(cycle, row, gain.action, None).0, 1);
         }
         if standing.yard.as_resources(&short) != verdict.residual {
             findings.push(Finding::need(Rule::Residuals, verdict.key, "the residual is not what is missing"));
