@@ -53,13 +53,16 @@ replay: build ## Replay the openb trace on a three-node fleet; TRACE=folder says
 	    --nodes "$(TRACE)/openb_node_list_all_node.csv" --tasks "$(TRACE)/openb_pod_list_default.csv" --clusters 3 $(REPLAY_ARGS)
 
 ##@ Check
-.PHONY: test engine-proof lint fmt fmt-check clippy deny audit docs
+.PHONY: test engine-proof engine-plants lint fmt fmt-check clippy deny audit docs
 test: rocksdb ## Run all tests
 	@$(CARGO) test --workspace --locked
 
 engine-proof: ## Hold the engine to the reference: CASES=N generated cases from SEED=S on THREADS=T; ends at the first difference
 	@$(CARGO) run --release --locked --package argosy-proof --example engine_proof -- \
 	    --cases $(CASES) --seed $(SEED) --threads $(THREADS)
+
+engine-plants: ## Plant each bug on record and show the test that catches it
+	@$(CARGO) test --locked --package argosy-proof --test rows plants -- --nocapture 2>/dev/null | grep -E 'caught by|test result'
 
 lint: fmt-check clippy ## Check formatting and lints; a warning is an error
 

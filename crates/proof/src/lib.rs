@@ -3,6 +3,7 @@
 pub mod case;
 pub mod coverage;
 pub mod generate;
+pub mod plant;
 pub mod reference;
 pub mod run;
 pub mod shrink;

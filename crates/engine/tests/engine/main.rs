@@ -1,5 +1,6 @@
 //! The engine as the shard uses it: scripts with golden output, named rules, and properties over random fleets.
 
+mod decider;
 mod properties;
 mod random;
 mod scenarios;

@@ -22,6 +22,8 @@ struct Stage {
     shapes: BTreeMap<String, Shape>,
     profiles: BTreeMap<String, Profile>,
     needs: BTreeMap<String, NeedKey>,
+    /// Whether graces and ages are printed too.
+    is_detailed: bool,
 }
 
 /// The words and pairs of one command.
@@ -79,6 +81,7 @@ impl Stage {
                 let ix = self.world.fleet.find(args.word(1)).expect("a known machine");
                 self.world.vanish(ix);
             }
+            "detail" => self.is_detailed = true,
             "cycle" => return self.cycles(args),
             "run" => return self.run_on(args),
             other => panic!("no command {other}"),
@@ -280,25 +283,38 @@ impl Stage {
         for verdict in decision.shortfalls() {
             writeln!(printed, "short: {}", self.shortfall(verdict)).expect("text grows");
         }
+        let waiting = decision.verdicts.iter().filter(|verdict| verdict.residual.is_zero() && self.is_detailed);
+        for verdict in waiting.filter(|verdict| verdict.unmet.is_some()) {
+            writeln!(printed, "waits: {}", self.shortfall(verdict)).expect("text grows");
+        }
         writeln!(printed, "fleet: {}", self.fleet()).expect("text grows");
         printed
     }
 
     fn whom(&self, kind: &ActionKind) -> String {
-        let claim = match kind {
-            ActionKind::Bootstrap(assignment) | ActionKind::Provision(assignment) => assignment.claim,
-            ActionKind::Preempt { heir, .. } => *heir,
-            ActionKind::Reclaim { .. } | ActionKind::Release => return String::new(),
+        let in_time = |grace: &Duration| {
+            if self.is_detailed { format!(" within {}s", grace.as_secs()) } else { String::new() }
         };
-        format!(" for {}", self.world.fleet.words.cluster_id(claim.cluster))
+        let (claim, grace) = match kind {
+            ActionKind::Bootstrap(assignment) | ActionKind::Provision(assignment) => (assignment.claim, String::new()),
+            ActionKind::Preempt { heir, grace, .. } => (*heir, in_time(grace)),
+            ActionKind::Reclaim { grace } => return in_time(grace),
+            ActionKind::Release => return String::new(),
+        };
+        format!(" for {}{grace}", self.world.fleet.words.cluster_id(claim.cluster))
     }
 
     fn shortfall(&self, verdict: &Verdict) -> String {
         let words = &self.world.fleet.words;
-        let amounts: Vec<String> =
+        let mut amounts: Vec<String> =
             verdict.residual.iter().map(|(dim, amount)| format!("{}={amount}", words.dim_name(dim))).collect();
+        if amounts.is_empty() {
+            amounts.push("nothing".to_owned());
+        }
         let reason = verdict.unmet.map_or("?", |unmet| unmet.name());
-        format!("{} lacks {} ({reason})", words.cluster_id(verdict.key.cluster), amounts.join(" "))
+        let age = verdict.unmet_since.filter(|_| self.is_detailed).map(|since| self.world.now.since(since).as_secs());
+        let age = age.map_or_else(String::new, |age| format!(" for {age}s"));
+        format!("{} lacks {} ({reason}){age}", words.cluster_id(verdict.key.cluster), amounts.join(" "))
     }
 }
 
@@ -308,7 +324,9 @@ fn merge(lines: &[String]) -> String {
     for line in lines {
         let words: Vec<&str> = line.split(' ').collect();
         let said = words.iter().take_while(|word| !word.contains('-')).count();
-        let said = words[..said.max(2)].len().max(if words.get(2) == Some(&"for") { 4 } else { 2 });
+        let named = |at: usize, word: &str, to: usize| if words.get(at) == Some(&word) { to } else { 0 };
+        let least = [named(2, "for", 4), named(2, "within", 4), named(4, "within", 6)];
+        let said = least.into_iter().fold(said.max(2), usize::max);
         let (what, ids) = (words[..said].join(" "), &words[said..]);
         match merged.last_mut() {
             Some((known, all)) if *known == what => all.extend(ids),

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-use argosy_engine::{Action, ActionKind, Assignment, Decision, Engine, Policy, Reason, View, decide, lint};
+use argosy_engine::{Action, ActionKind, Assignment, Decision, Policy, Reason, View, lint};
 use argosy_model::demand::Reporting;
 use argosy_model::fleet::Aside;
 use argosy_model::{
@@ -14,11 +14,10 @@ use argosy_model::{
     ShardTime, State,
 };
 
+use crate::decider::Decider;
+
 /// How long a cycle is.
 const CYCLE: Duration = Duration::from_secs(10);
-
-/// How far ahead every cycle is decided, with nothing changed but the time.
-const LOOKS_AHEAD: [Duration; 3] = [Duration(0), Duration(7_500), Duration::from_secs(45)];
 
 /// A step of a provider that is under way.
 #[derive(Clone, Debug)]
@@ -40,7 +39,7 @@ pub(crate) struct World {
     /// Machines whose next step from this state fails.
     pub(crate) faults: BTreeSet<(State, MachineIx)>,
     under_way: Vec<Step>,
-    engine: Engine,
+    decider: Decider,
 }
 
 impl Default for World {
@@ -53,7 +52,7 @@ impl Default for World {
             dwell: BTreeMap::new(),
             faults: BTreeSet::new(),
             under_way: Vec::new(),
-            engine: Engine::new(),
+            decider: Decider::default(),
         }
     }
 }
@@ -137,15 +136,9 @@ impl World {
         decision
     }
 
-    /// Decides with the memory of the cycles before, now and in a while, and holds it against decisions from nothing.
     pub(crate) fn decide(&mut self) -> Decision {
-        let later = LOOKS_AHEAD.map(|ahead| self.now.plus(ahead));
-        for now in later.into_iter().chain([self.now]) {
-            let view = View { fleet: &self.fleet, demand: &self.demand, policy: &self.policy, now };
-            let remembered = self.engine.decide(&view);
-            assert_eq!(*remembered, decide(&view), "what is remembered changes the decision");
-        }
-        decide(&self.view())
+        let view = View { fleet: &self.fleet, demand: &self.demand, policy: &self.policy, now: self.now };
+        self.decider.decide(&view)
     }
 
     /// Cycles until a plan is empty; how many it took. Panics if it takes more than `most`.

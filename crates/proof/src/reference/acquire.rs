@@ -3,10 +3,11 @@
 use std::cmp::{Ordering, Reverse};
 use std::collections::BTreeSet;
 
-use argosy_model::{ShapeIx, State};
+use argosy_model::{Bucket, ShapeIx, State};
 
 use super::Cycle;
 use super::measure;
+use crate::plant::{self, Plant};
 
 /// A free machine as one row sees it.
 struct Offer {
@@ -53,6 +54,7 @@ impl Cycle<'_> {
             let Some(fit) = self.fit(row, pile) else { continue };
             debug_assert!(open.contains(&fit.place));
             let is_elsewhere = self.rows[row].domain.is_some() && fit.place != self.rows[row].domain;
+            let is_elsewhere = is_elsewhere && !plant::is(Plant::DomainChosenTwice);
             if is_elsewhere || self.room(row, fit.place, fewest) == 0 {
                 continue;
             }
@@ -72,17 +74,23 @@ impl Cycle<'_> {
         if cover == 0 {
             return None;
         }
+        let cover = if plant::is(Plant::AbsolutePrice) { 1 } else { cover };
         let price = u128::from(pile.shape.price.0);
         let penalty = u128::from(asked.profile.interruption.upper_bound().0);
         let risk = u128::from(pile.shape.interruption.0) * penalty / 1_000_000_000;
         let is_idle = pile.class.state == State::Idle;
+        let risk = match asked.profile.interruption {
+            _ if is_idle && plant::is(Plant::IdleRiskIgnored) => 0,
+            Bucket::PINNED if risk > 0 && plant::is(Plant::PinnedTies) => penalty,
+            _ => risk,
+        };
         let adds = match (is_idle, pile.shape.capacity_type.is_elastic()) {
             (false, _) => price,
             (true, true) => price / 2,
             (true, false) => 0,
         };
         let ties = (
-            self.rivals[pile.shape_at],
+            if plant::is(Plant::NarrowIgnored) { 0 } else { self.rivals[pile.shape_at] },
             asked.measure.unasked(&pile.shape.resources),
             Reverse(cover),
             asked.measure.total(&fit.amounts),

@@ -2,6 +2,7 @@
 
 use super::Cycle;
 use super::measure;
+use crate::plant::{self, Plant};
 
 impl Cycle<'_> {
     /// Gives out everything that is bound or on its way.
@@ -24,6 +25,14 @@ impl Cycle<'_> {
     fn credit_plain(&mut self, row: usize) {
         let own = self.own(row);
         let bound = self.bound(row);
+        if plant::is(Plant::BoundIgnored) {
+            return;
+        }
+        if plant::is(Plant::OwnNotFirst) {
+            self.claim_each(row, &bound);
+            self.claim_each(row, &own);
+            return;
+        }
         let pick = |list: &[usize], wanted: &dyn Fn(usize) -> bool| -> Vec<usize> {
             list.iter().copied().filter(|pile| wanted(*pile)).collect()
         };
@@ -68,7 +77,7 @@ impl Cycle<'_> {
     pub(super) fn claim(&mut self, row: usize, pile: usize, most: u32) -> u32 {
         let Some(fit) = self.fit(row, pile).cloned() else { return 0 };
         let asked = &self.rows[row];
-        if asked.domain.is_some() && fit.place != asked.domain {
+        if asked.domain.is_some() && fit.place != asked.domain && !plant::is(Plant::CreditAcrossDomains) {
             return 0;
         }
         let mut took = 0;
@@ -77,7 +86,9 @@ impl Cycle<'_> {
             measure::subtract(&mut self.rows[row].short, &fit.amounts, 1);
             took += 1;
         }
-        self.count(row, fit.place, took);
+        if !plant::is(Plant::SpreadForgets) {
+            self.count(row, fit.place, took);
+        }
         took
     }
 

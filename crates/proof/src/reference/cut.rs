@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use argosy_engine::Unit;
 use argosy_model::NeedKey;
 
+use crate::plant::{self, Plant};
+
 /// At most `max` actions: each phase its even share, what one does not use going to the others. Units stay whole and in
 /// order; a phase's first goes though it is larger than the share, and one that is larger than a plan may be goes alone. A need of which a unit was cut gets no later one. Also how many
 /// actions are left out.
@@ -15,7 +17,7 @@ pub(super) fn to_size(phases: [Vec<Unit>; 3], max: usize) -> (Vec<Unit>, u32) {
     if wanted <= max {
         return (phases.into_iter().flatten().collect(), 0);
     }
-    let shares = shares(sizes, max);
+    let shares = if plant::is(Plant::TailCut) { [max; 3] } else { shares(sizes, max) };
     let mut plan: Vec<Unit> = Vec::new();
     let mut so_far = 0;
     let mut cut: BTreeSet<NeedKey> = BTreeSet::new();

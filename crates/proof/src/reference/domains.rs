@@ -7,6 +7,7 @@ use argosy_model::Sym;
 
 use super::Cycle;
 use super::measure::{self, Amounts, covers};
+use crate::plant::{self, Plant};
 
 /// Which supply counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,9 +46,12 @@ impl Cycle<'_> {
 
     fn merit(&self, row: usize, p: &Prospect) -> (u8, u128, u128, u128, u64) {
         let measure = &self.rows[row].measure;
-        let creditable = measure.coverage(&p.creditable);
-        if covers(&p.joint, &measure.want) {
-            return (2, creditable, measure.coverage(&p.own), u128::MAX - measure.total(&p.joint), p.machines);
+        let covers_all = covers(&p.joint, &measure.want);
+        let is_blind = plant::is(if covers_all { Plant::TidierDomainFirst } else { Plant::NotSticky });
+        let held = |amounts: &Amounts| if is_blind { 0 } else { measure.coverage(amounts) };
+        let creditable = held(&p.creditable);
+        if covers_all {
+            return (2, creditable, held(&p.own), u128::MAX - measure.total(&p.joint), p.machines);
         }
         let tier = u8::from(covers(&p.reachable, &measure.want));
         (tier, measure.coverage(&p.joint), creditable, measure.coverage(&p.reachable), p.machines)
@@ -102,6 +106,9 @@ impl Cycle<'_> {
     /// Counts on free machines of a row's domain for what it lacks, so that later rows rank on what is left: the cheapest
     /// first, then the safest, what is not elastic, the smallest, the shape seen first, the idle one.
     pub(super) fn count_on_free(&mut self, row: usize) {
+        if plant::is(Plant::NothingCountedOn) {
+            return;
+        }
         let mut free: Vec<usize> = (0..self.piles.len()).filter(|pile| self.piles[*pile].is_free()).collect();
         free.retain(|pile| self.fit(row, *pile).is_some_and(|fit| fit.place == self.rows[row].domain));
         free.sort_by_key(|at| {

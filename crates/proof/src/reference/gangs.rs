@@ -9,6 +9,7 @@ use super::domains::Scope;
 use super::measure::{self, Amounts, covers};
 use super::rows::Part;
 use super::{Cycle, Draft};
+use crate::plant::{self, Plant};
 
 /// A gang's own machines in one domain.
 struct Own {
@@ -122,7 +123,7 @@ impl Cycle<'_> {
 
     /// In its domain: its own, then what is nobody's, then what was acquired for others.
     fn claim_in_domain(&mut self, row: usize) {
-        let own = self.own(row);
+        let own = if plant::is(Plant::OwnNotFirst) { Vec::new() } else { self.own(row) };
         let (orphans, others): (Vec<usize>, Vec<usize>) =
             self.bound(row).into_iter().partition(|pile| self.piles[*pile].owner.is_none());
         for list in [own, orphans, others] {
@@ -176,7 +177,7 @@ impl Cycle<'_> {
     fn assemble(&mut self, row: usize, may_preempt: bool) -> bool {
         let picks = self.pick_free(row);
         let victims = if may_preempt { self.find_victims(row, true) } else { Vec::new() };
-        if self.rows[row].is_short() {
+        if self.rows[row].is_short() && !plant::is(Plant::HalfGangs) {
             for (pile, count) in picks {
                 self.take_back(pile, row, count);
             }

@@ -4,11 +4,12 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use argosy_engine::{Action, ActionKind, Reason, Unit};
-use argosy_model::{ClusterIx, Flags, MachineIx, ShardTime, State};
+use argosy_model::{ClusterIx, Duration, Flags, MachineIx, ShardTime, State};
 
 use super::Cycle;
 use super::measure::covers;
 use super::rows::Part;
+use crate::plant::{self, Plant};
 
 impl Cycle<'_> {
     /// What retreating gangs give back, then what is surplus, by cluster.
@@ -17,10 +18,12 @@ impl Cycle<'_> {
         let mut surplus: BTreeMap<ClusterIx, Vec<(usize, MachineIx)>> = BTreeMap::new();
         for (at, pile) in self.piles.iter().enumerate() {
             let Some(cluster) = pile.class.cluster.filter(|_| pile.class.state == State::Configured) else { continue };
-            if !self.view.demand.reporting(cluster).heard || self.is_limped_along_on(at) {
+            let is_silent = !self.view.demand.reporting(cluster).heard && !plant::is(Plant::SilenceIsNoDemand);
+            if is_silent || self.is_limped_along_on(at) {
                 continue;
             }
-            let left = pile.machines.iter().rev().take(pile.left as usize);
+            let needed_by_nobody = pile.left as usize + usize::from(plant::is(Plant::SecondAttribution));
+            let left = pile.machines.iter().rev().take(needed_by_nobody);
             let retreating = |row: &usize| self.rows[*row].part == Part::Retreating && self.is_own(*row, at);
             match (0..self.rows.len()).find(retreating) {
                 Some(gang) => disbanded.entry(gang).or_default().extend(left.map(|ix| self.reclaim(*ix))),
@@ -45,11 +48,14 @@ impl Cycle<'_> {
     fn capped(&self, cluster: ClusterIx, mut machines: Vec<(usize, MachineIx)>) -> Vec<Unit> {
         machines.sort_by_key(|(pile, ix)| {
             let pile = &self.piles[*pile];
-            (Reverse(pile.shape.price), pile.class.reclamation, Reverse(pile.class), Reverse(*ix))
+            let price =
+                if plant::is(Plant::CheapestFirst) { u64::MAX - pile.shape.price.0 } else { pile.shape.price.0 };
+            (Reverse(price), pile.class.reclamation, Reverse(pile.class), Reverse(*ix))
         });
         let serving =
             self.view.fleet.iter().filter(|(_, m)| m.state == State::Configured && m.cluster() == Some(cluster));
         let cap = match self.view.policy.reclaim_cap_ppm {
+            Some(_) if plant::is(Plant::NoReclaimCap) => usize::MAX,
             Some(ppm) => (serving.count() * ppm as usize / 1_000_000).max(1),
             None => usize::MAX,
         };
@@ -74,7 +80,8 @@ impl Cycle<'_> {
     }
 
     fn reclaim(&self, machine: MachineIx) -> Action {
-        self.action(machine, ActionKind::Reclaim { grace: self.view.policy.voluntary_grace })
+        let grace = if plant::is(Plant::NoGrace) { Duration(0) } else { self.view.policy.voluntary_grace };
+        self.action(machine, ActionKind::Reclaim { grace })
     }
 
     /// Idle elastic machines whose hold is over and that this plan does not bind, longest idle first.
@@ -84,7 +91,7 @@ impl Cycle<'_> {
         let mut due: Vec<(ShardTime, MachineIx)> = Vec::new();
         for (ix, machine) in self.view.fleet.iter().filter(|(_, machine)| machine.state == State::Idle) {
             let capacity = words.shape_of(machine.shape).capacity_type;
-            let is_over = policy.is_hold_over(capacity, now.since(machine.since));
+            let is_over = policy.is_hold_over(capacity, now.since(machine.since)) || plant::is(Plant::HoldIgnored);
             if capacity.is_elastic() && is_over && !bound.contains(&ix) {
                 due.push((machine.since, ix));
             }

@@ -3,6 +3,8 @@
 use argosy_model::{DimIx, Resources};
 use smallvec::{SmallVec, smallvec};
 
+use crate::plant::{self, Plant};
+
 /// Amounts, one for each thing that is measured.
 pub(super) type Amounts = SmallVec<[u64; 3]>;
 
@@ -43,6 +45,7 @@ impl Measure {
     /// What a machine with these resources counts for.
     pub(super) fn of(&self, resources: &Resources) -> Amounts {
         match &self.piece {
+            Some(_) if plant::is(Plant::MachinesNotAmounts) => smallvec![1],
             Some(piece) => smallvec![resources.units_of(piece)],
             None => self.dims.iter().map(|dim| resources.get(*dim)).collect(),
         }
@@ -76,6 +79,9 @@ impl Measure {
 
     /// How much of the want is covered, nothing counting beyond its whole. Where one thing is measured, the amount itself.
     pub(super) fn coverage(&self, have: &Amounts) -> u128 {
+        if plant::is(Plant::SlackCounts) {
+            return self.total(have);
+        }
         let capped = self.capped(have);
         if capped.len() == 1 { u128::from(capped[0]) } else { self.share(&capped) }
     }

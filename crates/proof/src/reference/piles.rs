@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 
 use argosy_engine::View;
 use argosy_model::fleet::Class;
-use argosy_model::{Claim, MachineIx, Shape, ShapeIx, State};
+use argosy_model::{Claim, Flags, MachineIx, Shape, ShapeIx, State};
 
 use super::Cycle;
 use super::rows::{Row, claim_of};
+use crate::plant::{self, Plant};
 
 /// Machines alike.
 pub(super) struct Pile<'a> {
@@ -36,7 +37,7 @@ impl Pile<'_> {
 
     /// Whether its machines serve a cluster or join it, and count for it.
     pub(super) fn is_bound(&self) -> bool {
-        matches!(self.class.state, State::Configured | State::Configuring) && self.class.is_cover()
+        matches!(self.class.state, State::Configured | State::Configuring) && covers(&self.class)
     }
 
     /// Whether its machines are on their way to somebody.
@@ -76,15 +77,30 @@ pub(super) fn list<'a>(view: &View<'a>, shapes: &[(ShapeIx, &'a Shape)], rows: &
     classes.into_iter().map(pile).collect()
 }
 
+/// Whether machines of a class count for whoever has them.
+fn covers(class: &Class) -> bool {
+    let is_doomed_only = class.flags.has(Flags::NOTICE) && !class.flags.has(Flags::UNHEALTHY);
+    class.is_cover() || (plant::is(Plant::NoticeCovers) && is_doomed_only)
+}
+
 /// For whom machines were acquired or drain, if that row, or the folded row that stands for it, is there.
 fn owner(class: &Class, rows: &[Row<'_>]) -> Option<Claim> {
     let claim = match class.state {
+        State::Draining if plant::is(Plant::DrainingInvisible) => return None,
         State::Draining if class.is_usable() => class.heir?,
-        State::Creating | State::Configuring | State::Configured if class.is_cover() => class.claim()?,
+        State::Creating if plant::is(Plant::CreatingInvisible) => return None,
+        State::Creating | State::Configuring | State::Configured if covers(class) => class.claim()?,
         _ => return None,
     };
-    let stands_for = |row: &&Row<'_>| row.claim() == claim || row.members.iter().any(|(key, _)| claim_of(key) == claim);
-    rows.iter().find(stands_for).map(Row::claim)
+    let claim = account(claim);
+    let is_of = |member: Claim| account(member) == claim;
+    let stands_for = |row: &&Row<'_>| is_of(row.claim()) || row.members.iter().any(|(key, _)| is_of(claim_of(key)));
+    rows.iter().find(stands_for).map(|row| account(row.claim()))
+}
+
+/// What tells one owner from another.
+fn account(claim: Claim) -> Claim {
+    if plant::is(Plant::GroupsForgotten) { Claim { group: None, ..claim } } else { claim }
 }
 
 impl Cycle<'_> {
@@ -109,18 +125,20 @@ impl Cycle<'_> {
 
     /// What was acquired for a row or drains for it, in keep order.
     pub(super) fn own(&self, row: usize) -> Vec<usize> {
-        let claim = Some(self.rows[row].claim());
+        let claim = Some(account(self.rows[row].claim()));
         self.in_keep_order(|pile| pile.owner == claim)
     }
 
     pub(super) fn is_own(&self, row: usize, pile: usize) -> bool {
-        self.piles[pile].owner == Some(self.rows[row].claim())
+        self.piles[pile].owner == Some(account(self.rows[row].claim()))
     }
 
     pub(super) fn give(&mut self, pile: usize, row: usize, count: u32) {
         let pile = &mut self.piles[pile];
         assert!(count <= pile.left, "a machine is given once");
-        pile.left -= count;
+        if !(plant::is(Plant::PhantomCredit) && pile.is_bound()) {
+            pile.left -= count;
+        }
         *pile.given.entry(row).or_default() += count;
     }
 

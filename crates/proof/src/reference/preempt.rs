@@ -8,6 +8,7 @@ use argosy_model::{Duration, State};
 use super::measure::{self, Amounts};
 use super::rows::{Part, Row};
 use super::{Cycle, Draft, Fit, Victims};
+use crate::plant::{self, Plant};
 
 /// Machines of one pile in one hand.
 pub(super) struct Prey {
@@ -36,7 +37,10 @@ fn score(row: &Row<'_>, policy: &Policy) -> i128 {
 
 /// Time to drain.
 pub(super) fn grace(claimant: i32, holder: i32) -> Duration {
-    let gap = i64::from(claimant) - i64::from(holder);
+    let mut gap = i64::from(claimant) - i64::from(holder);
+    if plant::is(Plant::GapWraps) {
+        gap = claimant.wrapping_sub(holder).into();
+    }
     let seconds = [(900_000, 10), (500_000, 30), (100_000, 120)];
     Duration::from_secs(seconds.iter().find(|(above, _)| gap > *above).map_or(600, |(_, seconds)| *seconds))
 }
@@ -101,11 +105,14 @@ impl Cycle<'_> {
     pub(super) fn open_to(&self, row: usize, prey: &Prey) -> Option<Fit> {
         let is_below = |holder: usize| {
             let holder = &self.rows[holder];
-            holder.part != Part::Evicted && holder.profile.priority < self.rows[row].profile.priority
+            let stamp = self.view.fleet.machine(self.piles[prey.pile].machines[0]).assigned_priority;
+            let priority = if plant::is(Plant::StampedPriority) { stamp } else { holder.profile.priority };
+            holder.part != Part::Evicted && priority < self.rows[row].profile.priority
         };
         let may = self.prey_left(prey) > 0 && prey.holder.is_none_or(is_below);
         let fit = self.fit(row, prey.pile).filter(|_| may)?;
         let is_elsewhere = self.rows[row].domain.is_some() && fit.place != self.rows[row].domain;
+        let is_elsewhere = is_elsewhere && !plant::is(Plant::PreemptAnywhere);
         (!is_elsewhere).then(|| fit.clone())
     }
 
@@ -118,11 +125,11 @@ impl Cycle<'_> {
         let deficit = self.rows[row].short.clone();
         let mut picked = self.pick_victims(row);
         let is_covered = !self.rows[row].is_short();
-        if must && !is_covered {
+        if must && !is_covered && !plant::is(Plant::HalfGangs) {
             self.rows[row].short = deficit;
             return Vec::new();
         }
-        if is_covered {
+        if is_covered && !plant::is(Plant::VictimsNotPruned) {
             self.drop_redundant(row, &deficit, &mut picked);
         }
         self.take(row, &picked)

@@ -9,13 +9,18 @@ use argosy_model::{Resources, State, Sym};
 use super::Cycle;
 use super::measure::{self, Amounts, covers, helps};
 use super::rows::Part;
+use crate::plant::{self, Plant};
 
 /// Bound or on its way.
 const HELD: [State; 4] = [State::Creating, State::Configuring, State::Configured, State::Draining];
 
 impl Cycle<'_> {
     pub(super) fn verdicts(&self) -> Vec<Verdict> {
-        (0..self.rows.len()).map(|row| self.verdict(row)).collect()
+        let mut verdicts: Vec<Verdict> = (0..self.rows.len()).map(|row| self.verdict(row)).collect();
+        if plant::is(Plant::ClustersMerged) {
+            verdicts.dedup_by_key(|verdict| verdict.key.profile);
+        }
+        verdicts
     }
 
     fn verdict(&self, row: usize) -> Verdict {
@@ -34,7 +39,10 @@ impl Cycle<'_> {
             freed,
             domain: asked.domain,
             unmet,
-            unmet_since: unmet.map(|_| asked.mark.unmet_since.unwrap_or(self.view.now)),
+            unmet_since: unmet.map(|_| match asked.mark.unmet_since {
+                Some(since) if !plant::is(Plant::AgeRestarts) => since,
+                _ => self.view.now,
+            }),
             hopeless_since: asked.mark.hopeless_since,
             matching: if asked.is_short() { self.matching(row) } else { Matching::default() },
             candidates: if asked.is_short() && asked.is_same() { self.candidates(row) } else { Vec::new() },
@@ -44,6 +52,9 @@ impl Cycle<'_> {
     fn unmet(&self, row: usize) -> Option<Unmet> {
         let asked = &self.rows[row];
         if !asked.is_short() {
+            if plant::is(Plant::CoveredIsStarved) {
+                return Some(Unmet::PriorityStarved);
+            }
             let bound = self.covered_in(row, &[State::Configured, State::Configuring]);
             return (!covers(&bound, &asked.measure.want)).then_some(Unmet::InFlight);
         }

@@ -4,10 +4,13 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use argosy_engine::{Policy, View};
-use argosy_model::{Claim, NeedKey, NeedMark, Profile, Resources, Shape, ShapeIx, ShardTime, Sym, Vocabulary};
+use argosy_model::{
+    Claim, Machine, NeedKey, NeedMark, Profile, Resources, Shape, ShapeIx, ShardTime, State, Sym, Vocabulary,
+};
 
 use super::Fit;
 use super::measure::{Amounts, Measure};
+use crate::plant::{self, Plant};
 
 /// Whether a row takes part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,11 +50,9 @@ pub(super) struct Row<'a> {
 
 impl<'a> Row<'a> {
     fn new(key: NeedKey, profile: &'a Profile, aggregate: Resources, min_unit: Resources, arrival: ShardTime) -> Self {
-        let measure = if profile.same_key().is_some() || key.fold != 0 {
-            Measure::in_pieces(&aggregate, &min_unit)
-        } else {
-            Measure::in_resources(&aggregate)
-        };
+        let in_pieces = profile.same_key().is_some() || key.fold != 0 || plant::is(Plant::MachinesNotAmounts);
+        let measure =
+            if in_pieces { Measure::in_pieces(&aggregate, &min_unit) } else { Measure::in_resources(&aggregate) };
         Self {
             key,
             profile,
@@ -117,7 +118,7 @@ impl<'a> Row<'a> {
             return;
         }
         let Some(hopeless) = mark.hopeless_since else { return };
-        if now.since(hopeless) < policy.park_after {
+        if now.since(hopeless) < policy.park_after || plant::is(Plant::NeverPark) {
             return;
         }
         let last_try = match mark.probed_at {
@@ -143,7 +144,8 @@ pub(super) fn list<'a>(view: &View<'a>, shapes: &[(ShapeIx, &Shape)]) -> Vec<Row
         let fits_one = |shape: &Shape| profile.admits(shape, words) && shape.resources.covers(&need.aggregate);
         let folds = profile.same_key().is_some()
             && !need.aggregate.is_zero()
-            && shapes.iter().any(|(_, shape)| fits_one(shape));
+            && shapes.iter().any(|(ix, shape)| fits_one(shape) && counts_for_fold(view, *ix))
+            && !plant::is(Plant::NeverFold);
         let plain = if folds { words.find_profile(&profile.without_same()) } else { None };
         let Some(plain) = plain else {
             let row = Row::new(need.key, profile, need.aggregate.clone(), need.min_unit.clone(), need.arrival);
@@ -166,6 +168,14 @@ pub(super) fn list<'a>(view: &View<'a>, shapes: &[(ShapeIx, &Shape)]) -> Vec<Row
         row.stand(view.demand.mark(&row.key), view.policy, view.now);
     }
     rows
+}
+
+/// Whether gangs may fold because of a shape. States must not matter, or a binding would fold and unfold them.
+fn counts_for_fold(view: &View<'_>, shape: ShapeIx) -> bool {
+    let is_free = |(_, machine): (_, &Machine)| {
+        machine.shape == shape && matches!(machine.state, State::Idle | State::Speculative)
+    };
+    !plant::is(Plant::FoldByFree) || view.fleet.iter().any(is_free)
 }
 
 /// FNV-1a over the dimensions and amounts of one gang, as little-endian words; never zero.

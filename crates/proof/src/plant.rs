@@ -1,0 +1,114 @@
+//! Planted bugs: the reference can be told to make one of the mistakes that are on record, so that the tests against them
+//! can be seen red. None is on unless a test switches it on, for its own thread.
+//!
+//! They are planted in the reference and not in the engine: both give the same plans, so a test that catches a mistake of the one
+//! catches it in the other, and what is deployed has no hooks.
+
+use std::cell::Cell;
+
+/// Declares the plants, and lists them.
+macro_rules! plants {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// A mistake on record. Each says what it does wrong.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Plant {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Plant {
+            /// Every plant.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+        }
+    };
+}
+
+plants! {
+    /// One machine for each piece, however many it holds.
+    MachinesNotAmounts,
+    /// A bound machine covers every need that it fits.
+    PhantomCredit,
+    /// Phase 3 finds out for itself what is needed.
+    SecondAttribution,
+    /// Credit does not stop at the chosen domain.
+    CreditAcrossDomains,
+    /// Acquisition does not look at the domain that the credit chose.
+    DomainChosenTwice,
+    /// Small gangs are not folded.
+    NeverFold,
+    /// No gang counts on what it will take.
+    NothingCountedOn,
+    /// The tightest domain goes before the one that already serves.
+    TidierDomainFirst,
+    /// Of domains that all fail, the one with own machines is not preferred.
+    NotSticky,
+    /// Needs without hope seek for ever.
+    NeverPark,
+    /// Slack counts when domains are compared.
+    SlackCounts,
+    /// Machines are attributed to a profile, whatever the gang.
+    GroupsForgotten,
+    /// Keep order alone decides what a need is credited with.
+    OwnNotFirst,
+    /// What is being created counts for nobody.
+    CreatingInvisible,
+    /// What is bound is not credited.
+    BoundIgnored,
+    /// A cluster that has not reported needs nothing.
+    SilenceIsNoDemand,
+    /// All surplus goes at once.
+    NoReclaimCap,
+    /// What is taken without urgency has no time to drain.
+    NoGrace,
+    /// Victims may be in any domain.
+    PreemptAnywhere,
+    /// A shortfall begins anew with every cycle.
+    AgeRestarts,
+    /// Idle machines are given back at once.
+    HoldIgnored,
+    /// A need that is on its way to being covered is reported as starved.
+    CoveredIsStarved,
+    /// Shortfalls of two clusters with one profile are one.
+    ClustersMerged,
+    /// What drains for a preemptor counts for nobody.
+    DrainingInvisible,
+    /// Preemption looks at the stamp of the purchase.
+    StampedPriority,
+    /// All pinned work costs the same wherever there is any risk.
+    PinnedTies,
+    /// An idle machine's risk costs nothing.
+    IdleRiskIgnored,
+    /// A gang takes what it can get.
+    HalfGangs,
+    /// Spread does not count what is bound.
+    SpreadForgets,
+    /// A machine is taken, whoever else could use nothing else.
+    NarrowIgnored,
+    /// The cheapest machine, whatever it covers.
+    AbsolutePrice,
+    /// Redundant victims stay victims.
+    VictimsNotPruned,
+    /// The cheapest surplus goes first.
+    CheapestFirst,
+    /// A plan that is too large loses its tail.
+    TailCut,
+    /// A machine that will be interrupted covers its need.
+    NoticeCovers,
+    /// The gap of priorities wraps.
+    GapWraps,
+    /// Whether gangs fold depends on what is free.
+    FoldByFree,
+}
+
+thread_local! {
+    static PLANTED: Cell<Option<Plant>> = const { Cell::new(None) };
+}
+
+/// Plants a bug, or none, for this thread.
+pub fn plant(bug: Option<Plant>) {
+    PLANTED.set(bug);
+}
+
+/// Whether a bug is planted.
+pub(crate) fn is(bug: Plant) -> bool {
+    PLANTED.get() == Some(bug)
+}

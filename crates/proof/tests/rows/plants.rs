@@ -1,0 +1,87 @@
+//! Each planted bug, and the script that catches it.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use argosy_proof::plant::{Plant, plant};
+
+/// Plants with the scripts that must turn red; a script is a test of the engine by the same name.
+macro_rules! catches {
+    ($($plant:ident => $script:ident,)*) => {
+        const CATCHES: &[(Plant, &str, &str)] = &[
+            $((
+                Plant::$plant,
+                stringify!($script),
+                include_str!(concat!("../../../engine/tests/engine/scenarios/", stringify!($script), ".txt")),
+            ),)*
+        ];
+    };
+}
+
+catches! {
+    MachinesNotAmounts => demand_is_a_vector_never_a_count,
+    PhantomCredit => a_machine_covers_one_need_only,
+    SecondAttribution => surplus_is_what_the_credit_left_and_nothing_else,
+    CreditAcrossDomains => credit_stops_at_the_chosen_rack,
+    DomainChosenTwice => a_row_grows_in_the_rack_where_it_is,
+    NeverFold => small_gangs_fold_onto_shared_machines,
+    NothingCountedOn => rows_do_not_all_count_on_the_same_free_machine,
+    TidierDomainFirst => a_serving_row_is_not_moved_to_a_tidier_rack,
+    NotSticky => of_racks_that_all_fail_the_one_that_serves_stays,
+    NeverPark => parked_gang_tries_again_now_and_then,
+    SlackCounts => slack_makes_no_rack_better,
+    GroupsForgotten => a_gang_is_told_from_its_twin,
+    OwnNotFirst => a_need_keeps_its_own_though_another_is_cheaper,
+    CreatingInvisible => in_flight_creation_counts,
+    BoundIgnored => what_is_bound_is_counted_before_anything_is_acquired,
+    SilenceIsNoDemand => silent_cluster_keeps_its_machines,
+    NoReclaimCap => reclaim_is_capped_and_dearest_first,
+    NoGrace => a_machine_taken_back_has_time_to_drain,
+    PreemptAnywhere => a_gang_preempts_in_its_own_rack_only,
+    AgeRestarts => a_shortfall_keeps_its_age,
+    HoldIgnored => release_after_the_hold,
+    CoveredIsStarved => what_is_on_its_way_is_no_shortfall,
+    ClustersMerged => two_clusters_of_one_profile_are_short_each_for_itself,
+    DrainingInvisible => in_flight_preemption_counts,
+    StampedPriority => preemption_looks_at_who_holds_the_machine_now,
+    PinnedTies => pinned_work_prefers_the_safer_of_two_risky_machines,
+    IdleRiskIgnored => pinned_work_goes_on_no_idle_spot_machine,
+    HalfGangs => gang_assembles_whole_or_holds_nothing,
+    SpreadForgets => spread_counts_bound_and_new,
+    NarrowIgnored => broad_need_leaves_the_narrow_one_its_machine,
+    AbsolutePrice => cheapest_per_covered_unit,
+    VictimsNotPruned => victims_are_a_minimal_set,
+    CheapestFirst => reclaim_is_capped_and_dearest_first,
+    TailCut => a_ramp_starves_no_reclaim,
+    NoticeCovers => a_spot_notice_is_an_edge,
+    GapWraps => grace_follows_the_farthest_gap,
+    FoldByFree => gangs_stay_folded_while_their_machine_changes_state,
+}
+
+/// Whether a script prints something else, or stops at the linter or an assertion, with a bug planted.
+fn is_red(bug: Option<Plant>, name: &str, text: &str) -> bool {
+    plant(bug);
+    let outcome = catch_unwind(AssertUnwindSafe(|| crate::script::check(name, text)));
+    plant(None);
+    outcome.is_err()
+}
+
+#[test]
+fn every_planted_bug_is_caught_by_the_test_of_its_row() {
+    let mut missed = Vec::new();
+    for (bug, name, text) in CATCHES {
+        assert!(!is_red(None, name, text), "{name} is red with nothing planted");
+        if is_red(Some(*bug), name, text) {
+            println!("{bug:?}: caught by {name}");
+        } else {
+            missed.push((bug, name));
+        }
+    }
+    assert_eq!(missed, [], "these planted bugs go unnoticed");
+}
+
+#[test]
+fn every_planted_bug_has_its_test() {
+    let without: Vec<_> =
+        Plant::ALL.iter().filter(|bug| !CATCHES.iter().any(|(caught, _, _)| caught == *bug)).collect();
+    assert!(without.is_empty(), "{without:?}");
+}
