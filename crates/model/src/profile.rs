@@ -118,3 +118,22 @@ impl Profile {
         (self.priority, self.interruption, self.reclamation)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_profile_is_the_same_in_whatever_order_it_is_written() {
+        let value = Sym::from_index;
+        let none_of = |values: &[usize]| Requirement {
+            key: value(9),
+            operator: Operator::NotIn,
+            values: values.iter().map(|v| value(*v)).collect(),
+        };
+        let profile = |requirements| Profile::new(requirements, None, 0, Bucket::ZERO, Bucket::ZERO);
+        let one = profile(vec![none_of(&[1, 2]), none_of(&[3])]);
+        let other = profile(vec![none_of(&[3]), none_of(&[2, 1, 2]), none_of(&[3])]);
+        assert_eq!(one, other);
+    }
+}

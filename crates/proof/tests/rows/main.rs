@@ -7,6 +7,7 @@ mod plants;
 mod scenarios;
 #[path = "../../../engine/tests/engine/script.rs"]
 mod script;
+mod table;
 // The scripts use less of it than the engine's own tests do.
 #[allow(dead_code)]
 #[path = "../../../engine/tests/engine/world.rs"]
