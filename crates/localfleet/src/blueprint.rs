@@ -133,7 +133,7 @@ impl Blueprint {
                 }
                 Ok(found)
             }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
                 let made = Self::new(sizing)?;
                 std::fs::create_dir_all(dir).map_err(|error| FleetError::io("create", dir, &error))?;
                 let text = serde_json::to_vec_pretty(&made)

@@ -14,18 +14,27 @@ pub struct Picture {
     pub shards: BTreeMap<String, ShardDetail>,
     /// Which nodes answered.
     pub nodes_up: BTreeMap<String, bool>,
-    /// What every replica says of itself: (shard, node) → (revision, state hash).
+    /// What every replica says of itself: (shard, node) → (revision, state hash). The hash is empty unless it was asked for.
     pub replicas: BTreeMap<(String, String), (u64, Vec<u8>)>,
 }
 
 impl Picture {
     /// Asks every shard's leader through some node that answers, and every node about its own replicas.
     pub async fn take(blueprint: &Blueprint, clients: &Clients) -> Self {
+        Self::taken(blueprint, clients, false).await
+    }
+
+    /// The same, with the hashes of the replicas' states: each replica reads all that it holds.
+    pub async fn with_hashes(blueprint: &Blueprint, clients: &Clients) -> Self {
+        Self::taken(blueprint, clients, true).await
+    }
+
+    async fn taken(blueprint: &Blueprint, clients: &Clients, hashes: bool) -> Self {
         let mut picture = Self::default();
         for node in &blueprint.nodes {
             let mut up = false;
             for shard in &blueprint.shards {
-                if let Ok(detail) = ask(clients, &node.id, &shard.id, Freshness::Stale).await {
+                if let Ok(detail) = ask(clients, &node.id, &shard.id, Freshness::Stale, hashes).await {
                     up = true;
                     let revision = detail.as_of.as_ref().map_or(0, |as_of| as_of.revision);
                     let hash = detail.state_hash.to_vec();
@@ -36,7 +45,7 @@ impl Picture {
         }
         for shard in &blueprint.shards {
             for node in blueprint.nodes.iter().filter(|node| picture.nodes_up.get(&node.id) == Some(&true)) {
-                if let Ok(detail) = ask(clients, &node.id, &shard.id, Freshness::Linearizable).await {
+                if let Ok(detail) = ask(clients, &node.id, &shard.id, Freshness::Linearizable, false).await {
                     picture.shards.insert(shard.id.clone(), detail);
                     break;
                 }
@@ -80,8 +89,14 @@ impl Picture {
     }
 }
 
-async fn ask(clients: &Clients, node: &str, shard: &str, freshness: Freshness) -> Result<ShardDetail, tonic::Status> {
-    let request = GetShardRequest { shard: shard.to_owned(), freshness: freshness.into() };
+async fn ask(
+    clients: &Clients,
+    node: &str,
+    shard: &str,
+    freshness: Freshness,
+    with_state_hash: bool,
+) -> Result<ShardDetail, tonic::Status> {
+    let request = GetShardRequest { shard: shard.to_owned(), freshness: freshness.into(), with_state_hash };
     clients.fleet(node)?.get_shard(request).await.map(tonic::Response::into_inner)
 }
 

@@ -10,8 +10,8 @@ use crate::fleet::LocalFleet;
 use crate::invariants::Invariants;
 use crate::picture::Picture;
 
-/// Looks between two comparisons of the shards' bound machines, which are much to read.
-const BOUND_EVERY: u64 = 10;
+/// Looks between two comparisons of the shards' bound machines or of the replicas' states, which are much to read.
+const WHOLE_EVERY: u64 = 10;
 /// Machines asked for at a time.
 const PAGE: u32 = 10_000;
 
@@ -28,10 +28,15 @@ impl Watch {
         &self.invariants
     }
 
+    /// Whether the next look should hold the hashes of the replicas' states.
+    pub fn wants_hashes(&self) -> bool {
+        self.looks.is_multiple_of(WHOLE_EVERY)
+    }
+
     /// Checks one look, and now and then what every shard holds.
     pub async fn look(&mut self, picture: &Picture, fleet: &LocalFleet) {
         self.invariants.look(picture);
-        if self.looks.is_multiple_of(BOUND_EVERY) {
+        if self.looks.is_multiple_of(WHOLE_EVERY) {
             self.bound(fleet).await;
         }
         self.looks += 1;

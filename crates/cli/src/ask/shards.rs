@@ -53,7 +53,7 @@ async fn list(args: &ShardsArgs) -> Result<()> {
 }
 
 async fn show(args: &ShardsArgs, shard: &str) -> Result<()> {
-    let ask = GetShardRequest { shard: shard.to_owned(), ..GetShardRequest::default() };
+    let ask = GetShardRequest { shard: shard.to_owned(), with_state_hash: true, ..GetShardRequest::default() };
     let answer = args.target.fleet()?.get_shard(args.target.request(ask)).await;
     let detail = answer.map_err(|status| said(&status))?.into_inner();
     let rows = facts(&detail).into_iter().map(|(name, value)| vec![json!(name), value]).collect();

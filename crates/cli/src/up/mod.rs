@@ -148,7 +148,12 @@ impl Running {
         } else {
             self.fleet.check()?;
         }
-        self.picture = Picture::take(self.fleet.blueprint(), self.fleet.clients()).await;
+        let (blueprint, clients) = (self.fleet.blueprint(), self.fleet.clients());
+        self.picture = if self.watch.wants_hashes() {
+            Picture::with_hashes(blueprint, clients).await
+        } else {
+            Picture::take(blueprint, clients).await
+        };
         self.watch.look(&self.picture, &self.fleet).await;
         let fault = self.chaos.as_ref().and_then(Chaos::last);
         self.frame.update(&self.picture, self.clusters.traffic(), self.watch.invariants(), self.begun.elapsed(), fault);
@@ -159,7 +164,7 @@ impl Running {
     async fn whole_picture(&self) -> Picture {
         let deadline = Instant::now() + SETTLE;
         loop {
-            let picture = Picture::take(self.fleet.blueprint(), self.fleet.clients()).await;
+            let picture = Picture::with_hashes(self.fleet.blueprint(), self.fleet.clients()).await;
             let whole = picture.shards.len() == self.fleet.blueprint().shards.len();
             if whole || Instant::now() >= deadline {
                 return picture;

@@ -60,7 +60,7 @@ impl Evidence {
     pub(super) async fn compare_replicas(&mut self, fleet: &LocalFleet) {
         let deadline = Instant::now() + CATCH_UP;
         loop {
-            let picture = Picture::take(fleet.blueprint(), fleet.clients()).await;
+            let picture = Picture::with_hashes(fleet.blueprint(), fleet.clients()).await;
             let level = fleet.blueprint().shards.iter().all(|shard| {
                 let of_shard =
                     |(key, value): (&(String, String), &(u64, Vec<u8>))| (key.0 == shard.id).then_some(value.0);

@@ -18,6 +18,7 @@ use tonic::{Request, Response, Status};
 use super::recent::Recent;
 use super::site::{Place, Site, members, passed_on};
 use super::{refusal, rows};
+use crate::leader::inline;
 use crate::replica::{Replica, View};
 
 /// Machines on a page when the caller does not say.
@@ -102,7 +103,7 @@ impl FleetService {
         }
     }
 
-    fn detail(&self, replica: &Replica, view: &View, fresh: bool) -> Result<ShardDetail, Status> {
+    fn detail(&self, replica: &Replica, view: &View, fresh: bool, with_hash: bool) -> Result<ShardDetail, Status> {
         let state = &view.state;
         let leader = replica.leader();
         let decided = leader.as_ref().and_then(|leader| leader.decided());
@@ -118,7 +119,7 @@ impl FleetService {
             open_operations: state.ledger().len() as u64,
             cycles: decided.as_ref().map_or(0, |decided| decided.cycle),
             actions: rows::actions(counters),
-            state_hash: state.state_hash().0.to_vec().into(),
+            state_hash: with_hash.then(|| inline(|| state.state_hash()).0.to_vec().into()).unwrap_or_default(),
             decision_log_hash: state.decision_hash().0.to_vec().into(),
             domains: rows::domains(state),
             rails: Some(rows::rails(state)),
@@ -148,9 +149,11 @@ impl Fleet for FleetService {
     }
 
     async fn get_shard(&self, request: Request<GetShardRequest>) -> Result<Response<ShardDetail>, Status> {
-        let GetShardRequest { shard, freshness } = request.get_ref();
+        let GetShardRequest { shard, freshness, with_state_hash } = request.get_ref();
         match self.source(shard, *freshness, &request).await? {
-            Source::View { replica, view, fresh } => self.detail(&replica, &view, fresh).map(Response::new),
+            Source::View { replica, view, fresh } => {
+                self.detail(&replica, &view, fresh, *with_state_hash).map(Response::new)
+            }
             Source::Elsewhere(mut client) => client.get_shard(passed_on(request)).await.map_err(refusal::relayed),
         }
     }

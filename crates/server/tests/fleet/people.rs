@@ -77,7 +77,7 @@ async fn a_follower_that_is_asked_for_a_stale_answer_says_how_old_it_may_be() {
     let mut fleet = Installation::start(Plan::default()).await;
     let (at, _) = fleet.leader().await;
     let follower = (at + 1) % 3;
-    let ask = || GetShardRequest { shard: SHARD.to_owned(), freshness: Freshness::Stale.into() };
+    let ask = || GetShardRequest { shard: SHARD.to_owned(), freshness: Freshness::Stale.into(), ..Default::default() };
     let mut client = reads(&fleet, follower);
     let as_of = client.get_shard(ask()).await.expect("it answers").into_inner().as_of.expect("it says of when");
     assert_eq!(as_of.node, format!("n{}", follower + 1));
@@ -94,7 +94,8 @@ async fn a_follower_that_is_asked_for_a_stale_answer_says_how_old_it_may_be() {
         }
     });
     assert!(older.await > as_of.stale_ms);
-    let strict = GetShardRequest { shard: SHARD.to_owned(), freshness: Freshness::Linearizable.into() };
+    let strict =
+        GetShardRequest { shard: SHARD.to_owned(), freshness: Freshness::Linearizable.into(), ..Default::default() };
     let (code, kind) = refusal(client.get_shard(strict).await);
     let no_leader = ["ARG-0652", "ARG-0653", "ARG-0663"].contains(&code.as_str());
     assert!(no_leader && kind == Code::Unavailable, "{code} {kind:?}");

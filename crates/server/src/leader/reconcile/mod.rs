@@ -16,6 +16,7 @@ use tokio::time::{Instant, sleep_until};
 
 use self::held::Held;
 use super::commit::{CommitError, Committer};
+use super::inline;
 use super::observed::observed;
 use super::providers::Port;
 use crate::metrics::names;
@@ -214,7 +215,8 @@ impl Reconciler {
     }
 
     async fn commit(&self, listing: &Listing) -> Result<(), CommitError> {
-        let diff = self.committer.view().state.diff_observation(listing);
+        let view = self.committer.view();
+        let diff = inline(|| view.state.diff_observation(listing));
         let (shard, screened) = (self.committer.shard(), diff.screened);
         if screened > 0 {
             tracing::warn!(

@@ -15,6 +15,7 @@ use argosy_shard::{NeedRow, Rejection, Response, RollUpTaken};
 
 use super::rows;
 use crate::leader::commit::{CommitError, Committer};
+use crate::leader::inline;
 use crate::metrics::names;
 use crate::session::Frame;
 
@@ -47,7 +48,7 @@ enum Dealt {
 impl Ingest for RollUps {
     fn take<'a>(&'a self, cluster: &'a str, number: u64, rollup: &'a ClusterCapacityNeeds) -> Taking<'a> {
         Box::pin(async move {
-            let dealt = match rows::read(rollup, self.max_needs) {
+            let dealt = match inline(|| rows::read(rollup, self.max_needs)) {
                 Ok(rows) => self.commit(cluster, &rows).await.ok()?,
                 Err(error) => Dealt::Refused(error.to_string()),
             };
@@ -77,7 +78,7 @@ impl RollUps {
     async fn commit(&self, cluster: &str, rows: &[NeedRow]) -> Result<Dealt, CommitError> {
         for _ in 0..TRIES {
             let view = self.committer.view();
-            let Some(delta) = view.state.diff_rollup(cluster, rows) else {
+            let Some(delta) = inline(|| view.state.diff_rollup(cluster, rows)) else {
                 self.committer.confirm(Read::Lease).await?;
                 return Ok(Dealt::Acknowledge);
             };
