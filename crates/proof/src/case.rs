@@ -39,6 +39,8 @@ pub enum Change {
     Nothing,
     /// Something else is tried on a copy, which is then thrown away.
     WhatIf(Box<Change>),
+    /// A copy is left alone until it comes to rest.
+    Rest,
     /// The provider finishes what it is at, for so many machines in order of slot. A machine that was created for somebody
     /// goes on to be configured, if `binds`.
     Finish {

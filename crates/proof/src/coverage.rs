@@ -6,6 +6,7 @@ use std::fmt;
 use argosy_engine::{Action, ActionKind, Decision, Reason, Unmet};
 use argosy_model::{Cause, State, lifecycle};
 
+use crate::case::{Change, Step};
 use crate::generate::{LEAST_MACHINES, LEAST_STEPS};
 use crate::world::World;
 
@@ -69,6 +70,8 @@ pub struct Coverage {
     with_gangs: u64,
     with_spread: u64,
     folded: u64,
+    rests: u64,
+    what_ifs: u64,
     fewest_machines: Option<usize>,
     fewest_changes: Option<usize>,
     reasons: BTreeMap<Reason, u64>,
@@ -132,6 +135,12 @@ impl Coverage {
         }
     }
 
+    /// Notes a step.
+    pub fn note_step(&mut self, step: &Step) {
+        self.rests += u64::from(step.change == Change::Rest);
+        self.what_ifs += u64::from(matches!(step.change, Change::WhatIf(_)));
+    }
+
     /// Notes edges of the lifecycle that were taken.
     pub fn note_edges(&mut self, edges: impl IntoIterator<Item = (State, State, Cause)>) {
         for (from, to, cause) in edges {
@@ -158,6 +167,8 @@ impl Coverage {
         self.with_gangs += other.with_gangs;
         self.with_spread += other.with_spread;
         self.folded += other.folded;
+        self.rests += other.rests;
+        self.what_ifs += other.what_ifs;
         let fewest = |a: Option<usize>, b: Option<usize>| a.into_iter().chain(b).min();
         self.fewest_machines = fewest(self.fewest_machines, other.fewest_machines);
         self.fewest_changes = fewest(self.fewest_changes, other.fewest_changes);
@@ -184,9 +195,12 @@ impl Coverage {
         if self.fewest_changes.is_none_or(|fewest| fewest < LEAST_STEPS) {
             gaps.push(format!("a case has fewer than {LEAST_STEPS} changes"));
         }
-        if self.folded == 0 {
-            gaps.push("no small gangs are folded".to_owned());
-        }
+        let some = [
+            (self.folded, "no small gangs are folded"),
+            (self.rests, "nothing is left alone until it rests"),
+            (self.what_ifs, "nothing is tried on a copy"),
+        ];
+        gaps.extend(some.into_iter().filter(|(count, _)| *count == 0).map(|(_, gap)| gap.to_owned()));
         gaps.extend(REASONS.iter().filter(|r| !self.reasons.contains_key(r)).map(|r| format!("no unit {}", r.name())));
         gaps.extend(UNMET.iter().filter(|u| !self.unmet.contains_key(u)).map(|u| format!("no need {}", u.name())));
         gaps.extend(RAILS.iter().filter(|r| !self.rails.contains_key(r)).map(|r| format!("rail {r:?} not at work")));
@@ -217,11 +231,13 @@ impl fmt::Display for Coverage {
         writeln!(f, "cases {}, changes compared {}", self.cases, self.changes)?;
         writeln!(
             f,
-            "of the cases {} % preempt, {} % have gangs, {} % have spread; folded rows {}",
+            "of the cases {} % preempt, {} % have gangs, {} % have spread; folded rows {}, left to rest {}, tried on a copy {}",
             percent(self.preempting),
             percent(self.with_gangs),
             percent(self.with_spread),
-            self.folded
+            self.folded,
+            self.rests,
+            self.what_ifs
         )?;
         writeln!(
             f,

@@ -178,6 +178,7 @@ impl Generator {
 
     fn change(&mut self, world: &World) -> Change {
         match self.below(100) {
+            0 if self.one_in(3) => Change::Rest,
             0..=5 => Change::Nothing,
             6..=7 => Change::WhatIf(Box::new(self.change(world))),
             8..=25 => Change::Finish { count: self.pick(&[1, 2, 5, 50]), binds: !self.one_in(4) },

@@ -6,6 +6,7 @@ pub mod generate;
 pub mod plant;
 pub mod reference;
 pub mod run;
+pub mod settle;
 pub mod shrink;
 pub mod vocabulary;
 pub mod world;

@@ -10,6 +10,7 @@ use crate::case::{Case, Change, Step};
 use crate::coverage::{CaseCoverage, Coverage};
 use crate::generate::{Diet, Generator};
 use crate::reference;
+use crate::settle::{Restless, settle};
 use crate::vocabulary;
 use crate::world::World;
 
@@ -46,6 +47,8 @@ pub enum Wrong {
         /// What it decides from nothing but the view.
         anew: Box<Decision>,
     },
+    /// Left alone, the world does not come to rest.
+    Restless(Restless),
     /// The linter has found something.
     Unsound(Vec<Finding>),
 }
@@ -62,6 +65,9 @@ pub struct Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.wrong {
+            Wrong::Restless(restless) => {
+                writeln!(f, "after step {} it does not come to rest:\n{}", self.after, restless.last)
+            }
             Wrong::Unsound(findings) => writeln!(f, "after step {} the linter finds {findings:#?}", self.after),
             Wrong::Differs { engine, reference } => {
                 writeln!(f, "after step {} engine and reference disagree", self.after)?;
@@ -121,6 +127,17 @@ impl Words {
         subject: &mut impl Subject,
         coverage: &mut Coverage,
     ) -> Result<(), Box<(Case, Failure)>> {
+        self.run_to_the_end((seed, nth), diet, subject, coverage).map(drop)
+    }
+
+    /// The same, and gives back what has become of the world.
+    pub fn run_to_the_end(
+        &self,
+        (seed, nth): (u64, u64),
+        diet: Diet,
+        subject: &mut impl Subject,
+        coverage: &mut Coverage,
+    ) -> Result<World, Box<(Case, Failure)>> {
         let mut generator = Generator::new(seed, nth, diet);
         let mut case = generator.begin(nth % SIGHTS);
         let length = generator.length();
@@ -138,6 +155,7 @@ impl Words {
                 let step = generator.step(&world);
                 let made = make(&mut world, &step, subject);
                 drops = step.drops;
+                coverage.note_step(&step);
                 case.steps.push(step);
                 if let Err(wrong) = made {
                     return Err(Box::new((case, Failure { after: after + 1, wrong })));
@@ -146,7 +164,7 @@ impl Words {
             coverage.note_edges(world.take_edges());
         }
         coverage.end(seen, case.machines.len(), case.steps.len());
-        Ok(())
+        Ok(world)
     }
 }
 
@@ -158,6 +176,9 @@ fn make(world: &mut World, step: &Step, subject: &mut impl Subject) -> Result<()
         let decision = compare(&copy, subject)?;
         copy.take(&decision, 0);
         return compare(&copy, subject).map(drop);
+    }
+    if step.change == Change::Rest {
+        return settle(world.clone()).map(drop).map_err(Wrong::Restless);
     }
     world.change(&step.change);
     Ok(())

@@ -94,7 +94,7 @@ impl World {
     /// Makes a change.
     pub fn change(&mut self, change: &Change) {
         match change {
-            Change::Nothing | Change::WhatIf(_) => {}
+            Change::Nothing | Change::WhatIf(_) | Change::Rest => {}
             Change::Finish { count, binds } => self.finish(*count, *binds),
             Change::Put(need) => self.put(need),
             Change::Withdraw(number) => {

@@ -1,10 +1,11 @@
 //! Thousands of cases in every test run; the campaign of `make engine-proof` runs millions.
 
-use argosy_engine::{Decision, Engine, Reason, View};
+use argosy_engine::{Decision, Engine, Policy, Reason, View};
+use argosy_model::{Edition, ShardTime};
 use argosy_proof::case::Case;
 use argosy_proof::coverage::Coverage;
 use argosy_proof::generate::Diet;
-use argosy_proof::run::{Failure, Subject, Words};
+use argosy_proof::run::{Failure, Subject, Words, Wrong};
 use argosy_proof::shrink::shrink;
 
 /// Cases in a test run: some 46,000 changes.
@@ -59,6 +60,65 @@ impl Subject for Hoarder {
         let mut decision = argosy_engine::decide(view);
         decision.plan.units.retain(|unit| unit.reason != Reason::ReleaseIdle);
         decision
+    }
+}
+
+/// What an engine with a faulty memory does not look at.
+#[derive(Clone, Copy, Debug)]
+enum Blind {
+    Time,
+    Policy,
+    Demand,
+    Fleet,
+}
+
+/// An engine that gives its last decision again while nothing has changed that it looks at.
+struct Sleeper {
+    blind: Blind,
+    last: Option<(World, Decision)>,
+}
+
+impl Subject for Sleeper {
+    fn decide(&mut self, view: &View<'_>) -> Decision {
+        if let Some((seen, decision)) = &self.last {
+            let same_fleet = matches!(self.blind, Blind::Fleet) || seen.fleet == view.fleet.edition();
+            let same_demand = matches!(self.blind, Blind::Demand) || seen.demand == view.demand.edition();
+            let same_policy = matches!(self.blind, Blind::Policy) || seen.policy == *view.policy;
+            let same_time = matches!(self.blind, Blind::Time) || seen.now == view.now;
+            if same_fleet && same_demand && same_policy && same_time {
+                return decision.clone();
+            }
+        }
+        let decision = argosy_engine::decide(view);
+        let seen = World {
+            fleet: view.fleet.edition(),
+            demand: view.demand.edition(),
+            policy: view.policy.clone(),
+            now: view.now,
+        };
+        self.last = Some((seen, decision.clone()));
+        decision
+    }
+}
+
+/// What a sleeper has seen.
+struct World {
+    fleet: Edition,
+    demand: Edition,
+    policy: Policy,
+    now: ShardTime,
+}
+
+#[test]
+fn a_memory_that_overlooks_something_is_found_out() {
+    let words = Words::default();
+    for blind in [Blind::Time, Blind::Policy, Blind::Demand, Blind::Fleet] {
+        let is_found = (0..FEW).any(|nth| {
+            let mut sleeper = Sleeper { blind, last: None };
+            let run = words.run((SEED, nth), Diet::Full, &mut sleeper, &mut Coverage::default());
+            run.is_err_and(|failed| matches!(failed.1.wrong, Wrong::Misremembers { .. }))
+        });
+        assert!(is_found, "nobody notices an engine that is blind to {blind:?}");
     }
 }
 
