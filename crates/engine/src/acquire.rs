@@ -5,44 +5,30 @@ use crate::cycle::Cycle;
 use crate::draft::Draft;
 use crate::plan::Reason;
 use crate::rows::RowIx;
+use crate::standing::Kind;
 use crate::supply::{ClassIx, Free};
 use crate::yardstick::{bulk, cover, is_covered};
 
 /// Free machines taken for a row, by class.
 pub(crate) type Picks = Vec<(ClassIx, u32)>;
 
-impl Cycle<'_> {
-    /// Counts, by shape, the needs that are short after the credit and could use it.
-    pub(crate) fn count_contention(&mut self) {
-        let mut short = vec![0u32; self.menus.iter().count()];
-        for standing in self.standings.iter().filter(|standing| standing.is_short()) {
-            short[standing.menu.at()] += 1;
-        }
-        for (ix, menu) in self.menus.iter().filter(|(ix, _)| short[ix.at()] > 0) {
-            for (shape, _) in menu.shapes() {
-                self.contention[shape.index()] += short[ix.at()];
-            }
-        }
-        let contention = &self.contention;
-        for (menu, _) in self.menus.iter_mut().zip(&short).filter(|(_, short)| **short > 0) {
-            for lot in menu.domains.iter_mut().flat_map(|domain| &mut domain.lots) {
-                lot.shapes.sort_by_key(|shape| (contention[shape.index()], *shape));
-            }
-        }
-    }
-
+impl Cycle {
     /// Acquires as much as there is for a row, each machine a unit of its own.
     pub(crate) fn acquire(&mut self, row: RowIx) {
         let picks = self.pick_free(row);
         if !picks.is_empty() {
-            self.drafts.push(Draft::acquisition(Reason::CoverDeficit, row, picks));
+            self.draft(Draft::acquisition(Reason::CoverDeficit, row, picks));
         }
     }
 
     /// Takes free machines for a row, best offer first, until it is covered or nothing helps any more.
     pub(crate) fn pick_free(&mut self, row: RowIx) -> Picks {
         let mut picks: Picks = Vec::new();
-        let spreads = self.row(row).profile.spread().is_some();
+        if self.menus.get(self.standing(row).menu).free == 0 {
+            return picks;
+        }
+        self.sort_menu(row);
+        let spreads = self.standing(row).kind == Kind::Spread;
         let seen = if spreads { self.domains_with_free(row) } else { Vec::new() };
         while !is_covered(&self.standing(row).short) {
             let fewest = if spreads { self.fewest(row, &seen) } else { 0 };
@@ -51,7 +37,7 @@ impl Cycle<'_> {
             let machine = self.standing(row).yard.measure(&self.catalogue.shape(offer.shape).resources);
             let count = u32::try_from(bulk(&self.standing(row).short, &machine)).unwrap_or(u32::MAX);
             let count = count.min(self.supply.stock(class).left).min(self.room(row, domain, fewest));
-            self.supply.give(class, row, count);
+            self.supply.give_free(class, row, count, offer.kind, &mut self.menus);
             let value = self.spread_value(row, domain);
             let standing = self.standing_mut(row);
             cover(&mut standing.short, &machine, u64::from(count));
@@ -73,11 +59,7 @@ impl Cycle<'_> {
     /// Gives back what was picked for a gang that cannot be put together after all.
     pub(crate) fn put_back(&mut self, row: RowIx, picks: &Picks) {
         for (class, count) in picks {
-            self.supply.take_back(*class, row, *count);
-        }
-        let menu = self.standing(row).menu;
-        for lot in self.menus.get_mut(menu).domains.iter_mut().flat_map(|domain| &mut domain.lots) {
-            lot.rewind();
+            self.supply.take_back_free(*class, row, *count, &mut self.menus);
         }
         let standing = self.standing_mut(row);
         (standing.bootstraps, standing.provisions) = (0, 0);
@@ -94,16 +76,18 @@ impl Cycle<'_> {
         };
         let mut best: Option<(Offer, usize)> = None;
         for domain in domains {
-            if self.room(row, domain, fewest) == 0 {
+            let is_empty = self.menus.get(self.standings[row.at()].menu).domains[domain].free == 0;
+            if is_empty || self.room(row, domain, fewest) == 0 {
                 continue;
             }
             let standing = &self.standings[row.at()];
-            let penalty = self.rows[row.at()].profile.interruption.upper_bound();
-            for lot in &mut self.menus.get_mut(standing.menu).domains[domain].lots {
+            let penalty = self.rows.get(row).profile.interruption.upper_bound();
+            let menu = self.menus.get_mut(standing.menu);
+            for lot in menu.domains[domain].lots.iter_mut().filter(|lot| lot.free != [0; 2]) {
                 let machine = lot.measure(&standing.yard);
                 for kind in [Free::Idle, Free::Speculative] {
                     let Some(shape) = lot.head(kind, &self.supply) else { continue };
-                    let contention = self.contention[shape.index()];
+                    let contention = self.contention.of_shape(shape);
                     let offer = Offer::of(lot, (shape, kind), standing, &machine, penalty, contention);
                     let better = |offer: &Offer| best.as_ref().is_none_or(|(b, _)| offer.compare(b).is_lt());
                     if let Some(offer) = offer.filter(better) {

@@ -1,64 +1,70 @@
-//! The catalogue: which shapes are in the fleet, and which of them a profile admits. Asked once per set of conditions and cycle.
+//! The catalogue: which shapes are in the fleet, and which of them a profile admits. Asked once per set of conditions.
 //!
 //! A profile is matched against shapes, never against machines. Shapes are found by the attribute that narrows them down
 //! most, so that a profile that names an instance type looks at that type's shapes only.
 
-use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use argosy_model::vocabulary::{INSTANCE_TYPE_KEY, ZONE_KEY};
-use argosy_model::{Fleet, Operator, Profile, ProfileIx, Requirement, Shape, ShapeIx, State, Sym};
+use argosy_model::{Fleet, Operator, Profile, ProfileIx, Requirement, Shape, ShapeIx, State, Sym, Vocabulary};
+
+use crate::hash::Lookup;
 
 /// Conditions on one machine, as a number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct AskIx(u32);
 
 /// The shapes of the fleet, by attribute.
-pub(crate) struct Catalogue<'a> {
-    fleet: &'a Fleet,
-    shapes: Vec<Option<&'a Shape>>,
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Catalogue {
+    shapes: Vec<Option<Arc<Shape>>>,
     live: Vec<ShapeIx>,
-    listed: BTreeMap<(Sym, Sym), Vec<ShapeIx>>,
+    listed: Lookup<(Sym, Sym), Vec<ShapeIx>>,
     /// What a profile asks of one machine, as a number: profiles that differ in priority or penalties alone share it.
-    asks: BTreeMap<&'a [Requirement], AskIx>,
-    by_profile: BTreeMap<ProfileIx, AskIx>,
-    admitted: Vec<Rc<[ShapeIx]>>,
+    asks: Lookup<Vec<Requirement>, AskIx>,
+    by_profile: Lookup<ProfileIx, AskIx>,
+    admitted: Vec<Arc<[ShapeIx]>>,
 }
 
-impl<'a> Catalogue<'a> {
+impl Catalogue {
     /// Lists every shape that some machine has which has not failed. States and flags do not matter otherwise: a
     /// catalogue that changed with every binding would make small gangs fold and unfold.
-    pub(crate) fn of(fleet: &'a Fleet) -> Self {
-        let mut shapes: Vec<Option<&'a Shape>> = Vec::new();
+    pub(crate) fn of(fleet: &Fleet) -> Self {
+        let words = &fleet.words;
+        let mut shapes: Vec<Option<Arc<Shape>>> = Vec::new();
         for (class, _) in fleet.classes().iter().filter(|(class, _)| class.state != State::Failed) {
             let at = class.shape.index();
             if at >= shapes.len() {
                 shapes.resize(at + 1, None);
             }
             if shapes[at].is_none() {
-                shapes[at] = Some(fleet.words.shape_of(class.shape));
+                shapes[at] = Some(Arc::clone(words.shape_of(class.shape)));
             }
         }
         let live: Vec<ShapeIx> =
             (0..shapes.len()).filter(|at| shapes[*at].is_some()).map(ShapeIx::from_index).collect();
-        let typed: Vec<Sym> =
-            [INSTANCE_TYPE_KEY, ZONE_KEY].iter().filter_map(|key| fleet.words.find_symbol(key)).collect();
-        let mut listed: BTreeMap<(Sym, Sym), Vec<ShapeIx>> = BTreeMap::new();
+        let typed: Vec<Sym> = [INSTANCE_TYPE_KEY, ZONE_KEY].iter().filter_map(|key| words.find_symbol(key)).collect();
+        let mut listed: Lookup<(Sym, Sym), Vec<ShapeIx>> = Lookup::default();
         for ix in &live {
-            let shape = shapes[ix.index()].expect("a live shape is there");
+            let shape = shapes[ix.index()].as_ref().expect("a live shape is there");
             let labels = shape.labels.iter().map(|(key, _)| *key).filter(|key| !typed.contains(key));
             for key in typed.iter().copied().chain(labels) {
-                if let Some(value) = fleet.words.attribute(shape, key) {
+                if let Some(value) = words.attribute(shape, key) {
                     listed.entry((key, value)).or_default().push(*ix);
                 }
             }
         }
-        Self { fleet, shapes, live, listed, asks: BTreeMap::new(), by_profile: BTreeMap::new(), admitted: Vec::new() }
+        Self { shapes, live, listed, ..Self::default() }
     }
 
     /// A live shape.
-    pub(crate) fn shape(&self, ix: ShapeIx) -> &'a Shape {
-        self.shapes[ix.index()].expect("only live shapes are asked for")
+    pub(crate) fn shape(&self, ix: ShapeIx) -> &Arc<Shape> {
+        self.shapes[ix.index()].as_ref().expect("only live shapes are asked for")
+    }
+
+    /// Whether some machine that has not failed has the shape.
+    pub(crate) fn is_live(&self, ix: ShapeIx) -> bool {
+        self.shapes.get(ix.index()).is_some_and(Option::is_some)
     }
 
     /// One more than the highest live shape's index.
@@ -66,31 +72,20 @@ impl<'a> Catalogue<'a> {
         self.shapes.len()
     }
 
-    /// The text of a value.
-    pub(crate) fn text(&self, value: Sym) -> &'a str {
-        self.fleet.words.text(value)
-    }
-
-    /// A shape's value of an attribute.
-    pub(crate) fn attribute(&self, ix: ShapeIx, key: Sym) -> Option<Sym> {
-        self.fleet.words.attribute(self.shape(ix), key)
-    }
-
     /// The live shapes that a profile admits, in order, and the number under which equal conditions are known.
-    pub(crate) fn admitted(&mut self, profile: ProfileIx) -> (AskIx, Rc<[ShapeIx]>) {
+    pub(crate) fn admitted(&mut self, profile: ProfileIx, words: &Vocabulary) -> (AskIx, Arc<[ShapeIx]>) {
         let ask = match self.by_profile.get(&profile) {
             Some(known) => *known,
-            None => self.ask(profile),
+            None => self.ask(profile, words),
         };
-        (ask, Rc::clone(&self.admitted[ask.0 as usize]))
+        (ask, Arc::clone(&self.admitted[ask.0 as usize]))
     }
 
-    fn ask(&mut self, profile: ProfileIx) -> AskIx {
-        let asked: &'a Profile = self.fleet.words.profile_of(profile);
+    fn ask(&mut self, profile: ProfileIx, words: &Vocabulary) -> AskIx {
+        let asked = words.profile_of(profile);
         let next = AskIx(u32::try_from(self.admitted.len()).expect("fewer than 2^32 profiles"));
-        let ask = *self.asks.entry(asked.requirements()).or_insert(next);
+        let ask = *self.asks.entry_ref(asked.requirements()).or_insert(next);
         if ask == next {
-            let words = &self.fleet.words;
             let found = self.narrowest(asked).into_iter().filter(|ix| asked.admits(self.shape(*ix), words)).collect();
             self.admitted.push(found);
         }

@@ -37,7 +37,7 @@ pub(crate) struct Offer {
 impl Offer {
     /// What a lot offers a need; `None` if it would not help.
     pub(crate) fn of(
-        lot: &Lot<'_>,
+        lot: &Lot,
         (shape, kind): (ShapeIx, Free),
         standing: &Standing,
         machine: &Amounts,

@@ -16,67 +16,161 @@ use argosy_model::State;
 
 use crate::cycle::Cycle;
 use crate::rows::RowIx;
+use crate::standing::Kind;
 use crate::supply::{ClassIx, Supply};
 
-impl Cycle<'_> {
-    /// Gives out everything that is bound or on its way.
+/// Which of a cluster's machines are meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Whose {
+    /// Those that were acquired for no need that is still there.
+    Nobodys,
+    /// Those that were acquired for some need.
+    Somebodys,
+}
+
+impl Cycle {
+    /// Gives out what is bound or on its way, in every cluster where something has changed; with them in those whose
+    /// credit looks beyond the cluster.
     pub(crate) fn credit(&mut self) {
+        let rows = self.begin_credit();
         // From behind, so that a gang knows whether one behind it retreats; what gangs own no two of them share.
-        for row in self.row_ixs().rev() {
-            if self.row(row).is_atomic() {
-                self.hold_gang(row);
+        for row in rows.iter().rev() {
+            if self.standing(*row).kind == Kind::Gang {
+                self.hold_gang(*row);
             }
         }
-        for row in self.row_ixs() {
-            if self.row(row).is_same() {
-                self.credit_same(row);
+        for row in &rows {
+            if self.standing(*row).is_same() {
+                self.credit_same(*row);
             } else {
-                self.credit_plain(row);
+                self.credit_plain(*row);
             }
+        }
+        for row in rows {
+            let standing = &mut self.standings[row.at()];
+            standing.credited = (standing.domain, standing.has_host);
+            let is_short = standing.is_short();
+            self.count_short(row, is_short);
+            self.pulses.freshen(row);
         }
     }
 
+    /// Takes back what was given in the clusters that are to be credited. Returns their rows in order.
+    fn begin_credit(&mut self) -> Vec<RowIx> {
+        self.counted_on.clear();
+        let mut is_due = vec![false; self.supply.holdings.len()];
+        for (at, holding) in self.supply.holdings.iter_mut().enumerate() {
+            is_due[at] = holding.is_dirty || holding.is_farsighted;
+            holding.is_reopened = false;
+            if is_due[at] {
+                (holding.is_dirty, holding.is_farsighted, holding.is_stale) = (false, false, true);
+            }
+        }
+        for at in (0..is_due.len()).filter(|at| is_due[*at]) {
+            self.supply.reset(argosy_model::ClusterIx::from_index(at));
+        }
+        let due = |row: &RowIx| is_due[self.pulses.cluster(*row).index()];
+        let rows: Vec<RowIx> = self.rows.order().iter().copied().filter(due).collect();
+        for row in &rows {
+            self.standings[row.at()].reset(&self.view.policy, self.view.now);
+        }
+        rows
+    }
+
     fn credit_plain(&mut self, row: RowIx) {
-        let own = self.supply.owned(row).to_vec();
-        let (coming, bound): (Vec<ClassIx>, Vec<ClassIx>) =
-            own.into_iter().partition(|ix| is_coming(&self.supply, *ix));
-        self.claim_each(row, &bound);
+        self.claim_own(row, false);
         if !self.standing(row).is_short() {
             return;
         }
-        let keep = self.keep_list(row);
-        let (orphans, others): (Vec<ClassIx>, Vec<ClassIx>) =
-            keep.iter().partition(|ix| self.supply.stock(**ix).account.is_none());
-        self.claim_each(row, &orphans);
-        self.claim_each(row, &coming);
-        self.claim_each(row, &others);
+        self.claim_kept(row, Whose::Nobodys);
+        self.claim_own(row, true);
+        self.claim_kept(row, Whose::Somebodys);
     }
 
     /// Another walk for a row whose cluster got machines back after the credit.
     pub(crate) fn credit_again(&mut self, row: RowIx) {
         let keep = self.keep_list(row);
-        self.claim_each(row, &keep);
+        let kept = self.supply.keep(keep).classes.clone();
+        self.claim_each(row, kept.into_iter());
+    }
+
+    /// Gives a row what was acquired for it: what is on its way, or what serves and joins.
+    fn claim_own(&mut self, row: RowIx, coming: bool) {
+        let account = self.supply.account(row);
+        let own = self.supply.accounts.owned(account);
+        let first_coming = own.partition_point(|ix| !is_coming(&self.supply, *ix));
+        let range = if coming { first_coming..own.len() } else { 0..first_coming };
+        if self.standing(row).kind == Kind::Spread {
+            let own = own[range].to_vec();
+            self.claim_balanced(row, &own);
+            return;
+        }
+        for at in range {
+            if !self.standing(row).is_short() {
+                return;
+            }
+            let class = self.supply.accounts.owned(account)[at];
+            if self.supply.stock(class).left > 0 {
+                self.claim(row, class, u32::MAX);
+            }
+        }
+    }
+
+    /// Gives a row machines of its cluster.
+    pub(crate) fn claim_kept(&mut self, row: RowIx, whose: Whose) {
+        if !self.standing(row).is_short() {
+            return;
+        }
+        let keep = self.keep_list(row);
+        let meant = |supply: &Supply, class: ClassIx| {
+            let stock = supply.stock(class);
+            stock.left > 0 && stock.account.is_none() == (whose == Whose::Nobodys)
+        };
+        let begin = self.begin(keep);
+        if self.standing(row).kind == Kind::Spread {
+            let kept = self.supply.keep(keep).classes[begin..].iter().copied();
+            let kept: Vec<ClassIx> = kept.filter(|class| meant(&self.supply, *class)).collect();
+            self.claim_balanced(row, &kept);
+            return;
+        }
+        for at in begin..self.supply.keep(keep).classes.len() {
+            let class = self.supply.keep(keep).classes[at];
+            if meant(&self.supply, class) {
+                self.claim(row, class, u32::MAX);
+                if !self.standing(row).is_short() {
+                    return;
+                }
+            }
+        }
     }
 
     /// Gives a row machines of these classes in their order, until it is covered. A row that spreads takes from the
     /// emptiest domains, so that what is left over for a reclaim does not unbalance it.
-    pub(crate) fn claim_each(&mut self, row: RowIx, classes: &[ClassIx]) {
-        if self.row(row).profile.spread().is_some() {
-            self.claim_balanced(row, classes);
+    pub(crate) fn claim_each(&mut self, row: RowIx, classes: impl Iterator<Item = ClassIx>) {
+        if self.standing(row).kind == Kind::Spread {
+            let classes: Vec<ClassIx> = classes.collect();
+            self.claim_balanced(row, &classes);
             return;
         }
         for class in classes {
             if !self.standing(row).is_short() {
                 return;
             }
-            if self.supply.stock(*class).left > 0 {
-                self.claim(row, *class, u32::MAX);
+            if self.supply.stock(class).left > 0 {
+                self.claim(row, class, u32::MAX);
             }
+        }
+    }
+
+    /// The credit of a row's cluster depends on more than the cluster.
+    pub(crate) fn look_beyond(&mut self, row: RowIx) {
+        if !self.is_turns {
+            self.supply.holdings[self.rows.get(row).key.cluster.index()].is_farsighted = true;
         }
     }
 }
 
 /// Whether a class is on its way to whoever it was acquired for.
-pub(crate) fn is_coming(supply: &Supply<'_>, ix: ClassIx) -> bool {
+pub(crate) fn is_coming(supply: &Supply, ix: ClassIx) -> bool {
     matches!(supply.stock(ix).class.state, State::Creating | State::Draining)
 }

@@ -6,109 +6,100 @@
 //!    victims at once, and nothing is set aside for a gang that cannot be put together.
 //! 3. *Reclaim and release* (Phase 3).
 //! 4. Classes and counts become machines, by slot.
+//!
+//! The tables outlive the cycle. The next one follows what was written since (`follow.rs`), credits the clusters anew in
+//! which something has changed, and takes the turns of the needs that are short.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use argosy_model::{ClusterIx, NeedMark, ShardTime, State, Sym};
+use argosy_model::{Demand, Fleet, ShardTime, Sym};
+use imbl::Vector;
 
 use crate::catalogue::Catalogue;
+use crate::contention::Contention;
 use crate::draft::Draft;
-use crate::menu::{MenuIx, Menus};
-use crate::preempt::PreyIndex;
-use crate::rows::{Row, RowIx, normalise};
+use crate::holding::KeepIx;
+use crate::menus::Menus;
+use crate::plan::Verdict;
+use crate::prey::PreyIndex;
+use crate::pulse::Pulses;
+use crate::rows::{Row, RowIx, Rows};
 use crate::standing::{Part, Standing};
 use crate::supply::{ClassIx, Supply};
 use crate::yardstick::{Amounts, add, cover, useful};
-use crate::{Decision, View};
+use crate::{Decision, Policy, View};
 
-/// The tables of one cycle.
-pub(crate) struct Cycle<'a> {
-    pub(crate) view: View<'a>,
-    pub(crate) catalogue: Catalogue<'a>,
-    pub(crate) rows: Vec<Row<'a>>,
-    pub(crate) menus: Menus<'a>,
-    pub(crate) supply: Supply<'a>,
-    pub(crate) standings: Vec<Standing>,
-    /// By shape: how many needs that are short after the credit could use it.
-    pub(crate) contention: Vec<u32>,
-    /// By class: free machines that gangs chosen earlier count on; it keeps later ones from all choosing the same domain.
-    pub(crate) counted_on: Vec<u32>,
-    /// Clusters in which bound machines were given back after the credit.
-    pub(crate) reopened: BTreeSet<ClusterIx>,
-    /// By shape: how many machines serve some cluster.
-    pub(crate) configured: Vec<u32>,
-    /// By shape: how many machines serve some cluster, or are on their way in or out.
-    pub(crate) held: Vec<u32>,
-    pub(crate) prey: Option<PreyIndex>,
-    pub(crate) drafts: Vec<Draft>,
-    keep: BTreeMap<(ClusterIx, MenuIx), Rc<[ClassIx]>>,
+/// A view of one's own. Fleet and demand share their structure with the state that they are of.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    pub(crate) fleet: Fleet,
+    pub(crate) demand: Demand,
+    pub(crate) policy: Policy,
+    pub(crate) now: ShardTime,
 }
 
-impl<'a> Cycle<'a> {
-    /// Lists supply and demand.
-    pub(crate) fn new(view: View<'a>) -> Self {
-        let mut catalogue = Catalogue::of(view.fleet);
-        let rows = normalise(&view, &mut catalogue);
-        let mut menus = Menus::default();
-        let has_marks = view.demand.marks().next().is_some();
-        let standing = |row: &Row<'a>| {
-            let menu = menus.for_row(row, &mut catalogue);
-            let mark = if has_marks { view.demand.mark(&row.key) } else { NeedMark::default() };
-            Standing::new(row, menu, &mark, view.policy, view.now)
-        };
-        let standings = rows.iter().map(standing).collect();
-        let supply = Supply::of(view.fleet, &catalogue, &rows);
-        let counted_on = vec![0; supply.iter().count()];
-        let contention = vec![0; catalogue.len()];
-        let (mut configured, mut held) = (contention.clone(), contention.clone());
-        for (class, members) in view.fleet.classes().iter() {
-            let count = u32::try_from(members.len()).expect("slots are 32 bits wide");
-            if class.state.is_bound() || class.state == State::Creating {
-                held[class.shape.index()] += count;
-            }
-            if class.state == State::Configured {
-                configured[class.shape.index()] += count;
-            }
-        }
-        Self {
-            view,
-            catalogue,
-            rows,
-            menus,
-            supply,
-            standings,
-            contention,
-            configured,
-            held,
-            counted_on,
-            reopened: BTreeSet::new(),
-            prey: None,
-            drafts: Vec::new(),
-            keep: BTreeMap::new(),
-        }
+impl Seen {
+    pub(crate) fn of(view: &View<'_>) -> Self {
+        Self { fleet: view.fleet.clone(), demand: view.demand.clone(), policy: view.policy.clone(), now: view.now }
     }
+}
 
-    /// Decides, and says until when the same state leads to the same decision.
-    pub(crate) fn run(mut self) -> (Decision, ShardTime) {
+/// The tables of a cycle.
+#[derive(Clone, Debug)]
+pub(crate) struct Cycle {
+    pub(crate) view: Seen,
+    pub(crate) catalogue: Catalogue,
+    pub(crate) rows: Rows,
+    pub(crate) menus: Menus,
+    pub(crate) supply: Supply,
+    /// By row.
+    pub(crate) standings: Vec<Standing>,
+    pub(crate) pulses: Pulses,
+    pub(crate) contention: Contention,
+    /// Free machines that gangs chosen earlier count on; it keeps later ones from all choosing the same domain.
+    pub(crate) counted_on: crate::hash::Lookup<ClassIx, u32>,
+    pub(crate) prey: PreyIndex,
+    pub(crate) drafts: Vec<Draft>,
+    /// Moments at which a row may take another part.
+    pub(crate) alarms: BTreeSet<(ShardTime, RowIx)>,
+    /// How many rows have something to remember.
+    pub(crate) marked: usize,
+    /// By rank.
+    pub(crate) verdicts: Vector<Arc<Verdict>>,
+    /// Whether the credit is done and turns are being taken.
+    pub(crate) is_turns: bool,
+}
+
+impl Cycle {
+    /// Decides.
+    pub(crate) fn run(&mut self) -> Decision {
         self.credit();
         self.count_contention();
-        for row in self.row_ixs() {
-            self.turn(row);
+        self.is_turns = true;
+        for at in 0..self.rows.order().len() {
+            let row = self.rows.order()[at];
+            if self.pulses.is_short(row) {
+                self.turn(row);
+            }
         }
+        self.is_turns = false;
         let decision = self.finish();
-        let until = self.next_moment(&decision);
-        (decision, until)
+        self.drafts.clear();
+        self.prey.clear();
+        decision
     }
 
     fn turn(&mut self, row: RowIx) {
-        if self.standing(row).part != Part::Seeking || !self.standing(row).is_short() {
+        let standing = self.standing_mut(row);
+        if standing.part != Part::Seeking || !standing.is_short() {
             return;
         }
-        if self.row(row).is_same() {
+        if standing.is_same() {
+            (standing.domain, standing.has_host) = standing.credited;
             self.take_domain(row);
         } else {
-            if self.reopened.contains(&self.row(row).key.cluster) {
+            if self.supply.holdings[self.row(row).key.cluster.index()].is_reopened {
                 self.credit_again(row);
             }
             self.acquire(row);
@@ -116,12 +107,25 @@ impl<'a> Cycle<'a> {
         }
     }
 
-    pub(crate) fn row_ixs(&self) -> impl DoubleEndedIterator<Item = RowIx> + use<> {
-        (0..u32::try_from(self.rows.len()).expect("fewer than 2^32 needs")).map(RowIx)
+    /// Notes a decision unit. What was given out for it is taken back before the next cycle.
+    pub(crate) fn draft(&mut self, draft: Draft) {
+        self.disturb(draft.row);
+        self.drafts.push(draft);
     }
 
-    pub(crate) fn row(&self, row: RowIx) -> &Row<'a> {
-        &self.rows[row.at()]
+    /// A turn changed where a row stands: its cluster is credited anew in the next cycle.
+    pub(crate) fn disturb(&mut self, row: RowIx) {
+        if self.is_turns {
+            self.supply.dirty(self.rows.get(row).key.cluster);
+        }
+    }
+
+    pub(crate) fn row_ixs(&self) -> impl DoubleEndedIterator<Item = RowIx> + '_ {
+        self.rows.order().iter().copied()
+    }
+
+    pub(crate) fn row(&self, row: RowIx) -> &Row {
+        self.rows.get(row)
     }
 
     pub(crate) fn standing(&self, row: RowIx) -> &Standing {
@@ -132,13 +136,12 @@ impl<'a> Cycle<'a> {
         &mut self.standings[row.at()]
     }
 
-    /// What one machine of a class counts for towards a row; `None` if it will not do for it.
+    /// What one machine of a class counts for towards a row, and the domain it lies in; `None` if it will not do for it.
     pub(crate) fn measure(&self, row: RowIx, class: ClassIx) -> Option<(usize, Amounts)> {
         let standing = self.standing(row);
-        let shape = self.supply.stock(class).class.shape;
-        let domain = self.menus.get(standing.menu).domain_of(shape)?;
-        let amounts = standing.yard.measure(&self.catalogue.shape(shape).resources);
-        Some((domain, amounts))
+        let menu = self.menus.get(standing.menu);
+        let place = menu.place_of(self.supply.stock(class).class.shape)?;
+        Some((place.domain as usize, menu.lot(place).measure(&standing.yard)))
     }
 
     /// Gives a row as many machines of a class as are left and of use to it, `most` at the most. Returns how many.
@@ -151,6 +154,8 @@ impl<'a> Cycle<'a> {
         let of_use = u32::try_from(useful(&standing.short, &amounts)).unwrap_or(u32::MAX);
         let count = of_use.min(self.supply.stock(class).left).min(most);
         if count > 0 {
+            self.disturb(row);
+            self.before_change(class);
             self.supply.give(class, row, count);
             let value = self.spread_value(row, domain);
             let standing = &mut self.standings[row.at()];
@@ -169,8 +174,10 @@ impl<'a> Cycle<'a> {
         let mut covered = self.standing(row).yard.none();
         for (class, count) in claims {
             if given_back(self, class) {
+                self.disturb(row);
+                self.before_change(class);
                 self.supply.take_back(class, row, count);
-                self.reopened.insert(self.rows[row.at()].key.cluster);
+                self.supply.holdings[self.rows.get(row).key.cluster.index()].is_reopened = true;
             } else {
                 let (_, amounts) = self.measure(row, class).expect("what was claimed will do");
                 add(&mut covered, &amounts, u64::from(count));
@@ -184,20 +191,21 @@ impl<'a> Cycle<'a> {
 
     /// The spread domain of a row's machines, where it spreads.
     pub(crate) fn spread_value(&self, row: RowIx, domain: usize) -> Option<Sym> {
-        self.row(row).profile.spread()?;
-        self.menus.get(self.standing(row).menu).domains[domain].value
+        let standing = self.standing(row);
+        if standing.kind != crate::standing::Kind::Spread {
+            return None;
+        }
+        self.menus.get(standing.menu).domains[domain].value
     }
 
     /// What serves or is joining a row's cluster and will do for it, in keep order.
-    pub(crate) fn keep_list(&mut self, row: RowIx) -> Rc<[ClassIx]> {
-        let (cluster, menu) = (self.row(row).key.cluster, self.standing(row).menu);
-        if let Some(known) = self.keep.get(&(cluster, menu)) {
-            return Rc::clone(known);
-        }
-        let asked = self.menus.get(menu);
-        let will_do = |ix: &&ClassIx| asked.domain_of(self.supply.stock(**ix).class.shape).is_some();
-        let list: Rc<[ClassIx]> = self.supply.bound(cluster).iter().filter(will_do).copied().collect();
-        self.keep.insert((cluster, menu), Rc::clone(&list));
-        list
+    pub(crate) fn keep_list(&mut self, row: RowIx) -> KeepIx {
+        let (cluster, menu) = (self.rows.get(row).key.cluster, self.standings[row.at()].menu);
+        self.supply.keep_list(cluster, menu, self.menus.get(menu))
+    }
+
+    /// Where a keep list begins to have something left.
+    pub(crate) fn begin(&mut self, keep: KeepIx) -> usize {
+        if self.is_turns { 0 } else { self.supply.begin(keep) }
     }
 }

@@ -48,9 +48,14 @@ struct Prospect {
 /// How good a domain is; the best is the greatest. What each number means depends on the first.
 type Merit = (u8, u128, u128, u128, u64, Reverse<u32>);
 
-impl Cycle<'_> {
+impl Cycle {
     /// Chooses a domain for a row, and notes whether it can host the row. `None` if no domain has anything for it.
     pub(crate) fn choose_domain(&mut self, row: RowIx, scope: Scope) -> Option<usize> {
+        let is_plain_choice = scope == Scope::Everything && self.standing(row).yard.is_in_pieces();
+        let chosen = if is_plain_choice && self.is_nothing_bound(row) { self.choose_free_domain(row) } else { None };
+        if let Some(chosen) = chosen {
+            return chosen;
+        }
         let bound = self.bound_by_domain(row);
         let mut prospects = self.prospects(row, &bound, scope);
         let want = self.standing(row).yard.want();
@@ -61,6 +66,25 @@ impl Cycle<'_> {
         let standing = &mut self.standings[row.at()];
         standing.has_host = covers(&best.reachable, standing.yard.want());
         Some(best.domain)
+    }
+
+    /// The same choice for a row whose cluster has nothing for it, read off the order of domains: the tightest that holds
+    /// it whole, or else, if nothing can be preempted, the fullest. `None` if it takes a closer look.
+    fn choose_free_domain(&mut self, row: RowIx) -> Option<Option<usize>> {
+        let standing = &mut self.standings[row.at()];
+        let hosts = self.menus.get_mut(standing.menu).hosts();
+        if let Some(tightest) = hosts.tightest(standing.yard.want()[0]) {
+            standing.has_host = true;
+            return Some(Some(tightest));
+        }
+        let fullest = hosts.fullest();
+        if self.is_prey_open(row) {
+            return None;
+        }
+        if fullest.is_some() {
+            self.standing_mut(row).has_host = false;
+        }
+        Some(fullest)
     }
 
     fn merit(&self, row: RowIx, p: &Prospect, bound: Option<&Bound>) -> Merit {
@@ -79,11 +103,12 @@ impl Cycle<'_> {
 
     fn bound_by_domain(&mut self, row: RowIx) -> BTreeMap<usize, Bound> {
         let keep = self.keep_list(row);
+        let begin = self.begin(keep);
         let none = self.standing(row).yard.none();
         let account = self.supply.account(row);
         let coming = self.supply.owned(row).iter().filter(|ix| is_coming(&self.supply, **ix));
         let mut found: BTreeMap<usize, Bound> = BTreeMap::new();
-        for class in keep.iter().chain(coming) {
+        for class in self.supply.keep(keep).classes[begin..].iter().chain(coming) {
             let stock = self.supply.stock(*class);
             let Some((domain, machine)) = self.measure(row, *class).filter(|_| stock.left > 0) else { continue };
             let empty = || Bound { creditable: none.clone(), own: none.clone(), machines: 0 };
@@ -108,7 +133,8 @@ impl Cycle<'_> {
                 add(&mut joint, &bound.creditable, 1);
                 machines += bound.machines;
             }
-            for lot in domain.lots.iter().filter(|_| scope != Scope::Bound) {
+            let is_free_meant = scope != Scope::Bound && domain.free > 0;
+            for lot in domain.lots.iter().filter(|_| is_free_meant) {
                 let free = lot.shapes.iter().flat_map(|shape| self.free_of(*shape));
                 let count: u64 = free.map(|(class, left)| self.uncounted(class, left, scope)).sum();
                 if count > 0 {
@@ -131,7 +157,8 @@ impl Cycle<'_> {
     }
 
     fn uncounted(&self, class: ClassIx, left: u32, scope: Scope) -> u64 {
-        let counted_on = if scope == Scope::BoundAndFree { self.counted_on[class.at()] } else { 0 };
+        let is_counted = scope == Scope::BoundAndFree;
+        let counted_on = if is_counted { self.counted_on.get(&class).copied().unwrap_or(0) } else { 0 };
         u64::from(left.saturating_sub(counted_on))
     }
 
@@ -164,7 +191,7 @@ impl Cycle<'_> {
             }
         }
         for (class, count) in counted {
-            self.counted_on[class.at()] += count;
+            *self.counted_on.entry(class).or_default() += count;
         }
     }
 }

@@ -19,7 +19,7 @@ pub(crate) struct Victims {
 }
 
 /// A decision unit in the making.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Draft {
     pub(crate) reason: Reason,
     pub(crate) row: RowIx,

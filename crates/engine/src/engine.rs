@@ -6,11 +6,11 @@
 
 use std::sync::Arc;
 
+use argosy_model::ShardTime;
 use argosy_model::stamp::Stamp;
-use argosy_model::{Edition, ShardTime};
 
 use crate::cycle::Cycle;
-use crate::{Decision, Policy, View};
+use crate::{Decision, View};
 
 /// Decides for one shard, cycle after cycle.
 #[derive(Clone, Debug, Default)]
@@ -18,23 +18,14 @@ pub struct Engine {
     last: Option<Last>,
 }
 
-/// The last cycle: what it looked at, and what it came to.
+/// The last cycle: its tables, and what it came to.
 #[derive(Clone, Debug)]
 struct Last {
-    seen: Seen,
-    at: ShardTime,
+    cycle: Box<Cycle>,
+    words: Stamp,
     /// The first moment at which the same state may lead to something else.
     until: ShardTime,
     decision: Arc<Decision>,
-}
-
-/// All that a decision depends on, time left aside.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Seen {
-    fleet: Edition,
-    demand: Edition,
-    words: Stamp,
-    policy: Policy,
 }
 
 impl Engine {
@@ -49,10 +40,15 @@ impl Engine {
         if let Some(last) = self.last.as_ref().filter(|last| last.holds(view)) {
             return Arc::clone(&last.decision);
         }
-        let (decision, until) = Cycle::new(*view).run();
-        let decision = Arc::new(decision);
-        let last = Last { seen: Seen::of(view), at: view.now, until, decision: Arc::clone(&decision) };
-        self.last = Some(last);
+        // Taken out while it is at work: tables that a panic leaves behind are not to be trusted.
+        let kept = self.last.take().and_then(|last| {
+            let mut cycle = last.cycle;
+            cycle.follow(view).then_some(cycle)
+        });
+        let mut cycle = kept.unwrap_or_else(|| Box::new(Cycle::new(view)));
+        let decision = Arc::new(cycle.run());
+        let until = cycle.next_moment(&decision);
+        self.last = Some(Last { cycle, words: view.fleet.words.stamp(), until, decision: Arc::clone(&decision) });
         decision
     }
 }
@@ -61,24 +57,11 @@ impl Last {
     /// Whether the view leads to the same decision again: nothing was written, and no moment has passed that anything waits
     /// for.
     fn holds(&self, view: &View<'_>) -> bool {
-        (self.at..self.until.max(self.at.next())).contains(&view.now) && self.seen.is(view)
-    }
-}
-
-impl Seen {
-    fn of(view: &View<'_>) -> Self {
-        Self {
-            fleet: view.fleet.edition(),
-            demand: view.demand.edition(),
-            words: view.fleet.words.stamp(),
-            policy: view.policy.clone(),
-        }
-    }
-
-    fn is(&self, view: &View<'_>) -> bool {
-        self.fleet == view.fleet.edition()
-            && self.demand == view.demand.edition()
+        let seen = &self.cycle.view;
+        (seen.now..self.until.max(seen.now.next())).contains(&view.now)
+            && seen.fleet.edition() == view.fleet.edition()
+            && seen.demand.edition() == view.demand.edition()
             && self.words == view.fleet.words.stamp()
-            && self.policy == *view.policy
+            && seen.policy == *view.policy
     }
 }

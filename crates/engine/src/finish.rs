@@ -1,6 +1,6 @@
 //! The end of a cycle: drafts become units with machines, the plan is cut to size, verdicts and marks are written.
 
-use argosy_model::{MachineIx, NeedKey};
+use argosy_model::{MachineIx, NeedKey, State};
 
 use crate::cycle::Cycle;
 use crate::draft::{Draft, Victims};
@@ -8,12 +8,13 @@ use crate::naming::Naming;
 use crate::plan::{Action, ActionKind, Assignment, Plan, Reason, Unit};
 use crate::preempt::grace;
 use crate::rows::RowIx;
-use crate::supply::{ClassIx, Free};
+use crate::supply::ClassIx;
 use crate::{Decision, truncate};
 
-impl Cycle<'_> {
-    pub(crate) fn finish(&self) -> Decision {
-        let mut naming = Naming::of(&self.supply);
+impl Cycle {
+    pub(crate) fn finish(&mut self) -> Decision {
+        self.list_surplus();
+        let mut naming = Naming::of(self);
         let (mut assign, mut preempt) = (Vec::new(), Vec::new());
         for draft in &self.drafts {
             match draft.reason {
@@ -25,29 +26,28 @@ impl Cycle<'_> {
         let mut give_back = self.reclaims(&mut naming);
         give_back.extend(self.releases(&assign));
         let (units, left_out) = truncate::fairly([assign, preempt, give_back], self.view.policy.max_actions);
-        let verdicts = self.verdicts();
-        let marks = self.changed_marks(&verdicts);
+        let marks = self.tell();
         let left_out = u32::try_from(left_out).unwrap_or(u32::MAX);
-        Decision { plan: Plan { units, marks }, verdicts, left_out }
+        Decision { plan: Plan { units, marks }, verdicts: self.verdicts.clone(), left_out }
     }
 
-    fn whole_unit(&self, draft: &Draft, naming: &mut Naming<'_, '_>) -> Unit {
+    fn whole_unit(&self, draft: &Draft, naming: &mut Naming<'_>) -> Unit {
         let mut actions = Vec::new();
         for (class, count) in &draft.picks {
-            for _ in 0..*count {
-                actions.push(self.acquisition(draft.row, *class, naming));
-            }
+            let kind = self.acquisition(draft.row, *class);
+            let machines = naming.picks(*class, draft.row, *count).iter();
+            actions.extend(machines.map(|machine| self.action(*machine, kind.clone())));
         }
         for victims in &draft.victims {
-            let machines = naming.victims(victims);
-            actions.extend(machines.into_iter().map(|machine| self.taking(draft.row, victims, machine)));
+            let machines = naming.victims(victims).iter();
+            actions.extend(machines.map(|machine| self.taking(draft.row, victims, *machine)));
         }
         Unit { reason: draft.reason, needs: self.read(draft.row), actions }
     }
 
     /// A unit for each machine. Those of a folded row name the gangs that go onto the machine, in order of precedence:
     /// all together would be repeated with every machine.
-    fn single_units(&self, draft: &Draft, naming: &mut Naming<'_, '_>, units: &mut Vec<Unit>) {
+    fn single_units(&self, draft: &Draft, naming: &mut Naming<'_>, units: &mut Vec<Unit>) {
         let members = &self.row(draft.row).members;
         let yard = &self.standing(draft.row).yard;
         let held = |(class, count): &(ClassIx, u32)| {
@@ -58,20 +58,22 @@ impl Cycle<'_> {
         for (class, count) in &draft.picks {
             let shape = self.supply.stock(*class).class.shape;
             let gangs = if is_folded { yard.measure(&self.catalogue.shape(shape).resources)[0] } else { 1 };
-            for _ in 0..*count {
+            let kind = self.acquisition(draft.row, *class);
+            for machine in naming.picks(*class, draft.row, *count) {
                 let from = usize::try_from(next).unwrap_or(usize::MAX).min(members.len() - 1);
                 let to = from.saturating_add(usize::try_from(gangs).unwrap_or(usize::MAX)).min(members.len());
                 next = if is_folded { next.saturating_add(gangs) } else { 0 };
                 units.push(Unit {
                     reason: draft.reason,
                     needs: members[from..to].to_vec(),
-                    actions: vec![self.acquisition(draft.row, *class, naming)],
+                    actions: vec![self.action(*machine, kind.clone())],
                 });
             }
         }
     }
 
-    fn acquisition(&self, row: RowIx, class: ClassIx, naming: &mut Naming<'_, '_>) -> Action {
+    /// How a row acquires machines of a class.
+    fn acquisition(&self, row: RowIx, class: ClassIx) -> ActionKind {
         let asked = self.row(row);
         let assignment = Assignment {
             claim: asked.claim(),
@@ -79,10 +81,10 @@ impl Cycle<'_> {
             interruption: asked.profile.interruption,
             reclamation: asked.profile.reclamation,
         };
-        let shape = self.supply.stock(class).class.shape;
-        let is_idle = self.supply.free(shape, Free::Idle) == Some(class);
-        let kind = if is_idle { ActionKind::Bootstrap(assignment) } else { ActionKind::Provision(assignment) };
-        self.action(naming.pick(class, row), kind)
+        match self.supply.stock(class).class.state {
+            State::Idle => ActionKind::Bootstrap(assignment),
+            _ => ActionKind::Provision(assignment),
+        }
     }
 
     fn taking(&self, claimant: RowIx, victims: &Victims, machine: MachineIx) -> Action {

@@ -9,13 +9,13 @@ use std::cmp::Reverse;
 
 use argosy_model::{NeedMark, State};
 
+use crate::credit::Whose;
 use crate::cycle::Cycle;
 use crate::domain::Scope;
 use crate::draft::Draft;
 use crate::plan::Reason;
 use crate::rows::RowIx;
-use crate::standing::Part;
-use crate::supply::ClassIx;
+use crate::standing::{Kind, Part};
 use crate::yardstick::{Amounts, add, covers};
 
 /// A gang's own machines in one domain.
@@ -25,7 +25,7 @@ struct Own {
     serving: Amounts,
 }
 
-impl Cycle<'_> {
+impl Cycle {
     pub(crate) fn mark(&self, row: RowIx) -> NeedMark {
         self.standing(row).mark
     }
@@ -51,17 +51,31 @@ impl Cycle<'_> {
         let domain = self.best_own(row, &own);
         let standing = self.standing_mut(row);
         (standing.domain, standing.has_host, standing.holds_on) = (domain, true, mark.was_whole);
-        let classes = self.supply.owned(row).to_vec();
-        self.claim_each(row, &classes);
+        self.claim_all_own(row);
+    }
+
+    fn claim_all_own(&mut self, row: RowIx) {
+        let account = self.supply.account(row);
+        for at in 0..self.supply.accounts.owned(account).len() {
+            let class = self.supply.accounts.owned(account)[at];
+            if !self.standing(row).is_short() {
+                return;
+            }
+            if self.supply.stock(class).left > 0 {
+                self.claim(row, class, u32::MAX);
+            }
+        }
     }
 
     /// Whether a gang behind this one is retreating from machines that would do for it: then it waits for them, or two halves
     /// would give up together.
-    fn is_room_coming(&self, row: RowIx) -> bool {
+    fn is_room_coming(&mut self, row: RowIx) -> bool {
+        self.look_beyond(row);
         let menu = self.menus.get(self.standing(row).menu);
-        self.row_ixs().skip(row.at() + 1).any(|behind| {
+        let behind = self.rows.order()[self.rows.rank(row) as usize + 1..].iter();
+        behind.copied().any(|behind| {
             let other = self.standing(behind);
-            let shares = || self.menus.get(other.menu).shapes().any(|(shape, _)| menu.domain_of(shape).is_some());
+            let shares = || self.menus.get(other.menu).listed().iter().any(|shape| menu.place_of(*shape).is_some());
             other.part == Part::Retreating && (other.menu == self.standing(row).menu || shares())
         })
     }
@@ -97,8 +111,12 @@ impl Cycle<'_> {
             }
             let stays = part == Part::Parked || self.was_whole(row);
             let scope = if stays { Scope::Bound } else { Scope::BoundAndFree };
+            if !stays {
+                self.look_beyond(row);
+            }
             let domain = self.choose_domain(row, scope);
-            let is_in_vain = self.row(row).is_atomic() && !self.was_whole(row) && !self.standing(row).has_host;
+            let is_in_vain =
+                self.standing(row).kind == Kind::Gang && !self.was_whole(row) && !self.standing(row).has_host;
             if is_in_vain {
                 self.keep_own(row);
                 return;
@@ -109,6 +127,7 @@ impl Cycle<'_> {
             self.claim_in_domain(row);
             self.standing_mut(row).holds_on = self.was_whole(row) && self.standing(row).claimed() > 0;
             if self.standing(row).is_short() && part == Part::Seeking {
+                self.look_beyond(row);
                 self.count_on_free(row);
             }
         }
@@ -120,8 +139,7 @@ impl Cycle<'_> {
         let own = self.own_by_domain(row);
         self.standing_mut(row).domain = self.best_own(row, &own);
         if self.standing(row).domain.is_some() {
-            let classes = self.supply.owned(row).to_vec();
-            self.claim_each(row, &classes);
+            self.claim_all_own(row);
         }
     }
 
@@ -133,23 +151,21 @@ impl Cycle<'_> {
     }
 
     fn was_whole(&self, row: RowIx) -> bool {
-        self.row(row).is_atomic() && self.mark(row).was_whole
+        self.standing(row).kind == Kind::Gang && self.mark(row).was_whole
     }
 
-    fn is_nothing_bound(&mut self, row: RowIx) -> bool {
+    pub(crate) fn is_nothing_bound(&mut self, row: RowIx) -> bool {
         let keep = self.keep_list(row);
-        !keep.iter().chain(self.supply.owned(row)).any(|class| self.supply.stock(*class).left > 0)
+        let begin = self.begin(keep);
+        let kept = &self.supply.keep(keep).classes[begin..];
+        !kept.iter().chain(self.supply.owned(row)).any(|class| self.supply.stock(*class).left > 0)
     }
 
     /// Own machines first, so that one that has just matured never bumps an incumbent.
     fn claim_in_domain(&mut self, row: RowIx) {
-        let own = self.supply.owned(row).to_vec();
-        self.claim_each(row, &own);
-        let keep = self.keep_list(row);
-        let (orphans, others): (Vec<ClassIx>, Vec<ClassIx>) =
-            keep.iter().partition(|class| self.supply.stock(**class).account.is_none());
-        self.claim_each(row, &orphans);
-        self.claim_each(row, &others);
+        self.claim_all_own(row);
+        self.claim_kept(row, Whose::Nobodys);
+        self.claim_kept(row, Whose::Somebodys);
     }
 
     /// A gang that is not whole holds nothing but what was acquired for it.
@@ -160,7 +176,7 @@ impl Cycle<'_> {
 
     /// A row's turn: what it lacks is acquired and preempted in its domain.
     pub(crate) fn take_domain(&mut self, row: RowIx) {
-        let is_whole_or_nothing = self.row(row).is_atomic() && !self.standing(row).holds_on;
+        let is_whole_or_nothing = self.standing(row).kind == Kind::Gang && !self.standing(row).holds_on;
         if !is_whole_or_nothing {
             self.mend(row);
             return;
@@ -199,10 +215,10 @@ impl Cycle<'_> {
             return;
         }
         self.claim_in_domain(row);
-        let reason = if self.row(row).is_atomic() { Reason::MendGang } else { Reason::CoverDeficit };
+        let reason = if self.standing(row).kind == Kind::Gang { Reason::MendGang } else { Reason::CoverDeficit };
         let picks = self.pick_free(row);
         if !picks.is_empty() {
-            self.drafts.push(Draft::acquisition(reason, row, picks));
+            self.draft(Draft::acquisition(reason, row, picks));
         }
         self.preempt(row);
     }
@@ -217,7 +233,7 @@ impl Cycle<'_> {
         }
         let victims = victims.unwrap_or_default();
         if !(picks.is_empty() && victims.is_empty()) {
-            self.drafts.push(Draft { reason: Reason::AssembleGang, row, picks, victims });
+            self.draft(Draft { reason: Reason::AssembleGang, row, picks, victims });
         }
         true
     }

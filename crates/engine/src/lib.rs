@@ -4,8 +4,10 @@
 //! no gRPC. The same state gives the same plan to the byte, on every machine and at any thread count. An [`Engine`] gives
 //! the same plan too, and remembers enough of the last cycle to look only at what has changed.
 
+mod accounts;
 mod acquire;
 mod catalogue;
+mod contention;
 mod cost;
 mod credit;
 mod cycle;
@@ -13,15 +15,22 @@ mod domain;
 mod draft;
 mod engine;
 mod finish;
+mod follow;
 mod gang;
+mod hash;
+mod holding;
+mod hosts;
 pub mod lint;
 mod marks;
 mod menu;
+mod menus;
 mod moments;
 mod naming;
 pub mod plan;
 pub mod policy;
 mod preempt;
+mod prey;
+mod pulse;
 mod reclaim;
 mod rows;
 mod spread;

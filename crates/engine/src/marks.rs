@@ -1,42 +1,29 @@
 //! Marks: what the next cycle must know of this one. Only changes are written, so a shard at rest writes nothing.
 
-use std::collections::BTreeSet;
-
-use argosy_model::{NeedKey, NeedMark, State};
+use argosy_model::{NeedKey, NeedMark, ShardTime, State};
 
 use crate::cycle::Cycle;
-use crate::plan::Verdict;
 use crate::rows::RowIx;
-use crate::standing::Part;
+use crate::standing::{Kind, Part};
 use crate::verdict::since;
 use crate::yardstick::covers;
 
-impl Cycle<'_> {
-    /// The marks that change, by key.
-    pub(crate) fn changed_marks(&self, verdicts: &[Verdict]) -> Vec<(NeedKey, NeedMark)> {
-        let mut changed: Vec<(NeedKey, NeedMark)> = Vec::new();
-        for (row, verdict) in self.row_ixs().zip(verdicts) {
-            let next = self.next_mark(row, verdict);
-            if next != self.mark(row) {
-                changed.push((verdict.key, next));
-            }
-        }
-        // Rows with marks were counted when they were listed: if there are no more marks than that, none is stale.
-        let present = self.standings.iter().filter(|standing| standing.mark != NeedMark::default()).count();
-        if self.view.demand.marks().count() > present {
-            let rows: BTreeSet<NeedKey> = self.rows.iter().map(|row| row.key).collect();
-            let gone = self.view.demand.marks().filter(|(key, _)| !rows.contains(key));
+impl Cycle {
+    /// Lets go of what is remembered of rows that are gone.
+    pub(crate) fn forget_gone(&self, changed: &mut Vec<(NeedKey, NeedMark)>) {
+        // Rows with marks are counted: if there are no more marks than that, none is stale.
+        if self.view.demand.marked() > self.marked {
+            let is_row = |key: &NeedKey| self.rows.find(key).is_some_and(|row| self.row(row).key == *key);
+            let gone = self.view.demand.marks().filter(|(key, _)| !is_row(key));
             changed.extend(gone.map(|(key, _)| (*key, NeedMark::default())));
         }
-        changed.sort_unstable_by_key(|(key, _)| *key);
-        changed
     }
 
-    fn next_mark(&self, row: RowIx, verdict: &Verdict) -> NeedMark {
+    pub(crate) fn next_mark(&self, row: RowIx, unmet_since: Option<ShardTime>) -> NeedMark {
         let (before, now) = (self.mark(row), self.view.now);
         let standing = self.standing(row);
-        let mut next = NeedMark { unmet_since: verdict.unmet_since, ..NeedMark::default() };
-        if !self.row(row).is_same() {
+        let mut next = NeedMark { unmet_since, ..NeedMark::default() };
+        if !standing.is_same() {
             return next;
         }
         let acquired = standing.bootstraps + standing.provisions + standing.victims;
@@ -47,7 +34,7 @@ impl Cycle<'_> {
         if next.hopeless_since.is_some() {
             next.probed_at = if standing.is_probing { Some(now) } else { before.probed_at };
         }
-        if self.row(row).is_atomic() {
+        if standing.kind == Kind::Gang {
             self.mark_gang(row, &before, &mut next);
         }
         next

@@ -3,47 +3,46 @@
 //!
 //! A menu groups shapes by topology domain (the value of the profile's `Same` or spread key; one nameless domain without
 //! either), and within a domain into lots: shapes that cost the same and hold the same, so that choosing is a matter of a
-//! few lots and never of thousands of racks.
+//! few lots and never of thousands of racks. It knows how many machines of each lot are free, and keeps that up to date.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use argosy_model::{Resources, Shape, ShapeIx, Sym};
+use argosy_model::{Resources, Shape, ShapeIx, Sym, Vocabulary};
 use smallvec::smallvec;
 
-use crate::catalogue::{AskIx, Catalogue};
-use crate::rows::Row;
+use crate::catalogue::Catalogue;
+use crate::hosts::Hosts;
+use crate::plan::Matching;
 use crate::supply::{Free, Supply};
 use crate::yardstick::{Amounts, Yardstick};
 
-/// Position of a menu in this cycle's list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct MenuIx(u32);
-
-impl MenuIx {
-    pub(crate) fn at(self) -> usize {
-        self.0 as usize
-    }
-}
+const COUNTED: &str = "machines are counted out that were counted in";
 
 /// Shapes of one domain that cost the same and hold the same.
-pub(crate) struct Lot<'a> {
+#[derive(Clone, Debug)]
+pub(crate) struct Lot {
     /// One of them: in price, risk and resources it stands for all.
-    pub(crate) like: &'a Shape,
+    pub(crate) like: Arc<Shape>,
     /// How many of the menu's `min_unit` one machine holds.
     pieces: u64,
     /// Those that fewest other short needs could use come first.
     pub(crate) shapes: Vec<ShapeIx>,
+    /// How many machines are free and left, idle and speculative.
+    pub(crate) free: [u32; 2],
     exhausted: [usize; 2],
 }
 
-impl Lot<'_> {
+impl Lot {
     /// How much one machine counts for. A row that is measured in pieces is measured in its menu's `min_unit`.
     pub(crate) fn measure(&self, yard: &Yardstick) -> Amounts {
         if yard.is_in_pieces() { smallvec![self.pieces] } else { yard.measure(&self.like.resources) }
     }
 
     /// The first shape with a free machine left.
-    pub(crate) fn head(&mut self, kind: Free, supply: &Supply<'_>) -> Option<ShapeIx> {
+    pub(crate) fn head(&mut self, kind: Free, supply: &Supply) -> Option<ShapeIx> {
+        if self.free[kind as usize] == 0 {
+            return None;
+        }
         let from = &mut self.exhausted[kind as usize];
         while self.shapes.get(*from).is_some_and(|shape| supply.free_left(*shape, kind) == 0) {
             *from += 1;
@@ -51,122 +50,198 @@ impl Lot<'_> {
         self.shapes.get(*from).copied()
     }
 
-    /// Forgets which shapes are exhausted: something was given back.
-    pub(crate) fn rewind(&mut self) {
-        self.exhausted = [0; 2];
+    fn sort(&mut self, contention: &[u32]) {
+        let key = |shape: &ShapeIx| (contention[shape.index()], *shape);
+        if !self.shapes.is_sorted_by_key(key) {
+            self.shapes.sort_by_key(key);
+            self.exhausted = [0; 2];
+        }
     }
 }
 
 /// The part of a menu that lies in one topology domain.
-pub(crate) struct Domain<'a> {
+#[derive(Clone, Debug)]
+pub(crate) struct Domain {
     /// The value of the topology key; `None` where the profile has none.
     pub(crate) value: Option<Sym>,
     /// Its place among the menu's domains when they are sorted by name.
     pub(crate) by_name: u32,
-    pub(crate) lots: Vec<Lot<'a>>,
+    pub(crate) lots: Vec<Lot>,
+    /// How many machines are free and left.
+    pub(crate) free: u64,
+    /// How many of the menu's `min_unit` those hold. Wide enough never to overflow, so that it can be counted down again.
+    pub(crate) pieces: u128,
+}
+
+/// Where a shape stands in a menu.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    pub(crate) domain: u32,
+    pub(crate) lot: u32,
 }
 
 /// What the fleet has to offer to needs that ask the same of a machine.
-pub(crate) struct Menu<'a> {
-    /// Every shape that will do, sorted, with the position of its domain.
-    shapes: Vec<(ShapeIx, u32)>,
+#[derive(Clone, Debug)]
+pub(crate) struct Menu {
+    /// Every shape that will do, sorted, with its place.
+    shapes: Vec<(ShapeIx, Place)>,
+    listed: Arc<[ShapeIx]>,
+    /// By shape, one more than its position in `shapes`; empty where looking up beats spending the memory.
+    dense: Vec<u32>,
     /// Sorted by value.
-    pub(crate) domains: Vec<Domain<'a>>,
+    pub(crate) domains: Vec<Domain>,
+    /// How many machines would do, whoever has them.
+    pub(crate) matching: Matching,
+    /// How many machines that would do serve somebody, or are on their way in or out.
+    pub(crate) held: u32,
+    /// How many machines are free and left.
+    pub(crate) free: u64,
+    /// The domains by what is free in them; made when a gang first asks.
+    hosts: Option<Hosts>,
+    /// Rises with everything that changes above.
+    pub(crate) clock: u64,
+    /// Up to which change of contention its lots are in order.
+    sorted: u64,
 }
 
-impl<'a> Menu<'a> {
-    fn of(admitted: &[ShapeIx], key: Option<Sym>, min_unit: &Resources, catalogue: &Catalogue<'a>) -> Self {
+impl Menu {
+    pub(super) fn of(
+        admitted: &[ShapeIx],
+        key: Option<Sym>,
+        min_unit: &Resources,
+        catalogue: &Catalogue,
+        words: &Vocabulary,
+    ) -> Self {
         let mut placed: Vec<(Option<Sym>, ShapeIx)> = Vec::with_capacity(admitted.len());
         for shape in admitted {
-            let value = key.and_then(|key| catalogue.attribute(*shape, key));
+            let value = key.and_then(|key| words.attribute(catalogue.shape(*shape), key));
             if catalogue.shape(*shape).resources.covers(min_unit) && value.is_some() == key.is_some() {
                 placed.push((value, *shape));
             }
         }
         placed.sort_unstable();
-        let mut shapes = Vec::with_capacity(placed.len());
-        let mut domains = Vec::new();
+        let (mut shapes, mut domains) = (Vec::with_capacity(placed.len()), Vec::new());
         for members in placed.chunk_by(|a, b| a.0 == b.0) {
-            let at = u32::try_from(domains.len()).expect("fewer domains than shapes");
-            shapes.extend(members.iter().map(|(_, shape)| (*shape, at)));
-            domains.push(Domain { value: members[0].0, by_name: at, lots: lots(members, min_unit, catalogue) });
+            let at = index(domains.len());
+            let lots = lots(members, min_unit, catalogue);
+            for (lot, listed) in lots.iter().enumerate() {
+                let place = Place { domain: at, lot: index(lot) };
+                shapes.extend(listed.shapes.iter().map(|shape| (*shape, place)));
+            }
+            domains.push(Domain { value: members[0].0, by_name: at, lots, free: 0, pieces: 0 });
         }
-        shapes.sort_unstable();
-        let mut named: Vec<(Option<&str>, usize)> = domains
-            .iter()
-            .enumerate()
-            .map(|(at, domain)| (domain.value.map(|value| catalogue.text(value)), at))
-            .collect();
-        named.sort_unstable();
-        for (place, (_, at)) in named.into_iter().enumerate() {
-            domains[at].by_name = u32::try_from(place).expect("fewer domains than shapes");
-        }
-        Self { shapes, domains }
+        shapes.sort_unstable_by_key(|(shape, _)| *shape);
+        name(&mut domains, words);
+        let dense = dense(&shapes);
+        let listed = shapes.iter().map(|(shape, _)| *shape).collect();
+        let matching = Matching::default();
+        Self { shapes, listed, dense, domains, matching, held: 0, free: 0, hosts: None, clock: 0, sorted: u64::MAX }
     }
 
-    /// Every shape that will do, with the position of its domain.
-    pub(crate) fn shapes(&self) -> impl ExactSizeIterator<Item = (ShapeIx, usize)> + '_ {
-        self.shapes.iter().map(|(shape, domain)| (*shape, *domain as usize))
+    /// Every shape that will do, sorted.
+    pub(crate) fn listed(&self) -> Arc<[ShapeIx]> {
+        Arc::clone(&self.listed)
     }
 
-    /// The domain that a shape lies in, if it will do at all.
-    pub(crate) fn domain_of(&self, shape: ShapeIx) -> Option<usize> {
-        let at = self.shapes.binary_search_by_key(&shape, |(shape, _)| *shape).ok()?;
-        Some(self.shapes[at].1 as usize)
+    /// Every shape that will do, with its place.
+    pub(super) fn places(&self) -> impl Iterator<Item = (ShapeIx, Place)> + '_ {
+        self.shapes.iter().copied()
+    }
+
+    /// Where a shape stands, if it will do at all.
+    pub(crate) fn place_of(&self, shape: ShapeIx) -> Option<Place> {
+        let at = if self.dense.is_empty() {
+            self.shapes.binary_search_by_key(&shape, |(shape, _)| *shape).ok()?
+        } else {
+            (*self.dense.get(shape.index())? as usize).checked_sub(1)?
+        };
+        Some(self.shapes[at].1)
+    }
+
+    pub(crate) fn lot(&self, place: Place) -> &Lot {
+        &self.domains[place.domain as usize].lots[place.lot as usize]
+    }
+
+    /// Counts free machines of one place in or out.
+    pub(super) fn count_free(&mut self, place: Place, kind: Free, change: i64) {
+        let domain = &mut self.domains[place.domain as usize];
+        let lot = &mut domain.lots[place.lot as usize];
+        let before = (domain.pieces, domain.free);
+        lot.free[kind as usize] = shifted(lot.free[kind as usize], change);
+        if change > 0 {
+            lot.exhausted[kind as usize] = 0;
+        }
+        let pieces = i128::from(lot.pieces) * i128::from(change);
+        domain.free = domain.free.checked_add_signed(change).expect(COUNTED);
+        domain.pieces = domain.pieces.checked_add_signed(pieces).expect(COUNTED);
+        self.free = self.free.checked_add_signed(change).expect(COUNTED);
+        self.clock += 1;
+        if let Some(hosts) = &mut self.hosts {
+            hosts.shift(place.domain, domain.by_name, before, (domain.pieces, domain.free));
+        }
+    }
+
+    /// The domains by what is free in them.
+    pub(crate) fn hosts(&mut self) -> &Hosts {
+        let domains = &self.domains;
+        self.hosts.get_or_insert_with(|| Hosts::of(domains))
+    }
+
+    /// Puts the shapes of each lot in order of contention, if that may have changed since it was `sorted`.
+    pub(crate) fn sort(&mut self, contention: &[u32], changes: u64) {
+        if self.sorted != changes {
+            self.sorted = changes;
+            let lots = self.domains.iter_mut().flat_map(|domain| &mut domain.lots);
+            lots.filter(|lot| lot.shapes.len() > 1).for_each(|lot| lot.sort(contention));
+        }
     }
 }
 
-fn lots<'a>(members: &[(Option<Sym>, ShapeIx)], min_unit: &Resources, catalogue: &Catalogue<'a>) -> Vec<Lot<'a>> {
-    let mut shapes: Vec<(ShapeIx, &'a Shape)> = members.iter().map(|(_, ix)| (*ix, catalogue.shape(*ix))).collect();
-    let terms =
-        |shape: &'a Shape| (shape.price, shape.interruption, shape.capacity_type.is_elastic(), &shape.resources);
+/// A count with machines counted in or out.
+pub(crate) fn shifted(count: u32, change: i64) -> u32 {
+    u32::try_from(i64::from(count) + change).expect(COUNTED)
+}
+
+fn index(at: usize) -> u32 {
+    u32::try_from(at).expect("fewer domains than shapes")
+}
+
+/// Numbers domains in the order of their names.
+fn name(domains: &mut [Domain], words: &Vocabulary) {
+    let text = |domain: &Domain| domain.value.map(|value| words.text(value));
+    let mut named: Vec<usize> = (0..domains.len()).collect();
+    named.sort_by(|a, b| text(&domains[*a]).cmp(&text(&domains[*b])));
+    for (place, at) in named.into_iter().enumerate() {
+        domains[at].by_name = index(place);
+    }
+}
+
+/// A table by shape, where the menu lists a fair part of all shapes.
+fn dense(shapes: &[(ShapeIx, Place)]) -> Vec<u32> {
+    let range = shapes.last().map_or(0, |(shape, _)| shape.index() + 1);
+    if shapes.len() * 16 < range {
+        return Vec::new();
+    }
+    let mut dense = vec![0; range];
+    for (at, (shape, _)) in shapes.iter().enumerate() {
+        dense[shape.index()] = index(at + 1);
+    }
+    dense
+}
+
+fn lots(members: &[(Option<Sym>, ShapeIx)], min_unit: &Resources, catalogue: &Catalogue) -> Vec<Lot> {
+    let mut shapes: Vec<(ShapeIx, &Arc<Shape>)> = members.iter().map(|(_, ix)| (*ix, catalogue.shape(*ix))).collect();
+    fn terms(shape: &Shape) -> impl Ord + '_ {
+        (shape.price, shape.interruption, shape.capacity_type.is_elastic(), &shape.resources)
+    }
     shapes.sort_by(|a, b| terms(a.1).cmp(&terms(b.1)).then(a.0.cmp(&b.0)));
     let alike = shapes.chunk_by(|a, b| terms(a.1) == terms(b.1));
-    let lot = |alike: &[(ShapeIx, &'a Shape)]| Lot {
-        like: alike[0].1,
+    let lot = |alike: &[(ShapeIx, &Arc<Shape>)]| Lot {
+        like: Arc::clone(alike[0].1),
         pieces: alike[0].1.resources.units_of(min_unit),
         shapes: alike.iter().map(|(ix, _)| *ix).collect(),
+        free: [0; 2],
         exhausted: [0; 2],
     };
     alike.map(lot).collect()
-}
-
-/// Every menu of a cycle.
-#[derive(Default)]
-pub(crate) struct Menus<'a> {
-    menus: Vec<Menu<'a>>,
-    known: BTreeMap<(AskIx, Option<Sym>, Resources), MenuIx>,
-}
-
-impl<'a> Menus<'a> {
-    /// The menu for a row. Rows with the same conditions, topology key and `min_unit` share it, whatever their priorities.
-    pub(crate) fn for_row(&mut self, row: &Row<'_>, catalogue: &mut Catalogue<'a>) -> MenuIx {
-        let (ask, admitted) = catalogue.admitted(row.key.profile);
-        let key = row.profile.same_key().or_else(|| row.profile.spread().map(|spread| spread.key));
-        let next = MenuIx(u32::try_from(self.menus.len()).expect("fewer than 2^32 needs"));
-        let known = *self.known.entry((ask, key, row.min_unit.clone())).or_insert(next);
-        if known == next {
-            self.menus.push(Menu::of(&admitted, key, &row.min_unit, catalogue));
-        }
-        known
-    }
-
-    pub(crate) fn get(&self, ix: MenuIx) -> &Menu<'a> {
-        &self.menus[ix.at()]
-    }
-
-    pub(crate) fn get_mut(&mut self, ix: MenuIx) -> &mut Menu<'a> {
-        &mut self.menus[ix.at()]
-    }
-
-    /// Every menu.
-    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Menu<'a>> {
-        self.menus.iter_mut()
-    }
-
-    /// Every menu with its position.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (MenuIx, &Menu<'a>)> {
-        let numbered = self.menus.iter().enumerate();
-        numbered.map(|(at, menu)| (MenuIx(u32::try_from(at).expect("counted when made")), menu))
-    }
 }

@@ -5,22 +5,21 @@
 
 use argosy_model::{NeedMark, ShardTime};
 
-use crate::cycle::Cycle;
-use crate::{Decision, Policy, View};
+use crate::cycle::{Cycle, Seen};
+use crate::{Decision, Policy};
 
 /// Most idle machines that are looked at for one whose hold runs out, beyond those whose hold is over.
 const LOOKED_AT: usize = 64;
 
-impl Cycle<'_> {
+impl Cycle {
     /// The first moment after this cycle's at which its decision may no longer hold.
     pub(crate) fn next_moment(&self, decision: &Decision) -> ShardTime {
         if !decision.plan.marks.is_empty() {
             // Marks carry the moment of the cycle, so they stand for that moment alone until they are committed.
             return self.view.now.next();
         }
-        let marked = self.standings.iter().map(|standing| &standing.mark);
-        let of_marks = marked.filter_map(|mark| next_of_mark(mark, self.view.policy, self.view.now));
-        of_marks.chain(next_release(&self.view)).min().unwrap_or(ShardTime(u64::MAX))
+        let of_marks = self.alarms.first().map(|(moment, _)| *moment);
+        of_marks.into_iter().chain(next_release(&self.view)).min().unwrap_or(ShardTime(u64::MAX))
     }
 }
 
@@ -39,8 +38,8 @@ pub(crate) fn next_of_mark(mark: &NeedMark, policy: &Policy, now: ShardTime) -> 
 }
 
 /// When the next idle machine's hold runs out.
-pub(crate) fn next_release(view: &View<'_>) -> Option<ShardTime> {
-    let policy = view.policy;
+pub(crate) fn next_release(view: &Seen) -> Option<ShardTime> {
+    let policy = &view.policy;
     let kinds = [policy.hold_on_demand, policy.hold_spot];
     let shortest = kinds.into_iter().min().expect("there are two");
     let mut looked_at = 0;

@@ -3,7 +3,10 @@
 //! A unit is taken whole or dropped whole by the fold. It carries the versions of everything it was decided from, so
 //! that a unit about something that has moved on meanwhile is dropped, and the next cycle decides again.
 
+use std::sync::Arc;
+
 use argosy_model::{Bucket, Claim, Duration, MachineIx, NeedKey, NeedMark, Resources, ShardTime, Sym};
+use imbl::Vector;
 use serde::{Deserialize, Serialize};
 
 /// Everything that one cycle wants done and remembered. Empty at a fixed point.
@@ -203,6 +206,29 @@ pub struct Verdict {
     pub candidates: Vec<Candidate>,
 }
 
+impl Verdict {
+    /// A verdict that is yet to be written.
+    pub(crate) fn blank(key: NeedKey) -> Self {
+        Self {
+            key,
+            rows: Vec::new(),
+            aggregate: Resources::none(),
+            residual: Resources::none(),
+            claimed: 0,
+            bootstraps: 0,
+            provisions: 0,
+            victims: 0,
+            freed: Resources::none(),
+            domain: None,
+            unmet: None,
+            unmet_since: None,
+            hopeless_since: None,
+            matching: Matching::default(),
+            candidates: Vec::new(),
+        }
+    }
+}
+
 /// Machines that would do for a need.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Matching {
@@ -233,8 +259,9 @@ pub type Shortfall = Verdict;
 pub struct Decision {
     /// What to commit.
     pub plan: Plan,
-    /// A verdict on every need, in order of precedence.
-    pub verdicts: Vec<Verdict>,
+    /// A verdict on every need, in order of precedence. Those that a cycle leaves as they were are shared with the
+    /// decision before.
+    pub verdicts: Vector<Arc<Verdict>>,
     /// How many actions the limit on a plan's size leaves for later; the verdicts count them.
     pub left_out: u32,
 }
@@ -242,6 +269,6 @@ pub struct Decision {
 impl Decision {
     /// The verdicts of needs that stay short with nothing on its way.
     pub fn shortfalls(&self) -> impl Iterator<Item = &Shortfall> {
-        self.verdicts.iter().filter(|v| !v.residual.is_zero())
+        self.verdicts.iter().map(|verdict| &**verdict).filter(|verdict| !verdict.residual.is_zero())
     }
 }

@@ -5,18 +5,18 @@
 //! it needs, so nothing is taken from it. Victims are picked by score, then those that the later ones made redundant are
 //! dropped, so that the set is minimal. Machines of a gang go together or not at all.
 
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use argosy_model::{Duration, ShapeIx, State};
+use argosy_model::fleet::Class;
+use argosy_model::{Duration, State};
 
 use crate::Policy;
 use crate::cycle::Cycle;
 use crate::draft::{Draft, Victims};
-use crate::menu::MenuIx;
 use crate::plan::Reason;
+use crate::prey::Prey;
 use crate::rows::{Row, RowIx};
-use crate::standing::Part;
+use crate::standing::{Kind, Part};
 use crate::supply::ClassIx;
 use crate::yardstick::{Amounts, add, cover, covers, is_covered, redundant, useful};
 
@@ -27,33 +27,6 @@ const MILLI_TO_SCORE: i128 = 1_000;
 /// The least penalty that divides a score: one cent, in micro-dollars.
 const LEAST_PENALTY: i128 = 10_000;
 
-/// Machines of one class in one hand, that may be taken.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Prey {
-    pub(crate) class: ClassIx,
-    pub(crate) holder: Option<RowIx>,
-    listed: u32,
-    taken: u32,
-    /// Its victim score, the claimant's own priority left out: it adds the same to every victim's.
-    score: i128,
-}
-
-/// Everything that may be preempted, by shape.
-pub(crate) struct PreyIndex {
-    prey: Vec<Prey>,
-    by_shape: BTreeMap<ShapeIx, Vec<usize>>,
-    by_menu: BTreeMap<usize, Hunt>,
-}
-
-/// The prey that a menu admits.
-#[derive(Default)]
-struct Hunt {
-    /// Best victims first.
-    order: Vec<usize>,
-    /// Lowest priority of any holder; lower than any if some of it is surplus.
-    lowest: i64,
-}
-
 /// One choice of victims.
 struct Picked {
     at: usize,
@@ -63,7 +36,7 @@ struct Picked {
 
 /// How good a victim is, the claimant's priority left out (spec: priority gap, drain time, interruption and reclamation
 /// penalty; higher is better).
-pub(crate) fn victim_score(row: &Row<'_>, policy: &Policy) -> i128 {
+pub(crate) fn victim_score(row: &Row, policy: &Policy) -> i128 {
     let [gap, drain, interruption, reclamation] = policy.victim_weights_milli.map(i128::from);
     let per_penalty =
         |weight: i128, penalty: u64| weight * MILLI_TO_SCORE * 1_000_000 / i128::from(penalty).max(LEAST_PENALTY);
@@ -82,85 +55,35 @@ pub(crate) fn grace(claimant: i32, holder: i32) -> Duration {
     }
 }
 
-impl PreyIndex {
-    fn of(cycle: &Cycle<'_>) -> Self {
-        let mut index = Self { prey: Vec::new(), by_shape: BTreeMap::new(), by_menu: BTreeMap::new() };
-        for (class, stock) in cycle.supply.iter() {
-            let heard = stock.class.cluster.is_some_and(|cluster| cycle.view.demand.reporting(cluster).heard);
-            if stock.class.state != State::Configured || !stock.class.is_usable() || !heard {
-                continue;
-            }
-            let list = index.by_shape.entry(stock.class.shape).or_default();
-            let held = stock.claims.iter().map(|(row, count)| (Some(*row), *count));
-            for (holder, listed) in held.chain([(None, stock.left)]).filter(|(_, count)| *count > 0) {
-                let score = holder.map_or(i128::MAX, |row| victim_score(cycle.row(row), cycle.view.policy));
-                list.push(index.prey.len());
-                index.prey.push(Prey { class, holder, listed, taken: 0, score });
-            }
-        }
-        index
-    }
-
-    fn hunt(&self, cycle: &Cycle<'_>, menu: MenuIx) -> Hunt {
-        let asked = cycle.menus.get(menu).shapes();
-        let listed = asked.filter_map(|(shape, _)| self.by_shape.get(&shape)).flatten();
-        let mut order: Vec<usize> = listed.copied().collect();
-        order.sort_by_key(|at| {
-            let prey = &self.prey[*at];
-            (Reverse(prey.score), prey.class, prey.holder)
-        });
-        let priority =
-            |at: &usize| self.prey[*at].holder.map_or(i64::MIN, |row| cycle.row(row).profile.priority.into());
-        let lowest = order.iter().map(priority).min().unwrap_or(i64::MAX);
-        Hunt { order, lowest }
-    }
-}
-
-impl Cycle<'_> {
+impl Cycle {
     /// Takes as many victims as help a row, in one unit.
     pub(crate) fn preempt(&mut self, row: RowIx) {
         if let Some(victims) = self.find_victims(row, false) {
-            self.drafts.push(Draft { reason: Reason::PreemptForPriority, row, picks: Vec::new(), victims });
+            self.draft(Draft { reason: Reason::PreemptForPriority, row, picks: Vec::new(), victims });
         }
     }
 
     /// Finds victims for what a row still lacks and takes them; `None` if there are none, or (where the row `must_cover`)
     /// not enough.
     pub(crate) fn find_victims(&mut self, row: RowIx, must_cover: bool) -> Option<Vec<Victims>> {
-        if !self.standing(row).is_short() {
+        if !self.standing(row).is_short() || !self.is_prey_open(row) {
             return None;
         }
-        let hunt = self.begin_hunt(row);
-        let found = if hunt.lowest < i64::from(self.row(row).profile.priority) {
-            self.hunt_down(row, &hunt.order, must_cover)
-        } else {
-            None
-        };
-        let menu = self.standing(row).menu.at();
-        self.prey_mut().by_menu.insert(menu, hunt);
-        found
-    }
-
-    /// What a row may take, as its menu lists it; the listing goes back when the row is done.
-    fn begin_hunt(&mut self, row: RowIx) -> Hunt {
-        let menu = self.standing(row).menu;
-        let mut index = self.prey.take().unwrap_or_else(|| PreyIndex::of(self));
-        let hunt = index.by_menu.remove(&menu.at()).unwrap_or_else(|| index.hunt(self, menu));
-        self.prey = Some(index);
-        hunt
+        let order = self.hunt(row);
+        self.hunt_down(row, &order, must_cover)
     }
 
     /// What a row could take, by domain: what one machine counts for, and how many there are.
     pub(crate) fn reachable_prey(&mut self, row: RowIx) -> Vec<(usize, Amounts, u64)> {
-        let hunt = self.begin_hunt(row);
-        let open = hunt.order.iter().filter_map(|at| {
-            let (domain, machine) = self.open_to(row, self.prey(*at))?;
-            Some((domain, machine, u64::from(self.prey_left(self.prey(*at)))))
+        if !self.is_prey_open(row) {
+            return Vec::new();
+        }
+        let order = self.hunt(row);
+        let open = order.iter().filter_map(|at| {
+            let (domain, machine) = self.open_to(row, self.prey.get(*at))?;
+            Some((domain, machine, u64::from(self.prey_left(self.prey.get(*at)))))
         });
-        let reachable = open.collect();
-        let menu = self.standing(row).menu.at();
-        self.prey_mut().by_menu.insert(menu, hunt);
-        reachable
+        open.collect()
     }
 
     fn hunt_down(&mut self, row: RowIx, order: &[usize], must_cover: bool) -> Option<Vec<Victims>> {
@@ -178,15 +101,6 @@ impl Cycle<'_> {
         Some(self.take_victims(row, &picked))
     }
 
-    /// The prey, which is listed before it is hunted.
-    fn prey(&self, at: usize) -> &Prey {
-        &self.prey.as_ref().expect("listed before it is hunted").prey[at]
-    }
-
-    fn prey_mut(&mut self) -> &mut PreyIndex {
-        self.prey.as_mut().expect("listed before it is hunted")
-    }
-
     /// How many machines of this prey may still be taken. Since it was listed some may have been taken, and some may have
     /// passed into other hands.
     fn prey_left(&self, prey: &Prey) -> u32 {
@@ -198,18 +112,18 @@ impl Cycle<'_> {
                 now.saturating_sub(prey.taken)
             }
         };
-        held.min(prey.listed - prey.taken)
+        held.min(prey.left())
     }
 
     fn pick_victims(&mut self, row: RowIx, order: &[usize]) -> Vec<Picked> {
         let mut picked = Vec::new();
-        let spreads = self.row(row).profile.spread().is_some();
+        let spreads = self.standing(row).kind == Kind::Spread;
         let seen = if spreads { self.domains_within_reach(row, order) } else { Vec::new() };
         for at in order {
             if is_covered(&self.standing(row).short) {
                 break;
             }
-            let prey = *self.prey(*at);
+            let prey = *self.prey.get(*at);
             let fewest = if spreads { self.fewest(row, &seen) } else { 0 };
             let Some((domain, machine)) = self.open_to(row, &prey) else { continue };
             let of_use = u32::try_from(useful(&self.standing(row).short, &machine)).unwrap_or(u32::MAX);
@@ -230,7 +144,7 @@ impl Cycle<'_> {
     /// The domains in which a row could get a machine: a free one, or by preemption.
     fn domains_within_reach(&self, row: RowIx, order: &[usize]) -> Vec<usize> {
         let mut domains = self.domains_with_free(row);
-        domains.extend(order.iter().filter_map(|at| Some(self.open_to(row, self.prey(*at))?.0)));
+        domains.extend(order.iter().filter_map(|at| Some(self.open_to(row, self.prey.get(*at))?.0)));
         domains.sort_unstable();
         domains.dedup();
         domains
@@ -240,7 +154,7 @@ impl Cycle<'_> {
     fn open_to(&self, row: RowIx, prey: &Prey) -> Option<(usize, Amounts)> {
         let below = |holder: RowIx| {
             let evicted = self.standing(holder).part == Part::Evicted;
-            self.row(holder).profile.priority < self.row(row).profile.priority && !evicted
+            self.standing(holder).priority < self.standing(row).priority && !evicted
         };
         let may = self.prey_left(prey) > 0 && prey.holder.is_none_or(below);
         let (domain, machine) = self.measure(row, prey.class).filter(|_| may)?;
@@ -257,10 +171,10 @@ impl Cycle<'_> {
         for at in (0..picked.len()).rev() {
             let spare = redundant(&freed, deficit, &picked[at].machine, u64::from(picked[at].count));
             let spare = u32::try_from(spare).expect("no more than were picked");
-            let spare = spare.min(self.may_lose(row, self.prey(picked[at].at).class));
+            let spare = spare.min(self.may_lose(row, self.prey.get(picked[at].at).class));
             picked[at].count -= spare;
             cover(&mut freed, &picked[at].machine, u64::from(spare));
-            self.uncount(row, self.prey(picked[at].at).class, spare);
+            self.uncount(row, self.prey.get(picked[at].at).class, spare);
         }
         picked.retain(|pick| pick.count > 0);
         assert!(covers(&freed, deficit), "what is left of the victims still covers");
@@ -268,7 +182,7 @@ impl Cycle<'_> {
 
     fn forget_counts(&mut self, row: RowIx, picked: &[Picked]) {
         for pick in picked {
-            self.uncount(row, self.prey(pick.at).class, pick.count);
+            self.uncount(row, self.prey.get(pick.at).class, pick.count);
         }
     }
 
@@ -282,20 +196,20 @@ impl Cycle<'_> {
     fn take_victims(&mut self, row: RowIx, picked: &[Picked]) -> Vec<Victims> {
         let mut victims = Vec::new();
         for pick in picked {
-            let prey = &mut self.prey_mut().prey[pick.at];
-            prey.taken += pick.count;
-            let (class, holder) = (prey.class, prey.holder);
+            let (class, holder) = self.prey.take(pick.at, pick.count);
             victims.push(Victims { class, holder, count: pick.count, for_claimant: true });
             if holder.is_none() {
+                self.before_change(class);
                 self.supply.withhold(class, pick.count);
+                self.supply.dirty(self.supply.stock(class).class.cluster.expect("what serves has a cluster"));
             }
             let standing = self.standing_mut(row);
             standing.victims += pick.count;
             add(&mut standing.freed, &pick.machine, u64::from(pick.count));
         }
         let mut gangs: Vec<RowIx> =
-            victims.iter().filter_map(|v| v.holder).filter(|r| self.row(*r).is_atomic()).collect();
-        gangs.sort_unstable();
+            victims.iter().filter_map(|v| v.holder).filter(|r| self.standing(*r).kind == Kind::Gang).collect();
+        gangs.sort_unstable_by_key(|gang| self.rows.rank(*gang));
         gangs.dedup();
         for gang in gangs {
             self.evict(gang, &mut victims);
@@ -305,15 +219,16 @@ impl Cycle<'_> {
 
     /// Lets the rest of a gang go with the members that were taken.
     fn evict(&mut self, gang: RowIx, victims: &mut Vec<Victims>) {
+        self.disturb(gang);
+        self.pulses.freshen(gang);
         self.standing_mut(gang).part = Part::Evicted;
-        let mut held: BTreeMap<ClassIx, u32> = BTreeMap::new();
-        for (class, count) in &self.standing(gang).claims {
-            *held.entry(*class).or_default() += count;
+        let mut held: BTreeMap<Class, (ClassIx, u32)> = BTreeMap::new();
+        for (ix, count) in &self.standing(gang).claims {
+            held.entry(self.supply.stock(*ix).class).or_insert((*ix, 0)).1 += count;
         }
-        for (class, held) in held {
-            if self.supply.stock(class).class.state != State::Configured {
-                continue;
-            }
+        for (class, held) in
+            held.into_iter().filter(|(class, _)| class.state == State::Configured).map(|(_, held)| held)
+        {
             let of_class = victims.iter().filter(|v| v.class == class && v.holder == Some(gang));
             let taken: u32 = of_class.map(|v| v.count).sum();
             if held > taken {

@@ -11,37 +11,63 @@ use std::collections::{BTreeMap, BTreeSet};
 use argosy_model::fleet::Class;
 use argosy_model::{ClusterIx, Flags, MachineIx, NeedKey, State};
 
+use crate::accounts::Account;
 use crate::cycle::Cycle;
 use crate::draft::Surplus;
+use crate::holding::Holding;
 use crate::naming::Naming;
 use crate::plan::{Action, ActionKind, Reason, Unit};
 use crate::rows::RowIx;
 use crate::standing::Part;
-use crate::supply::Account;
+use crate::supply::ClassIx;
 
-impl Cycle<'_> {
+impl Cycle {
+    /// Lists what serves a cluster and nobody was given, where that may have changed.
+    pub(crate) fn list_surplus(&mut self) {
+        for at in 0..self.supply.holdings.len() {
+            let holding = &mut self.supply.holdings[at];
+            if !(holding.is_stale || holding.is_dirty) {
+                continue;
+            }
+            holding.is_stale = false;
+            let mut surplus = std::mem::take(&mut holding.surplus);
+            surplus.clear();
+            let heard = self.view.demand.reporting(ClusterIx::from_index(at)).heard;
+            let all = self.supply.holdings[at].all.iter().copied().filter(|_| heard);
+            surplus.extend(all.filter(|ix| {
+                let stock = self.supply.stock(*ix);
+                stock.class.state == State::Configured && stock.left > 0
+            }));
+            self.supply.holdings[at].surplus = surplus;
+        }
+    }
+
     /// Units that give back what the clusters and the retreating gangs do not need.
-    pub(crate) fn reclaims(&self, naming: &mut Naming<'_, '_>) -> Vec<Unit> {
+    pub(crate) fn reclaims(&self, naming: &mut Naming<'_>) -> Vec<Unit> {
+        let holdings = (0..).zip(&self.supply.holdings);
+        let with_surplus = holdings.filter(|(_, holding)| !holding.surplus.is_empty());
+        let with_surplus: Vec<(usize, &Holding)> = with_surplus.collect();
+        if with_surplus.is_empty() {
+            return Vec::new();
+        }
         let retreating = self.retreating_accounts();
         let waiting = self.rows_awaiting_cover();
-        let mut given_back: BTreeMap<RowIx, Vec<Action>> = BTreeMap::new();
+        let mut given_back: BTreeMap<u32, (RowIx, Vec<(Class, ClassIx)>)> = BTreeMap::new();
         let mut surplus: BTreeMap<ClusterIx, Vec<Surplus>> = BTreeMap::new();
-        for (class, stock) in self.supply.iter() {
-            let Some(cluster) = stock.class.cluster.filter(|_| stock.class.state == State::Configured) else {
-                continue;
-            };
-            if stock.left == 0 || !self.view.demand.reporting(cluster).heard {
-                continue;
-            }
-            if let Some(gang) = stock.account.and_then(|account| retreating.get(&account)) {
-                let actions = naming.surplus(class).map(|machine| self.reclaim(machine)).collect::<Vec<_>>();
-                given_back.entry(*gang).or_default().extend(actions);
-            } else if !self.is_limped_along_on(&stock.class, &waiting) {
-                let machines = naming.surplus(class).map(|machine| Surplus { class, machine });
-                surplus.entry(cluster).or_default().extend(machines);
+        for (cluster, holding) in with_surplus {
+            for class in holding.surplus.iter().copied() {
+                let stock = self.supply.stock(class);
+                if let Some(gang) = stock.account.and_then(|account| retreating.get(&account)) {
+                    let given_back = given_back.entry(self.rows.rank(*gang)).or_insert((*gang, Vec::new()));
+                    given_back.1.push((stock.class, class));
+                } else if !self.is_limped_along_on(&stock.class, &waiting) {
+                    let machines = naming.surplus(class).map(|machine| Surplus { class, machine });
+                    surplus.entry(ClusterIx::from_index(cluster)).or_default().extend(machines);
+                }
             }
         }
-        let mut units: Vec<Unit> = given_back.into_iter().map(|(gang, actions)| self.disband(gang, actions)).collect();
+        let mut units: Vec<Unit> =
+            given_back.into_values().map(|(gang, classes)| self.disband(gang, classes, naming)).collect();
         units.extend(self.capped(surplus));
         units
     }
@@ -54,8 +80,7 @@ impl Cycle<'_> {
     /// By cluster, the rows that what serves or joins does not cover. Only asked for where a machine is unhealthy.
     fn rows_awaiting_cover(&self) -> BTreeMap<ClusterIx, Vec<RowIx>> {
         let mut rows: BTreeMap<ClusterIx, Vec<RowIx>> = BTreeMap::new();
-        let is_unhealthy = |class: &Class| class.state == State::Configured && class.flags.has(Flags::UNHEALTHY);
-        if self.supply.iter().any(|(_, stock)| is_unhealthy(&stock.class)) {
+        if self.supply.unhealthy > 0 {
             for row in self.row_ixs().filter(|row| !self.is_bound_cover(*row)) {
                 rows.entry(self.row(row).key.cluster).or_default().push(row);
             }
@@ -67,11 +92,16 @@ impl Cycle<'_> {
     fn is_limped_along_on(&self, class: &Class, waiting: &BTreeMap<ClusterIx, Vec<RowIx>>) -> bool {
         let rows =
             class.cluster.filter(|_| class.flags.has(Flags::UNHEALTHY)).and_then(|cluster| waiting.get(&cluster));
-        let would_do = |row: &RowIx| self.menus.get(self.standing(*row).menu).domain_of(class.shape).is_some();
+        let would_do = |row: &RowIx| self.menus.get(self.standing(*row).menu).place_of(class.shape).is_some();
         rows.is_some_and(|rows| rows.iter().any(would_do))
     }
 
-    fn disband(&self, gang: RowIx, actions: Vec<Action>) -> Unit {
+    fn disband(&self, gang: RowIx, mut classes: Vec<(Class, ClassIx)>, naming: &mut Naming<'_>) -> Unit {
+        classes.sort_unstable();
+        let mut actions = Vec::new();
+        for (_, class) in classes {
+            actions.extend(naming.surplus(class).map(|machine| self.reclaim(machine)));
+        }
         Unit { reason: Reason::DisbandGang, needs: self.row(gang).members.to_vec(), actions }
     }
 
@@ -82,7 +112,7 @@ impl Cycle<'_> {
             machines.sort_by_cached_key(|surplus| {
                 let class = &self.supply.stock(surplus.class).class;
                 let price = self.catalogue.shape(class.shape).price;
-                (Reverse(price), class.reclamation, Reverse(surplus.class), Reverse(surplus.machine))
+                (Reverse(price), class.reclamation, Reverse(*class), Reverse(surplus.machine))
             });
             let capped = machines.into_iter().take(self.reclaim_cap(cluster));
             units.extend(capped.map(|surplus| Unit {
@@ -107,7 +137,7 @@ impl Cycle<'_> {
 
     /// Units that give idle elastic machines back whose hold has run out, longest idle first. What the plan binds stays.
     pub(crate) fn releases(&self, binding: &[Unit]) -> Vec<Unit> {
-        let policy = self.view.policy;
+        let policy = &self.view.policy;
         let shortest = policy.hold_on_demand.min(policy.hold_spot);
         let idle = self.view.fleet.elastic_idle();
         let ripe = idle.take_while(|(since, _)| self.view.now.since(*since) >= shortest);

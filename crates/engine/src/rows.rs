@@ -5,20 +5,24 @@
 //! one row that is measured in whole gangs. The row keeps the order of precedence by its earliest gang.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use argosy_model::{Claim, Need, NeedKey, Profile, ProfileIx, Resources, ShardTime};
+use argosy_model::{Claim, Demand, Need, NeedKey, Profile, ProfileIx, Resources, ShardTime, Vocabulary};
 use smallvec::{SmallVec, smallvec};
 
-use crate::View;
 use crate::catalogue::Catalogue;
+use crate::hash::Lookup;
 use crate::yardstick::Yardstick;
 
-/// Position of a row in the order of precedence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct RowIx(pub(crate) u32);
+/// Handle of a row. Which row comes first the order of precedence says, not the handle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct RowIx(u32);
 
 impl RowIx {
+    pub(crate) fn from_index(at: usize) -> Self {
+        Self(u32::try_from(at).expect("fewer than 2^32 needs"))
+    }
+
     pub(crate) fn at(self) -> usize {
         self.0 as usize
     }
@@ -26,31 +30,59 @@ impl RowIx {
 
 /// One row of demand.
 #[derive(Clone, Debug)]
-pub(crate) struct Row<'a> {
+pub(crate) struct Row {
     /// What tells it from others.
     pub(crate) key: NeedKey,
     /// What it asks of machines.
-    pub(crate) profile: &'a Profile,
+    pub(crate) profile: Arc<Profile>,
     /// What it asks in all.
     pub(crate) aggregate: Resources,
     /// What every machine must hold.
     pub(crate) min_unit: Resources,
     /// Since when it is known.
     pub(crate) arrival: ShardTime,
-    /// The rows of demand it stands for, with their versions.
+    /// The rows of demand it stands for, with their versions, in order of precedence. None once it is gone.
     pub(crate) members: SmallVec<[(NeedKey, u32); 1]>,
 }
 
-impl<'a> Row<'a> {
-    fn plain(need: &Need, profile: &'a Profile) -> Self {
+/// What decides which row comes first; the least does.
+pub(crate) type Precedence = (Reverse<i32>, ShardTime, NeedKey);
+
+impl Row {
+    fn plain(need: &Need, profile: &Arc<Profile>) -> Self {
         Self {
             key: need.key,
-            profile,
+            profile: Arc::clone(profile),
             aggregate: need.aggregate.clone(),
             min_unit: need.min_unit.clone(),
             arrival: need.arrival,
             members: smallvec![(need.key, need.version)],
         }
+    }
+
+    /// A row that will stand for gangs with this aggregate.
+    fn folded(key: NeedKey, profile: &Arc<Profile>) -> Self {
+        Self {
+            key,
+            profile: Arc::clone(profile),
+            aggregate: Resources::none(),
+            min_unit: Resources::none(),
+            arrival: ShardTime(u64::MAX),
+            members: SmallVec::new(),
+        }
+    }
+
+    /// Adds up a folded row's gangs anew.
+    fn add_up(&mut self, demand: &Demand) {
+        let needs = self.members.iter().map(|(key, _)| demand.get(key).expect("a gang that is there"));
+        let mut needs: Vec<&Need> = needs.collect();
+        needs.sort_unstable_by_key(|need| (need.arrival, need.key));
+        self.aggregate = Resources::none();
+        needs.iter().for_each(|need| self.aggregate.add(&need.aggregate));
+        if let Some(first) = needs.first() {
+            (self.arrival, self.min_unit) = (first.arrival, first.aggregate.clone());
+        }
+        self.members = needs.iter().map(|need| (need.key, need.version)).collect();
     }
 
     /// What its machines are claimed under.
@@ -78,7 +110,7 @@ impl<'a> Row<'a> {
         }
     }
 
-    fn precedence(&self) -> (Reverse<i32>, ShardTime, NeedKey) {
+    pub(crate) fn precedence(&self) -> Precedence {
         (Reverse(self.profile.priority), self.arrival, self.key)
     }
 }
@@ -89,57 +121,175 @@ pub(crate) fn claim_of(key: &NeedKey) -> Claim {
 }
 
 /// All demand in order of precedence, small gangs folded.
-pub(crate) fn normalise<'a>(view: &View<'a>, catalogue: &mut Catalogue<'a>) -> Vec<Row<'a>> {
-    let words = &view.fleet.words;
-    let mut rows = Vec::with_capacity(view.demand.len());
-    let mut folded: BTreeMap<NeedKey, Row<'a>> = BTreeMap::new();
-    let mut memo: BTreeMap<(ProfileIx, &Resources), Option<ProfileIx>> = BTreeMap::new();
-    for need in view.demand.by_precedence() {
-        let profile = words.profile_of(need.key.profile);
-        let plain = match profile.same_key() {
-            None => None,
-            Some(_) => *memo
-                .entry((need.key.profile, &need.aggregate))
-                .or_insert_with(|| folds_into(view, catalogue, need.key.profile, &need.aggregate)),
-        };
-        match plain {
-            None => rows.push(Row::plain(need, profile)),
-            Some(plain) => {
-                let key = NeedKey { profile: plain, group: None, fold: fold_hash(&need.aggregate), ..need.key };
-                let row = folded.entry(key).or_insert_with(|| Row {
-                    key,
-                    profile: words.profile_of(plain),
-                    aggregate: Resources::none(),
-                    min_unit: need.aggregate.clone(),
-                    arrival: need.arrival,
-                    members: SmallVec::new(),
-                });
-                row.aggregate.add(&need.aggregate);
-                row.arrival = row.arrival.min(need.arrival);
-                row.members.push((need.key, need.version));
-            }
-        }
-    }
-    if !folded.is_empty() {
-        rows.extend(folded.into_values());
-        rows.sort_by_cached_key(Row::precedence);
-    }
-    rows
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Rows {
+    rows: Vec<Row>,
+    vacant: Vec<RowIx>,
+    order: Vec<RowIx>,
+    /// By row: its position in the order.
+    rank: Vec<u32>,
+    /// The row that stands for a need, and the row with a fold's key.
+    by_key: Lookup<NeedKey, RowIx>,
+    folds: Lookup<(ProfileIx, Resources), Option<ProfileIx>>,
+    /// Whether some gang would fold if only its plain profile were known.
+    pub(crate) is_profile_missing: bool,
 }
 
-/// The profile of the plain row that a gang folds into, if it folds.
-fn folds_into(
-    view: &View<'_>,
-    catalogue: &mut Catalogue<'_>,
-    profile: ProfileIx,
-    aggregate: &Resources,
-) -> Option<ProfileIx> {
-    if aggregate.is_zero() {
-        return None;
+impl Rows {
+    /// All rows, in order of precedence.
+    pub(crate) fn order(&self) -> &[RowIx] {
+        &self.order
     }
-    let plain = view.fleet.words.find_profile(&view.fleet.words.profile_of(profile).without_same())?;
-    let (_, shapes) = catalogue.admitted(profile);
-    shapes.iter().any(|ix| catalogue.shape(*ix).resources.covers(aggregate)).then_some(plain)
+
+    /// A row's position in the order of precedence.
+    pub(crate) fn rank(&self, row: RowIx) -> u32 {
+        self.rank[row.at()]
+    }
+
+    pub(crate) fn get(&self, row: RowIx) -> &Row {
+        &self.rows[row.at()]
+    }
+
+    /// How many handles have been given out.
+    pub(crate) fn handles(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// The row with this key; for a gang that is folded, the row that stands for it.
+    pub(crate) fn find(&self, key: &NeedKey) -> Option<RowIx> {
+        self.by_key.get(key).copied()
+    }
+
+    /// The key of the row that is to stand for a need, and the profile of that row.
+    pub(crate) fn place(&mut self, need: &Need, catalogue: &mut Catalogue, words: &Vocabulary) -> NeedKey {
+        if words.profile_of(need.key.profile).same_key().is_none() {
+            return need.key;
+        }
+        let plain = match self.folds.get(&(need.key.profile, need.aggregate.clone())) {
+            Some(known) => *known,
+            None => {
+                let plain = self.folds_into(need, catalogue, words);
+                self.folds.insert((need.key.profile, need.aggregate.clone()), plain);
+                plain
+            }
+        };
+        let folded = |plain| NeedKey { profile: plain, group: None, fold: fold_hash(&need.aggregate), ..need.key };
+        plain.map_or(need.key, folded)
+    }
+
+    /// The profile of the plain row that a gang folds into, if it folds.
+    fn folds_into(&mut self, need: &Need, catalogue: &mut Catalogue, words: &Vocabulary) -> Option<ProfileIx> {
+        if need.aggregate.is_zero() {
+            return None;
+        }
+        let Some(plain) = words.find_profile(&words.profile_of(need.key.profile).without_same()) else {
+            self.is_profile_missing = true;
+            return None;
+        };
+        let (_, shapes) = catalogue.admitted(need.key.profile, words);
+        shapes.iter().any(|ix| catalogue.shape(*ix).resources.covers(&need.aggregate)).then_some(plain)
+    }
+
+    /// Takes in a need under the key of its row. A folded row must be added up before it is used.
+    pub(crate) fn put(&mut self, need: &Need, key: NeedKey, words: &Vocabulary) -> RowIx {
+        let profile = words.profile_of(key.profile);
+        let ix = match self.by_key.get(&key) {
+            Some(known) => *known,
+            None => self.take_handle(key, Row::folded(key, profile)),
+        };
+        if key == need.key {
+            self.rows[ix.at()] = Row::plain(need, profile);
+        } else {
+            self.rows[ix.at()].members.push((need.key, need.version));
+            self.by_key.insert(need.key, ix);
+        }
+        ix
+    }
+
+    fn take_handle(&mut self, key: NeedKey, row: Row) -> RowIx {
+        let ix = match self.vacant.pop() {
+            Some(ix) => {
+                self.rows[ix.at()] = row;
+                ix
+            }
+            None => {
+                self.rows.push(row);
+                RowIx::from_index(self.rows.len() - 1)
+            }
+        };
+        self.by_key.insert(key, ix);
+        ix
+    }
+
+    /// Puts a plain row's need in the place of what it was.
+    pub(crate) fn replace(&mut self, ix: RowIx, need: &Need) {
+        let row = &mut self.rows[ix.at()];
+        assert!(row.key == need.key, "a plain row stands for its own need");
+        *row = Row::plain(need, &Arc::clone(&row.profile));
+    }
+
+    /// Takes a need out of the row that stands for it.
+    pub(crate) fn withdraw(&mut self, key: &NeedKey) {
+        if let Some(ix) = self.by_key.remove(key) {
+            self.rows[ix.at()].members.retain(|(member, _)| member != key);
+        }
+    }
+
+    /// Adds up a row's gangs, if it is folded.
+    pub(crate) fn add_up(&mut self, ix: RowIx, demand: &Demand) {
+        let row = &mut self.rows[ix.at()];
+        if row.key.fold != 0 {
+            row.add_up(demand);
+        }
+    }
+
+    /// Lets go of rows that stand for nothing any more.
+    pub(crate) fn release(&mut self, gone: &[RowIx]) {
+        for ix in gone {
+            let key = self.rows[ix.at()].key;
+            if self.by_key.get(&key) == Some(ix) {
+                self.by_key.remove(&key);
+            }
+            self.vacant.push(*ix);
+        }
+    }
+
+    /// Puts all rows in order, from nothing.
+    pub(crate) fn sort(&mut self) {
+        let numbered = (0..).map(RowIx).zip(&self.rows).filter(|(_, row)| !row.members.is_empty());
+        let mut keyed: Vec<(Precedence, RowIx)> = numbered.map(|(ix, row)| (row.precedence(), ix)).collect();
+        keyed.sort_unstable();
+        self.order = keyed.into_iter().map(|(_, ix)| ix).collect();
+        self.number();
+    }
+
+    /// Puts rows in order that came or have another place now, and takes `gone` ones out. All of `moved` are taken out first.
+    pub(crate) fn reorder(&mut self, gone: &[RowIx], moved: &[RowIx]) {
+        let mut out = vec![false; self.rows.len()];
+        gone.iter().chain(moved).for_each(|ix| out[ix.at()] = true);
+        let mut came: Vec<(Precedence, RowIx)> = moved.iter().map(|ix| (self.get(*ix).precedence(), *ix)).collect();
+        came.sort_unstable();
+        let mut stay = std::mem::take(&mut self.order);
+        stay.retain(|ix| !out[ix.at()]);
+        let mut order = Vec::with_capacity(stay.len() + came.len());
+        let mut done = 0;
+        for (precedence, ix) in came {
+            let before = done + stay[done..].partition_point(|other| self.get(*other).precedence() < precedence);
+            order.extend_from_slice(&stay[done..before]);
+            order.push(ix);
+            done = before;
+        }
+        order.extend_from_slice(&stay[done..]);
+        self.order = order;
+        self.number();
+    }
+
+    fn number(&mut self) {
+        self.rank.resize(self.rows.len(), 0);
+        for (rank, ix) in (0..).zip(&self.order) {
+            self.rank[ix.at()] = rank;
+        }
+    }
 }
 
 /// What tells folded rows of one profile apart: FNV-1a over one gang's aggregate, never zero.

@@ -10,9 +10,10 @@ use argosy_model::Sym;
 
 use crate::cycle::Cycle;
 use crate::rows::RowIx;
-use crate::supply::{ClassIx, Free};
+use crate::standing::Kind;
+use crate::supply::ClassIx;
 
-impl Cycle<'_> {
+impl Cycle {
     /// Gives a row machines of these classes, evenly over its domains and otherwise in their order.
     pub(crate) fn claim_balanced(&mut self, row: RowIx, classes: &[ClassIx]) {
         let max_skew = self.row(row).profile.spread().map_or(1, |spread| spread.max_skew);
@@ -55,8 +56,11 @@ impl Cycle<'_> {
 
     /// How many more machines a row may have in a domain.
     pub(crate) fn room(&self, row: RowIx, domain: usize, fewest: u32) -> u32 {
-        let Some(spread) = self.row(row).profile.spread() else { return u32::MAX };
         let standing = self.standing(row);
+        if standing.kind != Kind::Spread {
+            return u32::MAX;
+        }
+        let spread = self.row(row).profile.spread().expect("a row that spreads");
         let value = self.menus.get(standing.menu).domains[domain].value.expect("a spread menu names its domains");
         (fewest + spread.max_skew).saturating_sub(standing.counts.get(value))
     }
@@ -72,11 +76,7 @@ impl Cycle<'_> {
 
     /// The domains of a row's menu in which a machine is free.
     pub(crate) fn domains_with_free(&self, row: RowIx) -> Vec<usize> {
-        let menu = self.menus.get(self.standing(row).menu);
-        let mut open = vec![false; menu.domains.len()];
-        for (shape, domain) in menu.shapes() {
-            open[domain] |= [Free::Idle, Free::Speculative].iter().any(|kind| self.supply.free_left(shape, *kind) > 0);
-        }
-        (0..open.len()).filter(|domain| open[*domain]).collect()
+        let domains = self.menus.get(self.standing(row).menu).domains.iter().enumerate();
+        domains.filter(|(_, domain)| domain.free > 0).map(|(at, _)| at).collect()
     }
 }

@@ -4,7 +4,8 @@ use argosy_model::{NeedMark, ShardTime, Sym};
 use smallvec::SmallVec;
 
 use crate::Policy;
-use crate::menu::MenuIx;
+use crate::menus::MenuIx;
+use crate::plan::Unmet;
 use crate::rows::Row;
 use crate::supply::ClassIx;
 use crate::yardstick::{Amounts, Yardstick, is_covered};
@@ -20,6 +21,30 @@ pub(crate) enum Part {
     Retreating,
     /// A gang that was preempted in this cycle.
     Evicted,
+}
+
+/// How a row's machines must lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Anywhere.
+    Plain,
+    /// Spread over domains.
+    Spread,
+    /// In one domain, as many as there are.
+    Same,
+    /// In one domain, whole or not at all.
+    Gang,
+}
+
+impl Kind {
+    fn of(row: &Row) -> Self {
+        match () {
+            () if row.is_atomic() => Self::Gang,
+            () if row.is_same() => Self::Same,
+            () if row.profile.spread().is_some() => Self::Spread,
+            () => Self::Plain,
+        }
+    }
 }
 
 /// How many machines of a spread row each domain has, the new ones included. Sorted by domain.
@@ -46,15 +71,33 @@ impl Counts {
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Sym, u32)> + '_ {
         self.0.iter().copied()
     }
+
+    fn clear(&mut self) {
+        self.0.clear();
+    }
+}
+
+/// What was last told of a row that lacks nothing: while that is so, its verdict stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Told {
+    pub(crate) claimed: u32,
+    pub(crate) domain: Option<Sym>,
+    pub(crate) unmet: Option<Unmet>,
+    pub(crate) unmet_since: Option<ShardTime>,
+    pub(crate) hopeless_since: Option<ShardTime>,
 }
 
 /// Where a row stands.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Standing {
     pub(crate) part: Part,
+    pub(crate) kind: Kind,
+    pub(crate) priority: i32,
     pub(crate) is_probing: bool,
     /// What the last cycles left to remember.
     pub(crate) mark: NeedMark,
+    /// When that will mean something else.
+    pub(crate) alarm: Option<ShardTime>,
     pub(crate) menu: MenuIx,
     pub(crate) yard: Yardstick,
     /// What neither its machines, nor those on their way, nor this plan covers yet.
@@ -73,19 +116,24 @@ pub(crate) struct Standing {
     pub(crate) victims: u32,
     /// What its victims free.
     pub(crate) freed: Amounts,
+    /// The domain and whether it is a host, as the credit left it.
+    pub(crate) credited: (Option<usize>, bool),
+    pub(crate) told: Option<Told>,
 }
 
 impl Standing {
-    pub(crate) fn new(row: &Row<'_>, menu: MenuIx, mark: &NeedMark, policy: &Policy, now: ShardTime) -> Self {
+    pub(crate) fn new(row: &Row, menu: MenuIx, mark: NeedMark) -> Self {
         let yard = row.yardstick();
-        let (part, is_probing) = part_of(row, mark, policy, now);
-        let freed = yard.want().iter().map(|_| 0).collect();
         Self {
-            part,
-            is_probing,
-            mark: *mark,
+            part: Part::Seeking,
+            kind: Kind::of(row),
+            priority: row.profile.priority,
+            is_probing: false,
+            mark,
+            alarm: None,
             menu,
             short: yard.want().clone(),
+            freed: yard.none(),
             yard,
             claims: SmallVec::new(),
             counts: Counts::default(),
@@ -95,8 +143,27 @@ impl Standing {
             bootstraps: 0,
             provisions: 0,
             victims: 0,
-            freed,
+            credited: (None, false),
+            told: None,
         }
+    }
+
+    /// Puts it back to where a cycle begins.
+    pub(crate) fn reset(&mut self, policy: &Policy, now: ShardTime) {
+        (self.part, self.is_probing) = self.part_of(&self.mark, policy, now);
+        self.short.clone_from(self.yard.want());
+        self.claims.clear();
+        self.counts.clear();
+        (self.domain, self.holds_on, self.has_host) = (None, false, false);
+        (self.bootstraps, self.provisions) = (0, 0);
+        if self.victims > 0 {
+            self.victims = 0;
+            self.freed = self.yard.none();
+        }
+    }
+
+    pub(crate) fn is_same(&self) -> bool {
+        matches!(self.kind, Kind::Same | Kind::Gang)
     }
 
     pub(crate) fn is_short(&self) -> bool {
@@ -107,16 +174,16 @@ impl Standing {
     pub(crate) fn claimed(&self) -> u32 {
         self.claims.iter().map(|(_, count)| count).sum()
     }
-}
 
-/// Whether a row takes part, and whether it is a parked one's turn for a try.
-fn part_of(row: &Row<'_>, mark: &NeedMark, policy: &Policy, now: ShardTime) -> (Part, bool) {
-    if row.is_atomic() && mark.retreat_until.is_some_and(|until| now < until) {
-        return (Part::Retreating, false);
+    /// Whether the row takes part, and whether it is a parked one's turn for a try.
+    pub(crate) fn part_of(&self, mark: &NeedMark, policy: &Policy, now: ShardTime) -> (Part, bool) {
+        if self.kind == Kind::Gang && mark.retreat_until.is_some_and(|until| now < until) {
+            return (Part::Retreating, false);
+        }
+        let Some(hopeless) = mark.hopeless_since.filter(|since| now.since(*since) >= policy.park_after) else {
+            return (Part::Seeking, false);
+        };
+        let last_try = mark.probed_at.map_or(hopeless.plus(policy.park_after), |probed| probed.max(hopeless));
+        if now.since(last_try) >= policy.probe_every { (Part::Seeking, true) } else { (Part::Parked, false) }
     }
-    let Some(hopeless) = mark.hopeless_since.filter(|since| now.since(*since) >= policy.park_after) else {
-        return (Part::Seeking, false);
-    };
-    let last_try = mark.probed_at.map_or(hopeless.plus(policy.park_after), |probed| probed.max(hopeless));
-    if now.since(last_try) >= policy.probe_every { (Part::Seeking, true) } else { (Part::Parked, false) }
 }

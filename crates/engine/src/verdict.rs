@@ -1,29 +1,73 @@
 //! Verdicts: what the cycle found about each need, and why one stays short.
 
-use argosy_model::{Resources, ShardTime, State};
+use std::sync::Arc;
+
+use argosy_model::{NeedKey, NeedMark, Resources, ShardTime, State, Sym};
 
 use crate::cycle::Cycle;
 use crate::plan::{Candidate, Matching, Unmet, Verdict};
 use crate::rows::RowIx;
-use crate::standing::Part;
-use crate::supply::Free;
+use crate::standing::{Kind, Part, Told};
 use crate::yardstick::{Amounts, add, covers, is_covered, useful};
 
 /// Most domains that a verdict names as candidates.
 const MAX_CANDIDATES: usize = 16;
 
-impl Cycle<'_> {
-    /// A verdict on every row, in order of precedence.
-    pub(crate) fn verdicts(&self) -> Vec<Verdict> {
-        self.row_ixs().map(|row| self.verdict(row)).collect()
+impl Cycle {
+    /// Writes the verdicts on rows that something may have changed for, and lists the marks that change, by key.
+    pub(crate) fn tell(&mut self) -> Vec<(NeedKey, NeedMark)> {
+        let mut changed = Vec::new();
+        for at in 0..self.rows.order().len() {
+            let row = self.rows.order()[at];
+            if self.pulses.take(row) {
+                let unmet = self.unmet(row);
+                let unmet_since = since(self.mark(row).unmet_since, unmet.is_some(), self.view.now);
+                self.tell_row(row, unmet, unmet_since);
+                let next = self.next_mark(row, unmet_since);
+                if next != self.mark(row) {
+                    // Until it is committed it is news in every cycle, and carries the moment of that cycle.
+                    self.pulses.freshen(row);
+                    changed.push((self.row(row).key, next));
+                }
+            }
+        }
+        self.forget_gone(&mut changed);
+        changed.sort_unstable_by_key(|(key, _)| *key);
+        changed
     }
 
-    fn verdict(&self, row: RowIx) -> Verdict {
+    fn tell_row(&mut self, row: RowIx, unmet: Option<Unmet>, unmet_since: Option<ShardTime>) {
+        let standing = self.standing(row);
+        let is_at_rest = !standing.is_short() && standing.bootstraps + standing.provisions + standing.victims == 0;
+        let told = is_at_rest.then(|| Told {
+            claimed: standing.claimed(),
+            domain: self.chosen(row),
+            unmet,
+            unmet_since,
+            hopeless_since: standing.mark.hopeless_since,
+        });
+        if told.is_some() && told == standing.told {
+            return;
+        }
+        let at = self.rows.rank(row) as usize;
+        let verdict = self.verdict(row, unmet, unmet_since);
+        if *self.verdicts[at] != verdict {
+            self.verdicts.set(at, Arc::new(verdict));
+        }
+        self.standing_mut(row).told = told;
+    }
+
+    /// The value of its `Same` key that was chosen for a row.
+    fn chosen(&self, row: RowIx) -> Option<Sym> {
+        let standing = self.standing(row);
+        let domain = standing.domain.filter(|_| standing.is_same())?;
+        self.menus.get(standing.menu).domains[domain].value
+    }
+
+    fn verdict(&mut self, row: RowIx, unmet: Option<Unmet>, unmet_since: Option<ShardTime>) -> Verdict {
+        let lacks = self.standing(row).is_short();
+        let candidates = if lacks && self.standing(row).is_same() { self.candidates(row) } else { Vec::new() };
         let (asked, standing) = (self.row(row), self.standing(row));
-        let unmet = self.unmet(row);
-        let since = self.mark(row).unmet_since;
-        let value = |domain: usize| self.menus.get(standing.menu).domains[domain].value;
-        let (is_short, lacks) = (unmet.is_some(), standing.is_short());
         Verdict {
             key: asked.key,
             rows: asked.members.iter().map(|(key, _)| *key).collect(),
@@ -34,12 +78,12 @@ impl Cycle<'_> {
             provisions: standing.provisions,
             victims: standing.victims,
             freed: if standing.victims > 0 { standing.yard.as_resources(&standing.freed) } else { Resources::none() },
-            domain: standing.domain.filter(|_| asked.is_same()).and_then(value),
+            domain: self.chosen(row),
             unmet,
-            unmet_since: if is_short { Some(since.unwrap_or(self.view.now)) } else { None },
-            hopeless_since: self.mark(row).hopeless_since,
-            matching: if lacks { self.matching(row) } else { Matching::default() },
-            candidates: if lacks && asked.is_same() { self.candidates(row) } else { Vec::new() },
+            unmet_since,
+            hopeless_since: standing.mark.hopeless_since,
+            matching: if lacks { self.menus.get(standing.menu).matching } else { Matching::default() },
+            candidates,
         }
     }
 
@@ -86,47 +130,24 @@ impl Cycle<'_> {
     /// Whether somebody else has, or gets in this plan, a machine that would do for a row.
     fn is_held_by_others(&self, row: RowIx) -> bool {
         let standing = self.standing(row);
-        let mut held = 0;
-        for (shape, _) in self.menus.get(standing.menu).shapes() {
-            held += self.held[shape.index()];
-            held += [Free::Idle, Free::Speculative]
-                .map(|kind| self.total(shape, kind) - self.supply.free_left(shape, kind))
-                .iter()
-                .sum::<u32>();
-        }
-        held > standing.claimed() + standing.bootstraps + standing.provisions
+        let menu = self.menus.get(standing.menu);
+        let given = u64::from(menu.matching.idle) + u64::from(menu.matching.speculative) - menu.free;
+        let own = standing.claimed() + standing.bootstraps + standing.provisions;
+        u64::from(menu.held) + given > u64::from(own)
     }
 
     /// Whether free machines would do for a short row if only they lay in other domains.
     fn is_held_by_topology(&self, row: RowIx) -> bool {
-        let (asked, standing) = (self.row(row), self.standing(row));
-        if !asked.is_same() && asked.profile.spread().is_none() {
+        let standing = self.standing(row);
+        if standing.kind == Kind::Plain {
             return false;
         }
         let mut free: Amounts = standing.yard.none();
-        for (shape, _) in self.menus.get(standing.menu).shapes() {
-            let machine = standing.yard.measure(&self.catalogue.shape(shape).resources);
-            let left = [Free::Idle, Free::Speculative].map(|kind| u64::from(self.supply.free_left(shape, kind)));
-            add(&mut free, &machine, left[0] + left[1]);
+        let menu = self.menus.get(standing.menu);
+        for lot in menu.domains.iter().filter(|domain| domain.free > 0).flat_map(|domain| &domain.lots) {
+            add(&mut free, &lot.measure(&standing.yard), lot.free.iter().copied().map(u64::from).sum());
         }
-        if asked.is_atomic() { covers(&free, &standing.short) } else { useful(&standing.short, &free) > 0 }
-    }
-
-    /// How many machines would do, whoever has them.
-    fn matching(&self, row: RowIx) -> Matching {
-        let mut matching = Matching::default();
-        let standing = self.standing(row);
-        for (shape, _) in self.menus.get(standing.menu).shapes() {
-            matching.idle += self.total(shape, Free::Idle);
-            matching.speculative += self.total(shape, Free::Speculative);
-            matching.configured += self.configured.get(shape.index()).copied().unwrap_or(0);
-        }
-        matching
-    }
-
-    fn total(&self, shape: argosy_model::ShapeIx, kind: Free) -> u32 {
-        let class = self.supply.free(shape, kind);
-        class.map_or(0, |class| u32::try_from(self.supply.stock(class).members.len()).unwrap_or(u32::MAX))
+        if standing.kind == Kind::Gang { covers(&free, &standing.short) } else { useful(&standing.short, &free) > 0 }
     }
 
     /// The domains that would cover most of a row with what is free and what it holds, best first.
@@ -136,12 +157,8 @@ impl Cycle<'_> {
         for (at, domain) in self.menus.get(standing.menu).domains.iter().enumerate() {
             let Some(value) = domain.value else { continue };
             let mut have: Amounts = standing.yard.none();
-            for lot in &domain.lots {
-                let machine = lot.measure(&standing.yard);
-                let free = lot.shapes.iter().flat_map(|shape| {
-                    [Free::Idle, Free::Speculative].map(|kind| u64::from(self.supply.free_left(*shape, kind)))
-                });
-                add(&mut have, &machine, free.sum());
+            for lot in domain.lots.iter().filter(|lot| lot.free != [0; 2]) {
+                add(&mut have, &lot.measure(&standing.yard), lot.free.iter().copied().map(u64::from).sum());
             }
             if standing.domain == Some(at) {
                 let all = [State::Configured, State::Configuring, State::Creating, State::Draining];

@@ -110,6 +110,11 @@ impl Demand {
         self.needs.range(first_key(cluster)..).take_while(move |(key, _)| key.cluster == cluster).map(|(_, need)| need)
     }
 
+    /// All needs, by key.
+    pub fn iter(&self) -> impl Iterator<Item = &Need> {
+        self.needs.values()
+    }
+
     /// How many needs there are.
     pub fn len(&self) -> usize {
         self.needs.len()
@@ -159,6 +164,11 @@ impl Demand {
         } else {
             self.marks.insert(key, mark);
         }
+    }
+
+    /// How many needs something is remembered of.
+    pub fn marked(&self) -> usize {
+        self.marks.len()
     }
 
     /// All marks, by key.

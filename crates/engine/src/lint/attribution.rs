@@ -19,8 +19,8 @@ struct Taken {
     for_priority: Option<i32>,
 }
 
-pub(super) fn check(cycle: &Cycle<'_>, decision: &Decision, findings: &mut Vec<Finding>) {
-    let fleet = cycle.view.fleet;
+pub(super) fn check(cycle: &Cycle, decision: &Decision, findings: &mut Vec<Finding>) {
+    let fleet = &cycle.view.fleet;
     let mut by_class: BTreeMap<Class, Taken> = BTreeMap::new();
     for unit in &decision.plan.units {
         let claimant = unit.actions.iter().find_map(|action| match &action.kind {
@@ -52,8 +52,8 @@ pub(super) fn check(cycle: &Cycle<'_>, decision: &Decision, findings: &mut Vec<F
             }
         }
     }
-    for (_, stock) in cycle.supply.iter() {
-        if let Some(taken) = by_class.get(&stock.class) {
+    for (class, taken) in &by_class {
+        if let Some(stock) = cycle.supply.find(class) {
             check_class(cycle, stock, taken, findings);
         }
     }
@@ -65,8 +65,8 @@ fn lower(before: Option<i32>, priority: i32) -> Option<i32> {
 
 /// Takes no more out of a class than is left when everybody entitled has kept his part. A gang's part is left out: it may
 /// give up what is not its own in the course of the cycle, and what is its own goes only as a whole.
-fn check_class(cycle: &Cycle<'_>, stock: &Stock<'_>, taken: &Taken, findings: &mut Vec<Finding>) {
-    let members = u32::try_from(stock.members.len()).expect("slots are 32 bits wide");
+fn check_class(cycle: &Cycle, stock: &Stock, taken: &Taken, findings: &mut Vec<Finding>) {
+    let members = stock.total;
     let firm = |floor: Option<i32>| -> u32 {
         let entitled = stock.claims.iter().filter(|(row, _)| {
             let row = cycle.row(*row);
@@ -75,7 +75,8 @@ fn check_class(cycle: &Cycle<'_>, stock: &Stock<'_>, taken: &Taken, findings: &m
         });
         entitled.map(|(_, count)| *count).sum()
     };
-    let first = *stock.members.iter().next().expect("a class has members");
+    let of_class = cycle.view.fleet.classes().members(stock.class);
+    let first = *of_class.and_then(|members| members.iter().next()).expect("a class has members");
     if taken.for_priority.is_some() && taken.victims + firm(taken.for_priority) > members {
         let detail = format!("{} machines like it are taken from needs that are not below", taken.victims);
         findings.push(Finding::machine(Rule::VictimsStrictlyLower, first, detail));

@@ -91,7 +91,7 @@ pub fn lint(view: &View<'_>, decision: &Decision) -> Vec<Finding> {
         return findings;
     }
     rails::check(view, decision, &mut findings);
-    let mut cycle = Cycle::new(*view);
+    let mut cycle = Cycle::new(view);
     cycle.credit();
     attribution::check(&cycle, decision, &mut findings);
     needs::check(&cycle, decision, &mut findings);

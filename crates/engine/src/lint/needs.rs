@@ -11,7 +11,7 @@ use crate::plan::{Action, ActionKind, Reason, Unit, Verdict};
 use crate::rows::{Row, RowIx};
 use crate::yardstick::{Amounts, add, cover, covers, is_covered};
 
-pub(super) fn check(cycle: &Cycle<'_>, decision: &Decision, findings: &mut Vec<Finding>) {
+pub(super) fn check(cycle: &Cycle, decision: &Decision, findings: &mut Vec<Finding>) {
     let rows: BTreeMap<NeedKey, RowIx> = cycle.row_ixs().map(|row| (cycle.row(row).key, row)).collect();
     let gains = gains(cycle, decision, &rows);
     for unit in &decision.plan.units {
@@ -53,7 +53,7 @@ fn gain(action: &Action) -> Option<Claim> {
 }
 
 /// The row that a unit was decided for: the one that stands for the needs it names under the claim it acquires with.
-fn row_of(cycle: &Cycle<'_>, unit: &Unit, claim: &Claim, rows: &BTreeMap<NeedKey, RowIx>) -> Option<RowIx> {
+fn row_of(cycle: &Cycle, unit: &Unit, claim: &Claim, rows: &BTreeMap<NeedKey, RowIx>) -> Option<RowIx> {
     let (key, _) = unit.needs.first()?;
     let stands_for = |row: &RowIx| cycle.row(*row).members.iter().any(|(member, _)| member == key);
     match rows.get(key) {
@@ -66,11 +66,7 @@ fn row_of(cycle: &Cycle<'_>, unit: &Unit, claim: &Claim, rows: &BTreeMap<NeedKey
     }
 }
 
-fn gains<'d>(
-    cycle: &Cycle<'_>,
-    decision: &'d Decision,
-    rows: &BTreeMap<NeedKey, RowIx>,
-) -> BTreeMap<RowIx, Vec<Gain<'d>>> {
+fn gains<'d>(cycle: &Cycle, decision: &'d Decision, rows: &BTreeMap<NeedKey, RowIx>) -> BTreeMap<RowIx, Vec<Gain<'d>>> {
     let mut gains: BTreeMap<RowIx, Vec<Gain<'_>>> = BTreeMap::new();
     for (at, unit) in decision.plan.units.iter().enumerate() {
         for action in &unit.actions {
@@ -83,17 +79,17 @@ fn gains<'d>(
 }
 
 /// What an action's machine counts for, and the value of a topology key there.
-fn gained(cycle: &Cycle<'_>, row: RowIx, action: &Action, key: Option<Sym>) -> (Amounts, Option<Sym>) {
-    let fleet = cycle.view.fleet;
+fn gained(cycle: &Cycle, row: RowIx, action: &Action, key: Option<Sym>) -> (Amounts, Option<Sym>) {
+    let fleet = &cycle.view.fleet;
     let shape = fleet.words.shape_of(fleet.machine(action.machine).shape);
     (cycle.standing(row).yard.measure(&shape.resources), key.and_then(|key| fleet.words.attribute(shape, key)))
 }
 
 /// Everything that a gang gains lies in one domain; and where it is put together, that and what its cluster has there
 /// make it whole.
-fn check_gang(cycle: &Cycle<'_>, unit: &Unit, rows: &BTreeMap<NeedKey, RowIx>, findings: &mut Vec<Finding>) {
+fn check_gang(cycle: &Cycle, unit: &Unit, rows: &BTreeMap<NeedKey, RowIx>, findings: &mut Vec<Finding>) {
     let Some(row) = unit.needs.first().and_then(|(key, _)| rows.get(key)).copied() else { return };
-    let asked: &Row<'_> = cycle.row(row);
+    let asked: &Row = cycle.row(row);
     let key = asked.profile.same_key();
     let mut sum: Amounts = cycle.standing(row).yard.want().iter().map(|_| 0).collect();
     let mut domains = Vec::new();
@@ -129,7 +125,7 @@ fn check_gang(cycle: &Cycle<'_>, unit: &Unit, rows: &BTreeMap<NeedKey, RowIx>, f
 
 /// One unit after the other, no machine goes to a domain that then stands out: that has more than the emptiest domain
 /// where the row has any, and the skew. Within a unit the order does not matter: it is taken whole.
-fn check_spread(cycle: &Cycle<'_>, row: RowIx, gains: &[Gain<'_>], findings: &mut Vec<Finding>) {
+fn check_spread(cycle: &Cycle, row: RowIx, gains: &[Gain<'_>], findings: &mut Vec<Finding>) {
     let asked = cycle.row(row);
     let Some(spread) = asked.profile.spread() else { return };
     let mut counts: BTreeMap<Sym, u32> = cycle.standing(row).counts.iter().filter(|(_, count)| *count > 0).collect();
@@ -150,7 +146,7 @@ fn check_spread(cycle: &Cycle<'_>, row: RowIx, gains: &[Gain<'_>], findings: &mu
 }
 
 fn check_sums(
-    cycle: &Cycle<'_>,
+    cycle: &Cycle,
     row: RowIx,
     verdict: &Verdict,
     gains: &[Gain<'_>],

@@ -269,7 +269,7 @@ fn a_verdict_that_does_not_add_up_is_caught() {
     let need = bench.plain("c", 1, 2);
     bench.machine("a", State::Idle, None);
     let mut decision = bench.decide();
-    decision.verdicts[0].residual = Resources::none();
+    std::sync::Arc::make_mut(&mut decision.verdicts[0]).residual = Resources::none();
     let rules: Vec<Rule> = lint(&bench.view(), &decision).into_iter().map(|finding| finding.rule).collect();
     assert_eq!(rules, [Rule::Residuals], "{need:?}");
     bench.assert_breaks(Rule::Residuals, vec![]);

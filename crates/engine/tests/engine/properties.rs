@@ -40,6 +40,22 @@ proptest! {
     }
 
     #[test]
+    fn what_is_remembered_changes_no_decision_while_clocks_run_out(
+        machines in vec(machine(), 0..60), needs in vec(need(), 0..16), changes in vec(change(), 0..24), dwell in 0u32..4,
+    ) {
+        let mut world = world(&machines, &needs);
+        for state in [State::Creating, State::Configuring, State::Draining] {
+            world.dwell.insert(state, dwell);
+        }
+        (world.policy.assemble_within, world.policy.park_after) = (Duration::from_secs(30), Duration::from_secs(30));
+        (world.policy.retreat_for, world.policy.probe_every) = (Duration::from_secs(20), Duration::from_secs(50));
+        for change in &changes {
+            change_world(&mut world, change);
+            world.cycle();
+        }
+    }
+
+    #[test]
     fn a_perfect_provider_leads_to_a_fixed_point(machines in vec(machine(), 0..40), needs in vec(need(), 0..10), dwell in 0u32..3) {
         let mut world = without_clocks(world(&machines, &needs));
         for state in [State::Creating, State::Configuring, State::Draining] {

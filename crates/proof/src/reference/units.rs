@@ -4,6 +4,7 @@
 //! victims are the last of its machines.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use argosy_engine::{Action, ActionKind, Assignment, Decision, Plan, Reason, Unit};
 use argosy_model::{MachineIx, State};
@@ -34,6 +35,7 @@ impl Cycle<'_> {
         let (units, left_out) = cut::to_size([assign, preempt, give_back], self.view.policy.max_actions as usize);
         let verdicts = self.verdicts();
         let marks = self.changed_marks(&verdicts);
+        let verdicts = verdicts.into_iter().map(Arc::new).collect();
         Decision { plan: Plan { units, marks }, verdicts, left_out }
     }
 

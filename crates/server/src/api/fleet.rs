@@ -137,7 +137,7 @@ fn silence_ms(replica: &Replica) -> u64 {
 
 /// Verdicts by the rows of demand that they speak for.
 fn by_row(decision: Option<&Decision>) -> BTreeMap<NeedKey, &Verdict> {
-    let verdicts = decision.into_iter().flat_map(|decision| &decision.verdicts);
+    let verdicts = decision.into_iter().flat_map(|decision| &decision.verdicts).map(|verdict| &**verdict);
     verdicts.flat_map(|verdict| verdict.rows.iter().map(move |row| (*row, verdict))).collect()
 }
 

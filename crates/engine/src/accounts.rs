@@ -1,0 +1,145 @@
+//! Accounts: whose attribution a machine bears. The rows of one claim share an account, and a folded row has that of every
+//! gang in it.
+
+use argosy_model::Claim;
+use smallvec::SmallVec;
+
+use crate::hash::Lookup;
+use crate::holding::insert;
+use crate::rows::{Row, RowIx, claim_of};
+use crate::supply::{ClassIx, Stock};
+
+/// Whose attribution a machine bears.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Account(u32);
+
+impl Account {
+    fn at(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// A claim that some row stands for.
+#[derive(Clone, Copy, Debug)]
+struct Open {
+    account: Account,
+    rows: u32,
+}
+
+/// All accounts.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Accounts {
+    open: Lookup<Claim, Open>,
+    /// Every class that was acquired or is being drained for a claim, whether a row stands for it or not.
+    attributed: Lookup<Claim, SmallVec<[ClassIx; 2]>>,
+    /// By account: bound machines in keep order, then those on their way.
+    owned: Vec<Vec<ClassIx>>,
+    vacant: Vec<Account>,
+    by_row: Vec<Account>,
+    is_settled: bool,
+}
+
+impl Accounts {
+    pub(crate) fn of_row(&self, row: RowIx) -> Account {
+        self.by_row[row.at()]
+    }
+
+    /// Bound machines in keep order, then those on their way.
+    pub(crate) fn owned(&self, account: Account) -> &[ClassIx] {
+        &self.owned[account.at()]
+    }
+
+    /// Lists a class under a claim, and says whose it is.
+    pub(crate) fn attribute(&mut self, claim: Claim, ix: ClassIx, stocks: &[Stock]) -> Option<Account> {
+        self.attributed.entry(claim).or_default().push(ix);
+        let account = self.open.get(&claim)?.account;
+        self.own(account, ix, stocks);
+        Some(account)
+    }
+
+    fn own(&mut self, account: Account, ix: ClassIx, stocks: &[Stock]) {
+        let owned = &mut self.owned[account.at()];
+        if self.is_settled {
+            insert(owned, ix, stocks);
+        } else {
+            owned.push(ix);
+        }
+    }
+
+    /// Takes a class out again.
+    pub(crate) fn unattribute(&mut self, claim: Claim, ix: ClassIx) {
+        let classes = self.attributed.get_mut(&claim).expect("listed under its claim");
+        classes.retain(|other| *other != ix);
+        if classes.is_empty() {
+            self.attributed.remove(&claim);
+        }
+        if let Some(open) = self.open.get(&claim) {
+            self.owned[open.account.at()].retain(|other| *other != ix);
+        }
+    }
+
+    /// Puts in order what was listed so far; from now on order is kept.
+    pub(crate) fn settle(&mut self, stocks: &[Stock]) {
+        for owned in self.owned.iter_mut().filter(|owned| owned.len() > 1) {
+            owned.sort_by_cached_key(|ix| stocks[ix.at()].keep_order());
+        }
+        self.is_settled = true;
+    }
+
+    /// A row comes to stand for its claim, and for those of the gangs in it.
+    pub(crate) fn open(&mut self, ix: RowIx, row: &Row, stocks: &mut [Stock]) {
+        let account = match self.open.get_mut(&row.claim()) {
+            Some(open) => {
+                open.rows += 1;
+                open.account
+            }
+            None => {
+                let account = self.vacant.pop().unwrap_or_else(|| {
+                    self.owned.push(Vec::new());
+                    Account(u32::try_from(self.owned.len() - 1).expect("fewer than 2^32 needs"))
+                });
+                self.hand_over(row.claim(), account, stocks);
+                account
+            }
+        };
+        if ix.at() >= self.by_row.len() {
+            self.by_row.resize(ix.at() + 1, account);
+        }
+        self.by_row[ix.at()] = account;
+        for (key, _) in row.members.iter().filter(|(key, _)| *key != row.key) {
+            self.hand_over(claim_of(key), account, stocks);
+        }
+    }
+
+    fn hand_over(&mut self, claim: Claim, account: Account, stocks: &mut [Stock]) {
+        let before = self.open.insert(claim, Open { account, rows: 1 });
+        assert!(before.is_none(), "one row stands for a gang");
+        if let Some(classes) = self.attributed.get(&claim).cloned() {
+            for ix in classes {
+                stocks[ix.at()].account = Some(account);
+                self.own(account, ix, stocks);
+            }
+        }
+    }
+
+    /// A row ceases to stand for its claims.
+    pub(crate) fn close(&mut self, ix: RowIx, row: &Row, stocks: &mut [Stock]) {
+        for (key, _) in row.members.iter().filter(|(key, _)| *key != row.key) {
+            self.give_up(claim_of(key), stocks);
+        }
+        let open = self.open.get_mut(&row.claim()).expect("opened with the row");
+        open.rows -= 1;
+        if open.rows == 0 {
+            self.give_up(row.claim(), stocks);
+            self.vacant.push(self.by_row[ix.at()]);
+        }
+    }
+
+    fn give_up(&mut self, claim: Claim, stocks: &mut [Stock]) {
+        let open = self.open.remove(&claim).expect("opened with the row");
+        for ix in self.attributed.get(&claim).into_iter().flatten() {
+            stocks[ix.at()].account = None;
+            self.owned[open.account.at()].retain(|other| other != ix);
+        }
+    }
+}

@@ -1,0 +1,288 @@
+//! Following: how the tables of the last cycle become those of the next view, in proportion to what was written between.
+//!
+//! Whatever is not followed in small steps is made anew: another policy, a shape that comes or goes, a view of another
+//! lineage or of an earlier moment, more rows than are worth moving one by one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use argosy_model::demand::DemandChange;
+use argosy_model::{ClusterIx, NeedKey, NeedMark};
+use imbl::Vector;
+
+use crate::View;
+use crate::catalogue::Catalogue;
+use crate::contention::Contention;
+use crate::cycle::{Cycle, Seen};
+use crate::menus::Menus;
+use crate::moments::next_of_mark;
+use crate::plan::Verdict;
+use crate::prey::PreyIndex;
+use crate::pulse::Pulses;
+use crate::rows::{Precedence, RowIx, Rows};
+use crate::standing::Standing;
+use crate::supply::Supply;
+
+/// Rows that may come, go or move in one step; beyond that everything is listed anew.
+const MOST_MOVES: usize = 4_096;
+
+/// What was written to the demand.
+#[derive(Default)]
+struct Written {
+    needs: BTreeSet<NeedKey>,
+    marks: BTreeSet<NeedKey>,
+    clusters: BTreeSet<ClusterIx>,
+}
+
+impl Cycle {
+    /// Lists supply and demand from nothing.
+    pub(crate) fn new(view: &View<'_>) -> Self {
+        let catalogue = Catalogue::of(view.fleet);
+        let contention = Contention::of(catalogue.len());
+        let mut cycle = Self {
+            view: Seen::of(view),
+            catalogue,
+            rows: Rows::default(),
+            menus: Menus::default(),
+            supply: Supply::default(),
+            standings: Vec::new(),
+            pulses: Pulses::default(),
+            contention,
+            counted_on: crate::hash::Lookup::default(),
+            prey: PreyIndex::default(),
+            drafts: Vec::new(),
+            alarms: BTreeSet::new(),
+            marked: 0,
+            verdicts: Vector::new(),
+            is_turns: false,
+        };
+        cycle.list_all();
+        cycle
+    }
+
+    fn list_all(&mut self) {
+        let (fleet, demand) = (self.view.fleet.clone(), self.view.demand.clone());
+        let words = &fleet.words;
+        for (class, members) in fleet.classes().iter() {
+            let count = i64::try_from(members.len()).expect("slots are 32 bits wide");
+            self.supply.shift(&class, count, &mut self.menus, words);
+        }
+        for need in demand.iter() {
+            let place = self.rows.place(need, &mut self.catalogue, words);
+            self.rows.put(need, place, words);
+        }
+        for at in 0..self.rows.handles() {
+            self.rows.add_up(RowIx::from_index(at), &demand);
+        }
+        self.rows.sort();
+        for at in 0..self.rows.order().len() {
+            let row = self.rows.order()[at];
+            self.begin_row(row);
+        }
+        self.supply.settle();
+        self.verdicts = self.rows.order().iter().map(|row| blank(self.rows.get(*row).key)).collect();
+    }
+
+    /// Takes up a row that came or is another one now.
+    fn begin_row(&mut self, row: RowIx) {
+        let asked = self.rows.get(row);
+        let words = &self.view.fleet.words;
+        let menu = self.menus.for_row(asked, &mut self.catalogue, &self.supply, words);
+        let standing = Standing::new(asked, menu, NeedMark::default());
+        let (key, cluster) = (asked.key, asked.key.cluster);
+        if row.at() >= self.standings.len() {
+            self.standings.resize(row.at() + 1, standing.clone());
+        }
+        self.standings[row.at()] = standing;
+        self.pulses.begin(row, cluster);
+        self.supply.open(row, self.rows.get(row));
+        let mark = self.view.demand.mark(&key);
+        self.remember(row, mark);
+    }
+
+    /// Drops what is kept of a row that goes or is going to be another one.
+    fn end_row(&mut self, row: RowIx) {
+        self.count_short(row, false);
+        self.remember(row, NeedMark::default());
+        self.supply.close(row, self.rows.get(row));
+    }
+
+    /// Takes note of what is to be remembered of a row.
+    fn remember(&mut self, row: RowIx, mark: NeedMark) {
+        let standing = &mut self.standings[row.at()];
+        let was_marked = standing.mark != NeedMark::default();
+        self.marked = self.marked + usize::from(mark != NeedMark::default()) - usize::from(was_marked);
+        standing.mark = mark;
+        self.pulses.freshen(row);
+        self.set_alarm(row);
+    }
+
+    /// Sets a row's alarm to the next moment at which its mark will mean something else.
+    fn set_alarm(&mut self, row: RowIx) {
+        let standing = &mut self.standings[row.at()];
+        let next = next_of_mark(&standing.mark, &self.view.policy, self.view.now);
+        if standing.alarm != next {
+            if let Some(moment) = std::mem::replace(&mut standing.alarm, next) {
+                self.alarms.remove(&(moment, row));
+            }
+            self.alarms.extend(next.map(|moment| (moment, row)));
+        }
+    }
+
+    /// Takes in what was written since the last cycle. Returns false if it is better to list everything anew; the tables
+    /// are then no longer to be used.
+    pub(crate) fn follow(&mut self, view: &View<'_>) -> bool {
+        let is_renamed = || self.rows.is_profile_missing && self.view.fleet.words.stamp() != view.fleet.words.stamp();
+        if *view.policy != self.view.policy || view.now < self.view.now || is_renamed() {
+            return false;
+        }
+        let Some(written) = self.written(view) else { return false };
+        self.supply.put_back_free(&mut self.menus);
+        if !self.follow_machines(view) {
+            return false;
+        }
+        self.view = Seen::of(view);
+        self.ring();
+        if !self.follow_needs(&written.needs) {
+            return false;
+        }
+        for key in &written.marks {
+            self.follow_mark(key);
+        }
+        for cluster in written.clusters {
+            self.supply.forget_prey(cluster);
+        }
+        true
+    }
+
+    fn written(&self, view: &View<'_>) -> Option<Written> {
+        let mut written = Written::default();
+        for change in view.demand.changes_since(self.view.demand.edition())? {
+            match change {
+                DemandChange::Need(key) => drop(written.needs.insert(*key)),
+                DemandChange::Mark(key) => drop(written.marks.insert(*key)),
+                DemandChange::Reporting(cluster) => drop(written.clusters.insert(*cluster)),
+            }
+        }
+        Some(written)
+    }
+
+    fn follow_machines(&mut self, view: &View<'_>) -> bool {
+        let Some(changes) = view.fleet.changes_since(self.view.fleet.edition()) else { return false };
+        let (mut left, mut wavering) = (Vec::new(), Vec::new());
+        let words = &view.fleet.words;
+        for change in changes.filter(|change| change.before != change.after) {
+            for (class, by) in [(&change.before, -1), (&change.after, 1)] {
+                let Some(class) = class else { continue };
+                if self.supply.shift(class, by, &mut self.menus, words) {
+                    wavering.push(class.shape);
+                }
+                if by < 0 {
+                    left.push(*class);
+                }
+            }
+        }
+        if wavering.into_iter().any(|shape| (self.supply.tally(shape).live > 0) != self.catalogue.is_live(shape)) {
+            return false;
+        }
+        left.iter().for_each(|class| self.supply.unlist(class));
+        true
+    }
+
+    fn follow_needs(&mut self, keys: &BTreeSet<NeedKey>) -> bool {
+        let (demand, words) = (self.view.demand.clone(), self.view.fleet.words.clone());
+        let mut closed: BTreeMap<RowIx, Precedence> = BTreeMap::new();
+        let mut came: BTreeSet<RowIx> = BTreeSet::new();
+        for key in keys {
+            let old = self.rows.find(key);
+            self.close(old, &mut closed);
+            let Some(need) = demand.get(key) else {
+                self.rows.withdraw(key);
+                continue;
+            };
+            let place = self.rows.place(need, &mut self.catalogue, &words);
+            match old.filter(|old| place == *key && self.rows.get(*old).key == place) {
+                Some(same) => self.rows.replace(same, need),
+                None => {
+                    self.rows.withdraw(key);
+                    let target = self.rows.find(&place).filter(|target| !came.contains(target));
+                    self.close(target, &mut closed);
+                    let row = self.rows.put(need, place, &words);
+                    if !closed.contains_key(&row) {
+                        came.insert(row);
+                    }
+                }
+            }
+        }
+        self.move_rows(&closed, &came, &demand)
+    }
+
+    fn close(&mut self, row: Option<RowIx>, closed: &mut BTreeMap<RowIx, Precedence>) {
+        if let Some(row) = row.filter(|row| !closed.contains_key(row)) {
+            closed.insert(row, self.rows.get(row).precedence());
+            self.end_row(row);
+        }
+    }
+
+    /// Puts rows in order again after some were closed and others came.
+    fn move_rows(
+        &mut self,
+        closed: &BTreeMap<RowIx, Precedence>,
+        came: &BTreeSet<RowIx>,
+        demand: &argosy_model::Demand,
+    ) -> bool {
+        let touched: Vec<RowIx> = closed.keys().chain(came).copied().collect();
+        touched.iter().for_each(|row| self.rows.add_up(*row, demand));
+        let (gone, stay): (Vec<RowIx>, Vec<RowIx>) =
+            touched.into_iter().partition(|row| self.rows.get(*row).members.is_empty());
+        let is_elsewhere = |row: &RowIx| closed.get(row) != Some(&self.rows.get(*row).precedence());
+        let moved: Vec<RowIx> = stay.iter().copied().filter(is_elsewhere).collect();
+        if gone.len() + moved.len() > MOST_MOVES {
+            return false;
+        }
+        if !(gone.is_empty() && moved.is_empty()) {
+            let taken_out = gone.iter().chain(&moved).filter(|row| closed.contains_key(row));
+            let mut ranks: Vec<u32> = taken_out.map(|row| self.rows.rank(*row)).collect();
+            ranks.sort_unstable();
+            for rank in ranks.iter().rev() {
+                self.verdicts.remove(*rank as usize);
+            }
+            self.rows.reorder(&gone, &moved);
+            let mut ranks: Vec<(u32, RowIx)> = moved.iter().map(|row| (self.rows.rank(*row), *row)).collect();
+            ranks.sort_unstable();
+            for (rank, row) in ranks {
+                self.verdicts.insert(rank as usize, blank(self.rows.get(row).key));
+            }
+            self.rows.release(&gone);
+        }
+        stay.into_iter().for_each(|row| self.begin_row(row));
+        true
+    }
+
+    fn follow_mark(&mut self, key: &NeedKey) {
+        let row = self.rows.find(key).filter(|row| self.rows.get(*row).key == *key);
+        let Some(row) = row else { return };
+        let mark = self.view.demand.mark(key);
+        let standing = &self.standings[row.at()];
+        let (policy, now) = (&self.view.policy, self.view.now);
+        let of_credit = |standing: &Standing, mark: &NeedMark| {
+            (standing.part_of(mark, policy, now), mark.was_whole, mark.assembling_since)
+        };
+        if of_credit(standing, &standing.mark) != of_credit(standing, &mark) || standing.is_probing {
+            self.supply.dirty(key.cluster);
+        }
+        self.remember(row, mark);
+    }
+
+    /// Credits those anew whose alarm has gone off: they may take another part now.
+    fn ring(&mut self) {
+        while let Some((_, row)) = self.alarms.first().copied().filter(|(moment, _)| *moment <= self.view.now) {
+            self.supply.dirty(self.pulses.cluster(row));
+            self.set_alarm(row);
+        }
+    }
+}
+
+fn blank(key: NeedKey) -> Arc<Verdict> {
+    Arc::new(Verdict::blank(key))
+}

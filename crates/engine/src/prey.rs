@@ -1,0 +1,162 @@
+//! Prey: what may be preempted, as it stood when the cycle's first hunt began. Listed class by class, when a hunt first
+//! looks at it or just before it changes hands.
+
+use std::cmp::Reverse;
+
+use argosy_model::State;
+
+use crate::cycle::Cycle;
+use crate::hash::Lookup;
+use crate::menus::MenuIx;
+use crate::preempt::victim_score;
+use crate::rows::RowIx;
+use crate::supply::{ClassIx, Stock};
+
+/// Machines of one class in one hand, that may be taken.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Prey {
+    pub(crate) class: ClassIx,
+    pub(crate) holder: Option<RowIx>,
+    listed: u32,
+    pub(crate) taken: u32,
+    /// Its victim score, the claimant's own priority left out: it adds the same to every victim's.
+    score: i128,
+}
+
+impl Prey {
+    /// How many of those that were listed have not been taken.
+    pub(crate) fn left(&self) -> u32 {
+        self.listed - self.taken
+    }
+}
+
+/// The prey that a menu admits.
+#[derive(Clone, Debug)]
+struct Hunt {
+    /// Lowest priority of any holder; lower than any if some of it is surplus.
+    lowest: i64,
+    /// Best victims first, once somebody may take one.
+    order: Option<std::sync::Arc<[usize]>>,
+}
+
+/// Everything that has been listed in this cycle.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct PreyIndex {
+    has_begun: bool,
+    prey: Vec<Prey>,
+    by_class: Lookup<ClassIx, (usize, usize)>,
+    by_menu: Lookup<MenuIx, Hunt>,
+}
+
+impl PreyIndex {
+    pub(crate) fn clear(&mut self) {
+        self.has_begun = false;
+        self.prey.clear();
+        self.by_class.clear();
+        self.by_menu.clear();
+    }
+
+    pub(crate) fn get(&self, at: usize) -> &Prey {
+        &self.prey[at]
+    }
+
+    /// Takes some; whose they were.
+    pub(crate) fn take(&mut self, at: usize, count: u32) -> (ClassIx, Option<RowIx>) {
+        let prey = &mut self.prey[at];
+        prey.taken += count;
+        (prey.class, prey.holder)
+    }
+}
+
+impl Cycle {
+    /// Machines of a class are about to change hands: a hunt that has begun sees them as they are.
+    pub(crate) fn before_change(&mut self, class: ClassIx) {
+        let stock = self.supply.stock(class);
+        if self.prey.has_begun && stock.class.state == State::Configured && stock.class.is_usable() {
+            self.list_prey(class);
+        }
+    }
+
+    /// Whether there is anything that a row may take.
+    pub(crate) fn is_prey_open(&mut self, row: RowIx) -> bool {
+        self.prey.has_begun = true;
+        let menu = self.standing(row).menu;
+        let lowest = match self.prey.by_menu.get(&menu) {
+            Some(hunt) => hunt.lowest,
+            None => {
+                let lowest = self.lowest_priority(menu);
+                self.prey.by_menu.insert(menu, Hunt { lowest, order: None });
+                lowest
+            }
+        };
+        lowest < i64::from(self.standing(row).priority)
+    }
+
+    /// Lowest priority of any holder of what a menu admits.
+    fn lowest_priority(&mut self, menu: MenuIx) -> i64 {
+        let Self { supply, prey, standings, view, menus, .. } = self;
+        let demand = &view.demand;
+        let priority = |row: RowIx| i64::from(standings[row.at()].priority);
+        let of_class = |class: ClassIx, stock: &Stock| -> i64 {
+            if stock.class.cluster.is_none_or(|cluster| !demand.reporting(cluster).heard) {
+                return i64::MAX;
+            }
+            if let Some((from, to)) = prey.by_class.get(&class) {
+                let listed = prey.prey[*from..*to].iter();
+                return listed.map(|prey| prey.holder.map_or(i64::MIN, priority)).min().unwrap_or(i64::MAX);
+            }
+            let held = stock.claims.iter().map(|(row, _)| priority(*row)).min().unwrap_or(i64::MAX);
+            if stock.left > 0 { i64::MIN } else { held }
+        };
+        let shapes = menus.get(menu).listed();
+        let of_shape = |shape: &argosy_model::ShapeIx| {
+            supply.lowest(*shape, |supply, classes| {
+                classes.iter().map(|class| of_class(*class, supply.stock(*class))).min().unwrap_or(i64::MAX)
+            })
+        };
+        shapes.iter().map(of_shape).min().unwrap_or(i64::MAX)
+    }
+
+    /// What a row's menu admits of the prey, best victims first.
+    pub(crate) fn hunt(&mut self, row: RowIx) -> std::sync::Arc<[usize]> {
+        let menu = self.standing(row).menu;
+        if let Some(known) = self.prey.by_menu.get(&menu).and_then(|hunt| hunt.order.clone()) {
+            return known;
+        }
+        let mut order: Vec<usize> = Vec::new();
+        for shape in self.menus.get(menu).listed().iter() {
+            for at in 0..self.supply.prey(*shape).len() {
+                let (from, to) = self.list_prey(self.supply.prey(*shape)[at]);
+                order.extend(from..to);
+            }
+        }
+        order.sort_by_cached_key(|at| {
+            let prey = &self.prey.prey[*at];
+            let holder = prey.holder.map(|holder| self.rows.rank(holder));
+            (Reverse(prey.score), self.supply.stock(prey.class).class, holder)
+        });
+        let order: std::sync::Arc<[usize]> = order.into();
+        let hunt = self.prey.by_menu.get_mut(&menu).expect("looked at before it is hunted in");
+        hunt.order = Some(std::sync::Arc::clone(&order));
+        order
+    }
+
+    /// Lists a class by hands, if it is not listed yet; where it stands in the list.
+    fn list_prey(&mut self, class: ClassIx) -> (usize, usize) {
+        if let Some(known) = self.prey.by_class.get(&class) {
+            return *known;
+        }
+        let from = self.prey.prey.len();
+        let stock = self.supply.stock(class);
+        if stock.class.cluster.is_some_and(|cluster| self.view.demand.reporting(cluster).heard) {
+            let held = stock.claims.iter().map(|(row, count)| (Some(*row), *count));
+            for (holder, listed) in held.chain([(None, stock.left)]).filter(|(_, count)| *count > 0) {
+                let score = holder.map_or(i128::MAX, |row| victim_score(self.rows.get(row), &self.view.policy));
+                self.prey.prey.push(Prey { class, holder, listed, taken: 0, score });
+            }
+        }
+        let listed = (from, self.prey.prey.len());
+        self.prey.by_class.insert(class, listed);
+        listed
+    }
+}
