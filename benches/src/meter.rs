@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use rustix::time::{ClockId, clock_gettime};
+use cpu_time::ProcessTime;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region};
 
 /// How long a row is measured, and how often at least and at most.
@@ -81,9 +81,7 @@ fn percentile(samples: &[Duration], per_cent: usize) -> Duration {
 
 /// Processor time of this process.
 pub(crate) fn cpu_time() -> Duration {
-    let spent = clock_gettime(ClockId::ProcessCPUTime);
-    let seconds = u64::try_from(spent.tv_sec).unwrap_or_default();
-    Duration::from_secs(seconds) + Duration::from_nanos(u64::try_from(spent.tv_nsec).unwrap_or_default())
+    ProcessTime::now().as_duration()
 }
 
 /// The only function whose instructions callgrind counts: `scripts/bench.sh` names it.
