@@ -8,6 +8,7 @@
 //! that is what snapshots, what-if and readers hold while the fold goes on.
 
 pub mod bucket;
+pub mod column;
 pub mod demand;
 pub mod fleet;
 pub mod ids;
@@ -26,6 +27,7 @@ pub mod time;
 pub mod vocabulary;
 
 pub use bucket::Bucket;
+pub use column::Column;
 pub use demand::{Demand, Need, NeedKey, NeedMark};
 pub use fleet::Fleet;
 pub use ids::{ClusterIx, DimIx, GroupIx, MachineIx, ProfileIx, ShapeIx, Sym};

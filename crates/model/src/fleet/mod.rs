@@ -11,11 +11,12 @@ mod tests;
 
 use std::sync::Arc;
 
-use imbl::{OrdMap, OrdSet, Vector};
+use imbl::OrdSet;
 
 pub use self::change::Change;
 pub use self::class::{Class, Classes};
 pub use self::error::FleetError;
+use crate::column::Column;
 use crate::ids::{ClusterIx, MachineIx};
 use crate::journal::Journal;
 use crate::lifecycle::{self, Cause, State};
@@ -30,10 +31,11 @@ pub struct Fleet {
     /// Every string, shape and profile that the shard has seen.
     pub words: Vocabulary,
     names: Names,
-    machines: Vector<Option<Machine>>,
+    machines: Column<Machine>,
+    slots: usize,
     free: OrdSet<MachineIx>,
-    hosts: OrdMap<MachineIx, Arc<str>>,
-    errors: OrdMap<MachineIx, Arc<str>>,
+    hosts: Column<Arc<str>>,
+    errors: Column<Arc<str>>,
     classes: Classes,
     elastic_idle: OrdSet<(ShardTime, MachineIx)>,
     flagged: OrdSet<MachineIx>,
@@ -57,7 +59,7 @@ impl Fleet {
 
     /// How many machines there are.
     pub fn len(&self) -> usize {
-        self.machines.len() - self.free.len()
+        self.machines.len()
     }
 
     /// Whether there is no machine.
@@ -77,7 +79,7 @@ impl Fleet {
 
     /// A machine's record, if the slot is taken.
     pub fn get(&self, ix: MachineIx) -> Option<&Machine> {
-        self.machines.get(ix.index()).and_then(Option::as_ref)
+        self.machines.get(ix.index())
     }
 
     /// A machine's record. Panics on a free slot: for handles that the indexes gave out.
@@ -88,28 +90,27 @@ impl Fleet {
     /// The provider's reference to a machine's host; `None` without hardware.
     pub fn host(&self, ix: MachineIx) -> Option<&str> {
         let machine = self.get(ix)?;
-        machine.flags.has(Flags::HOST).then(|| self.hosts.get(&ix).map_or_else(|| self.id(ix), |host| &**host))
+        machine.flags.has(Flags::HOST).then(|| self.hosts.get(ix.index()).map_or_else(|| self.id(ix), |host| &**host))
     }
 
     /// What went wrong with a failed machine.
     pub fn error(&self, ix: MachineIx) -> Option<&str> {
-        self.errors.get(&ix).map(|error| &**error)
+        self.errors.get(ix.index()).map(|error| &**error)
     }
 
     /// What stands beside the record, as [`Fleet::put`] takes it.
     pub fn aside(&self, ix: MachineIx) -> Aside {
-        Aside { host: self.hosts.get(&ix).cloned(), error: self.errors.get(&ix).cloned() }
+        Aside { host: self.hosts.get(ix.index()).cloned(), error: self.errors.get(ix.index()).cloned() }
     }
 
     /// Every machine, by slot.
     pub fn iter(&self) -> impl Iterator<Item = (MachineIx, &Machine)> {
-        let slots = self.machines.iter().enumerate();
-        slots.filter_map(|(at, machine)| machine.as_ref().map(|m| (MachineIx::from_index(at), m)))
+        self.machines.iter().map(|(at, machine)| (MachineIx::from_index(at), machine))
     }
 
     /// How many slots have ever been given out; a slot may be free.
     pub fn slots(&self) -> usize {
-        self.machines.len()
+        self.slots
     }
 
     /// Machines by class: state, cluster and shape.
@@ -141,9 +142,9 @@ impl Fleet {
             return Err(FleetError::Known { id: id.to_owned() });
         }
         machine.check(aside.error.is_some()).map_err(|rule| FleetError::Invariant { id: id.to_owned(), rule })?;
-        let ix = self.free.get_min().copied().unwrap_or_else(|| MachineIx::from_index(self.machines.len()));
+        let ix = self.free.get_min().copied().unwrap_or_else(|| MachineIx::from_index(self.slots));
         if self.free.remove(&ix).is_none() {
-            self.machines.push_back(None);
+            self.slots += 1;
         }
         self.names.put(ix, id);
         self.store(ix, machine, aside);
@@ -184,7 +185,7 @@ impl Fleet {
             return Err(FleetError::Unknown { slot: ix.index() });
         };
         let next = machine.moved(to, now);
-        let host = self.hosts.get(&ix).filter(|_| next.flags.has(Flags::HOST)).cloned();
+        let host = self.hosts.get(ix.index()).filter(|_| next.flags.has(Flags::HOST)).cloned();
         self.put(ix, next, Aside { host, error: error.map(Arc::from) }, cause)
     }
 
@@ -194,9 +195,9 @@ impl Fleet {
             return Err(FleetError::Unknown { slot: ix.index() });
         };
         self.unindex(ix, &before);
-        self.machines[ix.index()] = None;
-        self.hosts.remove(&ix);
-        self.errors.remove(&ix);
+        self.machines.remove(ix.index());
+        self.hosts.remove(ix.index());
+        self.errors.remove(ix.index());
         self.names.free(ix);
         self.free.insert(ix);
         self.note(ix, Some(&before));
@@ -205,7 +206,7 @@ impl Fleet {
 
     /// Puts back a stored machine in its own slot, leaving free slots between. For restoring a snapshot only.
     pub fn restore_slot(&mut self, ix: MachineIx, id: &str, machine: Machine, aside: Aside) -> Result<(), FleetError> {
-        if ix.index() < self.machines.len() || !self.words.has_shape(machine.shape) || self.find(id).is_some() {
+        if ix.index() < self.slots || !self.words.has_shape(machine.shape) || self.find(id).is_some() {
             return Err(FleetError::BadSnapshot { slot: ix.index() });
         }
         if id.is_empty() || id.len() > Names::MAX_ID_BYTES {
@@ -213,7 +214,7 @@ impl Fleet {
         }
         machine.check(aside.error.is_some()).map_err(|rule| FleetError::Invariant { id: id.to_owned(), rule })?;
         self.restore_gap(ix.index());
-        self.machines.push_back(None);
+        self.slots += 1;
         self.names.put(ix, id);
         self.store(ix, machine, aside);
         self.note(ix, None);
@@ -222,23 +223,21 @@ impl Fleet {
 
     /// Makes all slots up to `slots` exist, the new ones free. For restoring a snapshot only.
     pub fn restore_gap(&mut self, slots: usize) {
-        while self.machines.len() < slots {
-            let free = MachineIx::from_index(self.machines.len());
-            self.names.reserve(free);
-            self.free.insert(free);
-            self.machines.push_back(None);
+        while self.slots < slots {
+            self.free.insert(MachineIx::from_index(self.slots));
+            self.slots += 1;
         }
     }
 
     fn store(&mut self, ix: MachineIx, machine: Machine, aside: Aside) {
-        self.machines[ix.index()] = Some(machine);
+        self.machines.put(ix.index(), machine);
         match aside.host.filter(|host| **host != *self.names.get(ix)) {
-            Some(host) => drop(self.hosts.insert(ix, host)),
-            None => drop(self.hosts.remove(&ix)),
+            Some(host) => drop(self.hosts.put(ix.index(), host)),
+            None => drop(self.hosts.remove(ix.index())),
         }
         match aside.error {
-            Some(error) => drop(self.errors.insert(ix, error)),
-            None => drop(self.errors.remove(&ix)),
+            Some(error) => drop(self.errors.put(ix.index(), error)),
+            None => drop(self.errors.remove(ix.index())),
         }
         self.classes.insert(Class::of(&machine), ix);
         if self.is_elastic_idle(&machine) {
@@ -251,8 +250,12 @@ impl Fleet {
 
     fn unindex(&mut self, ix: MachineIx, machine: &Machine) {
         self.classes.remove(Class::of(machine), ix);
-        self.elastic_idle.remove(&(machine.since, ix));
-        self.flagged.remove(&ix);
+        if self.is_elastic_idle(machine) {
+            self.elastic_idle.remove(&(machine.since, ix));
+        }
+        if !machine.is_usable() {
+            self.flagged.remove(&ix);
+        }
     }
 
     fn is_elastic_idle(&self, machine: &Machine) -> bool {

@@ -1,13 +1,16 @@
 //! Machine ids: a million short strings in a few large pages, found by a fixed hash.
 //!
 //! A `String` per machine would cost more than the machine's own record. Here an id costs its bytes, an 8-byte span
-//! and an index entry. The hash is FNV-1a (http://www.isthe.com/chongo/tech/comp/fnv/): fixed, so that replicas agree;
+//! and an index entry of 8 bytes in a bucket. The hash is FNV-1a (http://www.isthe.com/chongo/tech/comp/fnv/): fixed, so that replicas agree;
 //! collisions only cost a comparison.
 
+mod index;
+
+use std::num::NonZeroU16;
 use std::sync::Arc;
 
-use imbl::{OrdSet, Vector};
-
+use self::index::Index;
+use crate::column::Column;
 use crate::ids::MachineIx;
 
 /// Bytes after which a page is closed and the next one begun.
@@ -16,16 +19,16 @@ const PAGE_BYTES: usize = 16 * 1024;
 /// The ids of a shard's machines, by slot. Clones share structure.
 #[derive(Clone, Debug, Default)]
 pub struct Names {
-    pages: Vector<Arc<Vec<u8>>>,
-    spans: Vector<Span>,
-    index: OrdSet<(u64, u32)>,
+    pages: Column<Arc<String>>,
+    spans: Column<Span>,
+    index: Index,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Span {
     page: u32,
     start: u16,
-    len: u16,
+    len: NonZeroU16,
 }
 
 impl Names {
@@ -34,60 +37,52 @@ impl Names {
 
     /// The slot that holds `id`.
     pub fn find(&self, id: &str) -> Option<MachineIx> {
-        let hash = fnv1a(id.as_bytes());
-        self.index
-            .range((hash, 0)..=(hash, u32::MAX))
-            .map(|(_, slot)| MachineIx::from_index(*slot as usize))
-            .find(|ix| self.get(*ix) == id)
+        let slots = self.index.candidates(fnv1a(id.as_bytes()));
+        slots.map(|slot| MachineIx::from_index(slot as usize)).find(|ix| self.get(*ix) == id)
     }
 
     /// The id in a slot; empty if the slot is free.
     pub fn get(&self, ix: MachineIx) -> &str {
-        let span = self.spans[ix.index()];
-        let (start, len) = (usize::from(span.start), usize::from(span.len));
-        let bytes = if len == 0 { &[][..] } else { &self.pages[span.page as usize][start..start + len] };
-        std::str::from_utf8(bytes).expect("ids are stored from str")
+        self.spans.get(ix.index()).map_or("", |span| text(&self.pages, *span))
     }
 
     /// Puts `id` into a slot, which is new or was freed. Panics if the id is empty or over [`Self::MAX_ID_BYTES`], or
     /// the slot is taken: the caller has checked.
     pub fn put(&mut self, ix: MachineIx, id: &str) {
         assert!(!id.is_empty() && id.len() <= Self::MAX_ID_BYTES, "machine id length {}", id.len());
-        assert!(ix.index() <= self.spans.len(), "slots are given out in order");
-        let fits = self.pages.last().is_some_and(|page| page.len() + id.len() <= PAGE_BYTES);
-        if !fits {
-            self.pages.push_back(Arc::new(Vec::with_capacity(PAGE_BYTES)));
-        }
-        let at = self.pages.len() - 1;
-        let page = Arc::make_mut(&mut self.pages[at]);
+        let open = self.pages.len().checked_sub(1);
+        let fits = |at: &usize| self.pages.get(*at).is_some_and(|page| page.len() + id.len() <= PAGE_BYTES);
+        let at = open.filter(fits).unwrap_or_else(|| {
+            let next = self.pages.len();
+            self.pages.put(next, Arc::new(String::with_capacity(PAGE_BYTES)));
+            next
+        });
+        let page = Arc::make_mut(self.pages.get_mut(at).expect("the last page is there"));
         let as_u16 = |n: usize| u16::try_from(n).expect("a page is shorter than 64 KiB");
         let span = Span {
             page: u32::try_from(at).expect("fewer than 2^32 pages"),
             start: as_u16(page.len()),
-            len: as_u16(id.len()),
+            len: NonZeroU16::new(as_u16(id.len())).expect("an id is not empty"),
         };
-        page.extend_from_slice(id.as_bytes());
-        if ix.index() == self.spans.len() {
-            self.spans.push_back(span);
-        } else {
-            assert_eq!(self.spans[ix.index()].len, 0, "a slot is freed before it is given out again");
-            self.spans[ix.index()] = span;
-        }
-        self.index.insert((fnv1a(id.as_bytes()), raw(ix)));
-    }
-
-    /// Makes the next slot exist, free.
-    pub fn reserve(&mut self, ix: MachineIx) {
-        assert_eq!(ix.index(), self.spans.len(), "slots are given out in order");
-        self.spans.push_back(Span::default());
+        page.push_str(id);
+        let before = self.spans.put(ix.index(), span);
+        assert!(before.is_none(), "a slot is freed before it is given out again");
+        let (pages, spans) = (&self.pages, &self.spans);
+        let hash_of = |slot: u32| spans.get(slot as usize).map_or(0, |span| fnv1a(text(pages, *span).as_bytes()));
+        self.index.insert(fnv1a(id.as_bytes()), raw(ix), hash_of);
     }
 
     /// Frees a slot. The bytes stay until the state is next restored from a snapshot.
     pub fn free(&mut self, ix: MachineIx) {
-        let hash = fnv1a(self.get(ix).as_bytes());
-        self.index.remove(&(hash, raw(ix)));
-        self.spans[ix.index()] = Span::default();
+        self.index.remove(fnv1a(self.get(ix).as_bytes()), raw(ix));
+        self.spans.remove(ix.index());
     }
+}
+
+fn text(pages: &Column<Arc<String>>, span: Span) -> &str {
+    let (start, len) = (usize::from(span.start), usize::from(span.len.get()));
+    let page = pages.get(span.page as usize).expect("a span lies in a page");
+    &page[start..start + len]
 }
 
 fn raw(ix: MachineIx) -> u32 {
