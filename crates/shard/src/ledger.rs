@@ -1,68 +1,94 @@
-//! The ledger of open operations, and by machine and deadline the ways to find them.
+//! The ledger of open operations, and by name and deadline the ways to find them.
+//!
+//! An operation lies at its machine. A plan opens thousands at a time, in the order of their names and mostly with one
+//! deadline, so names and deadlines are kept by plan: what is written for each operation is one record and one number.
 
-use imbl::{OrdMap, OrdSet};
+use imbl::{OrdMap, Vector};
 
-use argosy_model::{MachineIx, ShardTime};
+use argosy_model::{Column, MachineIx, ShardTime};
 
 use crate::operation::{Operation, OperationId};
+
+/// Most operations of one plan that can be restored.
+const MAX_ORDINAL: u32 = 1 << 24;
 
 /// Every open operation. Clones share structure.
 #[derive(Clone, Debug, Default)]
 pub struct Ledger {
-    open: OrdMap<OperationId, Operation>,
-    by_machine: OrdMap<MachineIx, OperationId>,
-    deadlines: OrdSet<(ShardTime, OperationId)>,
+    on: Column<Operation>,
+    /// By log index of the plan.
+    plans: OrdMap<u64, Opened>,
+    /// How many operations of a plan, by its log index, run out of time at a moment.
+    deadlines: OrdMap<(ShardTime, u64), u32>,
+}
+
+/// The operations that one plan has opened.
+#[derive(Clone, Debug, Default)]
+struct Opened {
+    /// The machine of each, by ordinal; `None` for one that had ended when the ledger was restored. One that has ended since
+    /// is known by its machine, which has another operation or none.
+    machines: Vector<Option<MachineIx>>,
+    /// How many are open.
+    open: u32,
 }
 
 impl Ledger {
     /// An open operation.
     pub fn get(&self, id: OperationId) -> Option<&Operation> {
-        self.open.get(&id)
+        let machine = (*self.plans.get(&id.index)?.machines.get(id.ordinal as usize)?)?;
+        self.on(machine).filter(|operation| operation.id == id)
     }
 
     /// The open operation on a machine; there is never more than one.
     pub fn on(&self, machine: MachineIx) -> Option<&Operation> {
-        self.by_machine.get(&machine).map(|id| &self.open[id])
+        self.on.get(machine.index())
     }
 
     /// All open operations, oldest first.
     pub fn iter(&self) -> impl Iterator<Item = &Operation> {
-        self.open.values()
+        self.plans.keys().flat_map(|index| self.of_plan(*index))
     }
 
     /// How many are open.
     pub fn len(&self) -> usize {
-        self.open.len()
+        self.on.len()
     }
 
     /// Whether none is open.
     pub fn is_empty(&self) -> bool {
-        self.open.is_empty()
+        self.on.is_empty()
     }
 
     /// The next moment at which an operation runs out of time.
     pub fn next_deadline(&self) -> Option<ShardTime> {
-        self.deadlines.get_min().map(|(at, _)| *at)
+        self.deadlines.get_min().map(|((at, _), _)| *at)
     }
 
-    /// An operation that has run out of time by `now`.
-    pub(crate) fn overdue(&self, now: ShardTime) -> Option<OperationId> {
-        self.deadlines.get_min().filter(|(at, _)| *at <= now).map(|(_, id)| *id)
+    /// All operations that have run out of time by `now`, those first that ran out first.
+    pub(crate) fn overdue(&self, now: ShardTime) -> Vec<OperationId> {
+        let due = self.deadlines.keys().take_while(|(at, _)| *at <= now);
+        let of_plan = |(at, index): &(ShardTime, u64)| {
+            let at = *at;
+            self.of_plan(*index).filter(move |operation| operation.deadline == at).map(|operation| operation.id)
+        };
+        due.flat_map(of_plan).collect()
     }
 
-    /// Adds an operation on a machine that has none.
+    /// Adds an operation on a machine that has none, as the next of its plan.
     pub(crate) fn open(&mut self, operation: Operation) {
-        let other = self.by_machine.insert(operation.machine, operation.id);
+        let plan = self.plans.entry(operation.id.index).or_default();
+        assert_eq!(plan.machines.len(), operation.id.ordinal as usize, "a plan's operations are opened in order");
+        plan.machines.push_back(Some(operation.machine));
+        plan.open += 1;
+        self.expect(operation.deadline, operation.id);
+        let other = self.on.put(operation.machine.index(), operation);
         assert!(other.is_none(), "a machine has one operation at a time: {:?} has {other:?}", operation.machine);
-        self.deadlines.insert((operation.deadline, operation.id));
-        let same = self.open.insert(operation.id, operation);
-        assert!(same.is_none(), "an operation is opened once: {}", operation.id);
     }
 
     /// Writes a later state of an open operation. Its fence never falls, and a new attempt's fence is newer.
     pub(crate) fn update(&mut self, operation: Operation) {
-        let before = self.open.insert(operation.id, operation).expect("only an open operation is updated");
-        assert_eq!(before.machine, operation.machine, "an operation stays on its machine");
+        let before = self.on.put(operation.machine.index(), operation).expect("only an open operation is updated");
+        assert_eq!(before.id, operation.id, "an operation stays on its machine");
         let renewed = before.attempt.number != operation.attempt.number;
         assert!(
             if renewed {
@@ -74,28 +100,60 @@ impl Ledger {
             operation.id
         );
         if before.deadline != operation.deadline {
-            self.deadlines.remove(&(before.deadline, before.id));
-            self.deadlines.insert((operation.deadline, operation.id));
+            self.expect_no_more(before.deadline, before.id);
+            self.expect(operation.deadline, operation.id);
         }
     }
 
     /// Takes an operation out.
     pub(crate) fn close(&mut self, id: OperationId) -> Option<Operation> {
-        let operation = self.open.remove(&id)?;
-        self.by_machine.remove(&operation.machine);
-        self.deadlines.remove(&(operation.deadline, id));
+        let machine = self.get(id)?.machine;
+        let operation = self.on.remove(machine.index())?;
+        self.expect_no_more(operation.deadline, id);
+        let plan = self.plans.get_mut(&id.index)?;
+        plan.open -= 1;
+        if plan.open == 0 {
+            self.plans.remove(&id.index);
+        }
         Some(operation)
     }
 
-    /// Builds a ledger from stored operations; `None` if two are on one machine or of one name.
+    /// Builds a ledger from stored operations, oldest first; `None` if two are on one machine or of one name.
     pub(crate) fn restore(operations: impl IntoIterator<Item = Operation>) -> Option<Self> {
         let mut ledger = Self::default();
         for operation in operations {
-            if ledger.get(operation.id).is_some() || ledger.on(operation.machine).is_some() {
+            let plan = ledger.plans.entry(operation.id.index).or_default();
+            let is_next = plan.machines.len() <= operation.id.ordinal as usize;
+            if !is_next || operation.id.ordinal >= MAX_ORDINAL || ledger.on.get(operation.machine.index()).is_some() {
                 return None;
+            }
+            while plan.machines.len() < operation.id.ordinal as usize {
+                plan.machines.push_back(None);
             }
             ledger.open(operation);
         }
         Some(ledger)
+    }
+
+    fn of_plan(&self, index: u64) -> impl Iterator<Item = &Operation> {
+        let machines = self.plans.get(&index).into_iter().flat_map(|plan| &plan.machines);
+        let open = (0..).zip(machines).filter_map(move |(ordinal, machine)| {
+            let id = OperationId { index, ordinal };
+            self.on((*machine)?).filter(|operation| operation.id == id)
+        });
+        open
+    }
+
+    fn expect(&mut self, deadline: ShardTime, id: OperationId) {
+        *self.deadlines.entry((deadline, id.index)).or_default() += 1;
+    }
+
+    fn expect_no_more(&mut self, deadline: ShardTime, id: OperationId) {
+        let key = (deadline, id.index);
+        let left = self.deadlines.get_mut(&key).expect("every open operation has its deadline");
+        *left -= 1;
+        if *left == 0 {
+            self.deadlines.remove(&key);
+        }
     }
 }

@@ -14,7 +14,7 @@ impl Fold<'_> {
         while let Some(ix) = self.state.cooling.pop_due(now) {
             self.set_flag(ix, Flags::COOLING, false);
         }
-        while let Some(id) = self.state.ledger.overdue(now) {
+        for id in self.state.ledger.overdue(now) {
             self.time_out(id);
         }
     }

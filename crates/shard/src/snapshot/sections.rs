@@ -194,13 +194,13 @@ fn read_timers(input: &mut FrameReader<'_>, state: &mut ShardState) -> Result<()
         cooling.set(machine, cool_down);
         Ok(())
     })?;
-    let mut settled = Settled::default();
-    input.records(SETTLED, |(machine, index, provider): (MachineIx, u64, Sym)| {
-        settled.note(machine, index, provider);
+    let mut settled: Vec<(MachineIx, u64, Sym)> = Vec::new();
+    input.records(SETTLED, |record| {
+        settled.push(record);
         Ok(())
     })?;
     state.cooling = cooling;
-    state.settled = settled;
+    state.settled = Settled::restore(settled);
     Ok(())
 }
 
