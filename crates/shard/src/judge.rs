@@ -52,6 +52,8 @@ pub(crate) struct Record<'a> {
     pub(crate) handle: Option<ShapeIx>,
     /// The machine itself.
     pub(crate) machine: &'a ObservedMachine,
+    /// Its slot, if the shard has it: looked up once, because among a million ids that is dear.
+    pub(crate) known: Option<MachineIx>,
 }
 
 /// What a record means.
@@ -60,7 +62,7 @@ pub(crate) fn judge(state: &ShardState, record: &Record<'_>) -> Meaning {
     if !is_sound(seen) || !shapes::is_sane(record.shape) {
         return Meaning::Screened;
     }
-    let Some(ix) = state.fleet.find(&seen.id) else {
+    let Some(ix) = record.known else {
         let ours = state.ownership.owns_machine(record.provider, &seen.id, record.shape);
         return match (ours, is_complete(seen)) {
             (false, _) => Meaning::Foreign,

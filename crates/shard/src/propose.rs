@@ -113,7 +113,8 @@ impl ShardState {
             let look = || shapes::find(&seen.shape, &listing.provider, &self.fleet.words);
             let handle = *handles.entry(&seen.shape).or_insert_with(look);
             let (provider, shape, machine) = (listing.provider.as_str(), &seen.shape, &seen.machine);
-            let record = Record { provider, asked_at: listing.asked_at, shape, handle, machine };
+            let known = self.fleet.find(&machine.id);
+            let record = Record { provider, asked_at: listing.asked_at, shape, handle, machine, known };
             match judge::judge(self, &record) {
                 Meaning::Screened => diff.screened += 1,
                 Meaning::Foreign => diff.foreign += 1,

@@ -1,7 +1,8 @@
 //! Classes: machines that decide cannot tell apart but by their slot.
 
-use imbl::{OrdMap, OrdSet};
+use imbl::OrdMap;
 
+use super::Members;
 use crate::bucket::Bucket;
 use crate::ids::{ClusterIx, GroupIx, MachineIx, ProfileIx, ShapeIx};
 use crate::lifecycle::State;
@@ -77,16 +78,16 @@ impl Class {
 
 /// Every class that has members, with its members by slot.
 #[derive(Clone, Debug, Default)]
-pub struct Classes(OrdMap<Class, OrdSet<MachineIx>>);
+pub struct Classes(OrdMap<Class, Members>);
 
 impl Classes {
     /// The members of one class.
-    pub fn members(&self, class: Class) -> Option<&OrdSet<MachineIx>> {
+    pub fn members(&self, class: Class) -> Option<&Members> {
         self.0.get(&class)
     }
 
     /// The classes of `cluster` in `state`, by shape; a shape may come several times.
-    pub fn of(&self, state: State, cluster: Option<ClusterIx>) -> impl Iterator<Item = (ShapeIx, &OrdSet<MachineIx>)> {
+    pub fn of(&self, state: State, cluster: Option<ClusterIx>) -> impl Iterator<Item = (ShapeIx, &Members)> {
         self.0
             .range(Class::first(state, cluster)..)
             .take_while(move |(class, _)| class.state == state && class.cluster == cluster)
@@ -94,13 +95,13 @@ impl Classes {
     }
 
     /// All classes in `state`, by cluster (nobody's first), then shape.
-    pub fn in_state(&self, state: State) -> impl Iterator<Item = (Class, &OrdSet<MachineIx>)> {
+    pub fn in_state(&self, state: State) -> impl Iterator<Item = (Class, &Members)> {
         let first = Class::first(state, None);
         self.0.range(first..).take_while(move |(class, _)| class.state == state).map(|(class, set)| (*class, set))
     }
 
     /// Every class there is.
-    pub fn iter(&self) -> impl Iterator<Item = (Class, &OrdSet<MachineIx>)> {
+    pub fn iter(&self) -> impl Iterator<Item = (Class, &Members)> {
         self.0.iter().map(|(class, members)| (*class, members))
     }
 
@@ -112,7 +113,7 @@ impl Classes {
         let Some(members) = self.0.get_mut(&class) else {
             unreachable!("a machine stands in its class: {class:?}");
         };
-        let was_member = members.remove(&ix).is_some();
+        let was_member = members.remove(ix);
         assert!(was_member, "a machine stands in its class: {class:?}");
         if members.is_empty() {
             self.0.remove(&class);

@@ -6,6 +6,7 @@
 mod change;
 mod class;
 mod error;
+mod members;
 #[cfg(test)]
 mod tests;
 
@@ -16,6 +17,7 @@ use imbl::OrdSet;
 pub use self::change::Change;
 pub use self::class::{Class, Classes};
 pub use self::error::FleetError;
+pub use self::members::Members;
 use crate::column::Column;
 use crate::ids::{ClusterIx, MachineIx};
 use crate::journal::Journal;

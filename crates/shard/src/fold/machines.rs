@@ -54,9 +54,16 @@ impl Fold<'_> {
         if seen.state == State::Failed {
             next.flags = next.flags.with(Flags::HOST, seen.host.is_some());
         }
-        let host = seen.host.as_deref().filter(|_| next.flags.has(Flags::HOST)).map(Arc::from);
+        let host = next.flags.has(Flags::HOST).then(|| self.host_shown(ix, seen)).flatten();
         let error = (seen.state == State::Failed).then(|| Arc::from(judge::error_text(seen)));
         (next, Aside { host, error })
+    }
+
+    /// The reference to its host, where that is not simply its id. One that is known already is shared, not copied.
+    fn host_shown(&self, ix: MachineIx, seen: &ObservedMachine) -> Option<Arc<str>> {
+        let shown = seen.host.as_deref().filter(|host| *host != seen.id)?;
+        let known = self.state.fleet.aside(ix).host;
+        known.filter(|known| **known == *shown).or_else(|| Some(Arc::from(shown)))
     }
 
     /// Leaves a machine alone until `until`; with a strike if it was turned down.

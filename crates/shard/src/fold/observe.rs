@@ -37,7 +37,8 @@ impl Fold<'_> {
         for (at, machine) in &observe.machines {
             let at = *at as usize;
             let shape = &observe.shapes[at];
-            let record = Record { provider: &observe.provider, asked_at, shape, handle: handles[at], machine };
+            let known = self.state.fleet.find(&machine.id);
+            let record = Record { provider: &observe.provider, asked_at, shape, handle: handles[at], machine, known };
             let meaning = judge::judge(self.state, &record);
             match meaning {
                 Meaning::Screened => screened += 1,
@@ -47,7 +48,7 @@ impl Fold<'_> {
             if meaning.is_news() {
                 let words = &mut self.state.fleet.words;
                 let shape = *handles[at].get_or_insert_with(|| shapes::intern(shape, &observe.provider, words));
-                self.learn(meaning, shape, machine);
+                self.learn(meaning, known, shape, machine);
                 changed += 1;
             }
         }
@@ -70,11 +71,11 @@ impl Fold<'_> {
     }
 
     /// Acts on a record that is news.
-    pub(super) fn learn(&mut self, meaning: Meaning, shape: ShapeIx, seen: &ObservedMachine) {
-        if meaning == Meaning::New {
+    pub(super) fn learn(&mut self, meaning: Meaning, known: Option<MachineIx>, shape: ShapeIx, seen: &ObservedMachine) {
+        let Some(ix) = known else {
+            assert_eq!(meaning, Meaning::New, "only a new machine is unknown");
             return self.adopt(shape, seen);
-        }
-        let ix = self.state.fleet.find(&seen.id).expect("only a new machine is unknown");
+        };
         match meaning {
             Meaning::Changed(cause) => self.change(ix, shape, seen, cause),
             Meaning::Accepted => self.accepted(ix),

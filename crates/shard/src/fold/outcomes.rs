@@ -49,13 +49,13 @@ impl Fold<'_> {
         let handle = shapes::find(&seen.shape, &provider, &self.state.fleet.words);
         let asked_at = operation.attempt.fence.sequence;
         let (shape, machine) = (&seen.shape, &seen.machine);
-        let record = Record { provider: &provider, asked_at, shape, handle, machine };
+        let record = Record { provider: &provider, asked_at, shape, handle, machine, known: Some(ix) };
         let is_it = seen.machine.id == self.state.fleet.id(ix);
         let meaning = if is_it { judge::judge(self.state, &record) } else { Meaning::Screened };
         match meaning {
             Meaning::Ended(_) => {
                 let shape = shapes::intern(shape, &provider, &mut self.state.fleet.words);
-                self.learn(meaning, shape, machine);
+                self.learn(meaning, Some(ix), shape, machine);
             }
             Meaning::Screened => self.state.counters.screened += 1,
             _ => self.accepted(ix),
