@@ -1,47 +1,61 @@
 //! Columns: one value for each of many small whole numbers, copy-on-write.
 //!
 //! A general persistent tree pays some hundred instructions for a look-up; the fold makes a dozen of them for every machine
-//! that moves. Slots are dense and given out in order, so here three loads do: a root, a branch of [`BRANCH`] leaves, a
-//! leaf of [`LEAF`] values. A clone copies one pointer; the first write near a slot after that copies one leaf and one
-//! branch. Absent stretches cost nothing.
+//! that moves. Slots are dense and given out in order, so here four loads do: root, bough, branch, leaf. A clone copies one
+//! pointer; the first write near a slot after that copies the nodes on its way. Absent stretches cost nothing.
 
 use std::sync::Arc;
 
-/// Values of one leaf: few, so that a write to a shared column copies little.
-const LEAF: usize = 32;
-/// Leaves of one branch.
-const BRANCH: usize = 128;
+/// Children of a node, and values of a leaf: few, so that a write to a shared column copies little.
+const FAN: usize = 32;
 
 /// Values by index. Clones share structure.
 #[derive(Clone, Debug)]
 pub struct Column<T> {
-    root: Arc<Vec<Option<Arc<Branch<T>>>>>,
+    root: Arc<Root<T>>,
     len: usize,
 }
 
 #[derive(Clone, Debug)]
-struct Branch<T> {
-    leaves: [Option<Arc<Leaf<T>>>; BRANCH],
+struct Root<T>(Vec<Option<Arc<Bough<T>>>>);
+
+type Bough<T> = Node<Branch<T>>;
+type Branch<T> = Node<Leaf<T>>;
+
+#[derive(Debug)]
+struct Node<C> {
+    children: [Option<Arc<C>>; FAN],
     taken: usize,
 }
 
 #[derive(Clone, Debug)]
 struct Leaf<T> {
-    values: [Option<T>; LEAF],
+    values: [Option<T>; FAN],
     taken: usize,
+}
+
+impl<C> Clone for Node<C> {
+    fn clone(&self) -> Self {
+        // A copy counts itself with every child, and the counts lie in the children, far apart. Reading them all first
+        // lets the processor fetch them side by side; the counting alone would wait for one after the other.
+        let counts: usize = self.children.iter().flatten().map(Arc::strong_count).sum();
+        assert!(counts >= self.taken, "a child is counted by its parent");
+        Self { children: self.children.clone(), taken: self.taken }
+    }
 }
 
 impl<T> Default for Column<T> {
     fn default() -> Self {
-        Self { root: Arc::new(Vec::new()), len: 0 }
+        Self { root: Arc::new(Root(Vec::new())), len: 0 }
     }
 }
 
 impl<T> Column<T> {
     /// The value at an index, if there is one.
     pub fn get(&self, index: usize) -> Option<&T> {
-        let (branch, leaf, value) = split(index);
-        self.root.get(branch)?.as_ref()?.leaves[leaf].as_ref()?.values[value].as_ref()
+        let [root, bough, branch, leaf] = split(index);
+        let branch = self.root.0.get(root)?.as_ref()?.children[bough].as_ref()?.children[branch].as_ref()?;
+        branch.values[leaf].as_ref()
     }
 
     /// How many values there are.
@@ -56,14 +70,11 @@ impl<T> Column<T> {
 
     /// All values, by index ascending.
     pub fn iter(&self) -> impl Iterator<Item = (usize, &T)> {
-        let branches = (0..).zip(self.root.iter()).filter_map(|(at, branch)| Some((at, branch.as_ref()?)));
-        let leaves = branches.flat_map(|(branch, node)| {
-            let leaves = (branch * BRANCH..).zip(&node.leaves);
-            leaves.filter_map(|(at, leaf)| Some((at, leaf.as_ref()?)))
-        });
-        leaves.flat_map(|(leaf, node)| {
-            let values = (leaf * LEAF..).zip(&node.values);
-            values.filter_map(|(at, value)| Some((at, value.as_ref()?)))
+        let boughs = (0..).zip(&self.root.0).filter_map(|(at, bough)| Some((at, bough.as_ref()?)));
+        let branches = boughs.flat_map(|(at, bough)| bough.present(at));
+        let leaves = branches.flat_map(|(at, branch)| branch.present(at));
+        leaves.flat_map(|(at, leaf)| {
+            (at * FAN..).zip(&leaf.values).filter_map(|(index, value)| Some((index, value.as_ref()?)))
         })
     }
 }
@@ -71,17 +82,16 @@ impl<T> Column<T> {
 impl<T: Clone> Column<T> {
     /// Puts a value in, or in the place of the one there, which is returned.
     pub fn put(&mut self, index: usize, value: T) -> Option<T> {
-        let (branch, leaf, at) = split(index);
-        let root = Arc::make_mut(&mut self.root);
-        if root.len() <= branch {
-            root.resize_with(branch + 1, || None);
+        let [root, bough, branch, leaf] = split(index);
+        let boughs = &mut Arc::make_mut(&mut self.root).0;
+        if boughs.len() <= root {
+            boughs.resize_with(root + 1, || None);
         }
-        let branch = Arc::make_mut(root[branch].get_or_insert_with(|| Arc::new(Branch::empty())));
-        let place = &mut branch.leaves[leaf];
-        branch.taken += usize::from(place.is_none());
-        let leaf = Arc::make_mut(place.get_or_insert_with(|| Arc::new(Leaf::empty())));
-        let before = leaf.values[at].replace(value);
-        leaf.taken += usize::from(before.is_none());
+        let place = Arc::make_mut(boughs[root].get_or_insert_default()).child_or_default(bough);
+        let place = Arc::make_mut(place).child_or_default(branch);
+        let place = Arc::make_mut(place);
+        let before = place.values[leaf].replace(value);
+        place.taken += usize::from(before.is_none());
         self.len += usize::from(before.is_none());
         before
     }
@@ -90,47 +100,67 @@ impl<T: Clone> Column<T> {
     pub fn get_mut(&mut self, index: usize) -> Option<&mut T> {
         // Looked up first: what is not there must not cost a copy.
         self.get(index)?;
-        let (branch, leaf, at) = split(index);
-        let branch = Arc::make_mut(Arc::make_mut(&mut self.root)[branch].as_mut()?);
-        Arc::make_mut(branch.leaves[leaf].as_mut()?).values[at].as_mut()
+        let [root, bough, branch, leaf] = split(index);
+        let bough_node = Arc::make_mut(Arc::make_mut(&mut self.root).0[root].as_mut()?);
+        let branch_node = Arc::make_mut(bough_node.children[bough].as_mut()?);
+        Arc::make_mut(branch_node.children[branch].as_mut()?).values[leaf].as_mut()
     }
 
     /// Takes a value out.
     pub fn remove(&mut self, index: usize) -> Option<T> {
         self.get(index)?;
-        let (at_branch, at_leaf, at) = split(index);
-        let root = Arc::make_mut(&mut self.root);
-        let branch = Arc::make_mut(root[at_branch].as_mut()?);
-        let leaf = Arc::make_mut(branch.leaves[at_leaf].as_mut()?);
-        let value = leaf.values[at].take();
-        leaf.taken -= 1;
+        let [root, bough, branch, leaf] = split(index);
+        let boughs = &mut Arc::make_mut(&mut self.root).0;
+        let bough_node = Arc::make_mut(boughs[root].as_mut()?);
+        let branch_node = Arc::make_mut(bough_node.children[bough].as_mut()?);
+        let leaf_node = Arc::make_mut(branch_node.children[branch].as_mut()?);
+        let value = leaf_node.values[leaf].take();
+        leaf_node.taken -= 1;
         self.len -= 1;
-        if leaf.taken == 0 {
-            branch.leaves[at_leaf] = None;
-            branch.taken -= 1;
-            if branch.taken == 0 {
-                root[at_branch] = None;
-            }
+        if leaf_node.taken == 0 && branch_node.drop_child(branch) && bough_node.drop_child(bough) {
+            boughs[root] = None;
         }
         value
     }
 }
 
-impl<T> Branch<T> {
-    fn empty() -> Self {
-        Self { leaves: [const { None }; BRANCH], taken: 0 }
+impl<C> Node<C> {
+    /// The children that are there, each with its index among all nodes of its level; `at` is this node's own.
+    fn present(&self, at: usize) -> impl Iterator<Item = (usize, &C)> {
+        (at * FAN..).zip(&self.children).filter_map(|(at, child)| Some((at, &**child.as_ref()?)))
+    }
+
+    /// Drops a child; whether no other is left.
+    fn drop_child(&mut self, at: usize) -> bool {
+        self.children[at] = None;
+        self.taken -= 1;
+        self.taken == 0
     }
 }
 
-impl<T> Leaf<T> {
-    fn empty() -> Self {
-        Self { values: [const { None }; LEAF], taken: 0 }
+impl<C: Default> Node<C> {
+    fn child_or_default(&mut self, at: usize) -> &mut Arc<C> {
+        let child = &mut self.children[at];
+        self.taken += usize::from(child.is_none());
+        child.get_or_insert_default()
     }
 }
 
-/// Where an index lies: branch of the root, leaf of the branch, value of the leaf.
-fn split(index: usize) -> (usize, usize, usize) {
-    (index / (LEAF * BRANCH), index / LEAF % BRANCH, index % LEAF)
+impl<C> Default for Node<C> {
+    fn default() -> Self {
+        Self { children: [const { None }; FAN], taken: 0 }
+    }
+}
+
+impl<T> Default for Leaf<T> {
+    fn default() -> Self {
+        Self { values: [const { None }; FAN], taken: 0 }
+    }
+}
+
+/// Where an index lies: bough of the root, branch of the bough, leaf of the branch, value of the leaf.
+fn split(index: usize) -> [usize; 4] {
+    [index / (FAN * FAN * FAN), index / (FAN * FAN) % FAN, index / FAN % FAN, index % FAN]
 }
 
 #[cfg(test)]
@@ -149,8 +179,8 @@ mod tests {
     }
 
     fn write() -> impl Strategy<Value = Write> {
-        // Near each other and far apart, so that leaves and branches fill, empty and stay shared.
-        let index = prop_oneof![0usize..40, 4_090usize..4_100, 100_000usize..100_010];
+        // Near each other and far apart, so that nodes of all levels fill, empty and stay shared.
+        let index = prop_oneof![0usize..40, 1_020usize..1_030, 32_760usize..32_770, 100_000usize..100_010];
         prop_oneof![
             (index.clone(), any::<u32>()).prop_map(|(at, value)| Write::Put(at, value)),
             (index.clone(), any::<u32>()).prop_map(|(at, value)| Write::Change(at, value)),
@@ -191,6 +221,6 @@ mod tests {
         let mut column = Column::default();
         column.put(5_000, 1);
         column.remove(5_000);
-        assert!(column.is_empty() && column.root.iter().all(Option::is_none));
+        assert!(column.is_empty() && column.root.0.iter().all(Option::is_none));
     }
 }

@@ -76,47 +76,125 @@ impl Class {
     }
 }
 
+/// How many classes are at hand: machines move in runs, out of one class into another.
+const AT_HAND: usize = 2;
+
 /// Every class that has members, with its members by slot.
 #[derive(Clone, Debug, Default)]
-pub struct Classes(OrdMap<Class, Members>);
+pub struct Classes {
+    all: OrdMap<Class, Members>,
+    /// The classes that were written last, with their members; `all` has nobody in their place. So a run of machines costs
+    /// one look-up in `all`, not one each.
+    at_hand: [Option<(Class, Members)>; AT_HAND],
+}
 
 impl Classes {
     /// The members of one class.
     pub fn members(&self, class: Class) -> Option<&Members> {
-        self.0.get(&class)
+        self.all.get(&class).map(|members| self.present(class, members))
     }
 
     /// The classes of `cluster` in `state`, by shape; a shape may come several times.
     pub fn of(&self, state: State, cluster: Option<ClusterIx>) -> impl Iterator<Item = (ShapeIx, &Members)> {
-        self.0
-            .range(Class::first(state, cluster)..)
+        self.from(Class::first(state, cluster))
             .take_while(move |(class, _)| class.state == state && class.cluster == cluster)
             .map(|(class, members)| (class.shape, members))
     }
 
     /// All classes in `state`, by cluster (nobody's first), then shape.
     pub fn in_state(&self, state: State) -> impl Iterator<Item = (Class, &Members)> {
-        let first = Class::first(state, None);
-        self.0.range(first..).take_while(move |(class, _)| class.state == state).map(|(class, set)| (*class, set))
+        self.from(Class::first(state, None)).take_while(move |(class, _)| class.state == state)
     }
 
     /// Every class there is.
     pub fn iter(&self) -> impl Iterator<Item = (Class, &Members)> {
-        self.0.iter().map(|(class, members)| (*class, members))
+        self.all.iter().map(|(class, members)| (*class, self.present(*class, members)))
+    }
+
+    fn from(&self, first: Class) -> impl Iterator<Item = (Class, &Members)> {
+        self.all.range(first..).map(|(class, members)| (*class, self.present(*class, members)))
+    }
+
+    /// A class's members, which may be at hand.
+    fn present<'a>(&'a self, class: Class, members: &'a Members) -> &'a Members {
+        let at_hand = self.at_hand.iter().flatten().find(|(known, _)| *known == class);
+        at_hand.map_or(members, |(_, members)| members)
     }
 
     pub(super) fn insert(&mut self, class: Class, ix: MachineIx) {
-        self.0.entry(class).or_default().insert(ix);
+        self.take_up(class).insert(ix);
     }
 
     pub(super) fn remove(&mut self, class: Class, ix: MachineIx) {
-        let Some(members) = self.0.get_mut(&class) else {
-            unreachable!("a machine stands in its class: {class:?}");
-        };
+        let members = self.take_up(class);
         let was_member = members.remove(ix);
         assert!(was_member, "a machine stands in its class: {class:?}");
         if members.is_empty() {
-            self.0.remove(&class);
+            self.at_hand[0] = None;
+            self.all.remove(&class);
+        }
+    }
+
+    /// Brings a class to the front of those at hand, a new one without members, and puts another back for it.
+    fn take_up(&mut self, class: Class) -> &mut Members {
+        let is_it = |place: &Option<(Class, Members)>| place.as_ref().is_some_and(|(known, _)| *known == class);
+        let found = self.at_hand.iter().position(is_it);
+        self.at_hand[..=found.unwrap_or(AT_HAND - 1)].rotate_right(1);
+        if found.is_none() {
+            let members = self.all.insert(class, Members::nobody()).unwrap_or_default();
+            if let Some((other, members)) = self.at_hand[0].replace((class, members)) {
+                self.all.insert(other, members);
+            }
+        }
+        let (_, members) = self.at_hand[0].as_mut().expect("it was brought there");
+        members
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn class(number: usize) -> Class {
+        let state = State::ALL[number % 3];
+        Class { shape: ShapeIx::from_index(number / 3), ..Class::first(state, None) }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_at_hand_the_classes_are_a_map_in_order(
+            writes in proptest::collection::vec((0usize..6, 0usize..9), 0..300),
+        ) {
+            let mut classes = Classes::default();
+            let mut model: BTreeMap<Class, BTreeSet<MachineIx>> = BTreeMap::new();
+            for (number, slot) in writes {
+                let (class, ix) = (class(number), MachineIx::from_index(slot));
+                let before = classes.clone();
+                if model.entry(class).or_default().insert(ix) {
+                    classes.insert(class, ix);
+                } else {
+                    model.entry(class).or_default().remove(&ix);
+                    classes.remove(class, ix);
+                }
+                model.retain(|_, members| !members.is_empty());
+                let listed = |classes: &Classes| -> BTreeMap<Class, BTreeSet<MachineIx>> {
+                    classes.iter().map(|(class, members)| (class, members.iter().copied().collect())).collect()
+                };
+                prop_assert_eq!(&listed(&classes), &model);
+                prop_assert!(listed(&before) != model, "a clone keeps what it saw");
+                for state in &State::ALL[..3] {
+                    let found: Vec<Class> = classes.in_state(*state).map(|(class, _)| class).collect();
+                    let want: Vec<Class> = model.keys().filter(|class| class.state == *state).copied().collect();
+                    prop_assert_eq!(found, want);
+                }
+                for class in (0..6).map(self::class) {
+                    prop_assert_eq!(classes.members(class).map(Members::len), model.get(&class).map(BTreeSet::len));
+                }
+            }
         }
     }
 }

@@ -29,6 +29,11 @@ impl Default for Members {
 }
 
 impl Members {
+    /// Stands in for members that are looked after elsewhere, and costs nothing.
+    pub(super) fn nobody() -> Self {
+        Self(Kind::Many(OrdSet::new()))
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         match &self.0 {
