@@ -137,11 +137,10 @@ impl Ledger {
 
     fn of_plan(&self, index: u64) -> impl Iterator<Item = &Operation> {
         let machines = self.plans.get(&index).into_iter().flat_map(|plan| &plan.machines);
-        let open = (0..).zip(machines).filter_map(move |(ordinal, machine)| {
+        (0..).zip(machines).filter_map(move |(ordinal, machine)| {
             let id = OperationId { index, ordinal };
             self.on((*machine)?).filter(|operation| operation.id == id)
-        });
-        open
+        })
     }
 
     fn expect(&mut self, deadline: ShardTime, id: OperationId) {
@@ -155,5 +154,87 @@ impl Ledger {
         if *left == 0 {
             self.deadlines.remove(&key);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use argosy_engine::Reason;
+    use argosy_model::Duration;
+
+    use super::*;
+    use crate::operation::{Attempt, Fence, Kind, Progress, Step};
+
+    fn operation(index: u64, ordinal: u32, machine: usize, deadline: u64) -> Operation {
+        Operation {
+            id: OperationId { index, ordinal },
+            machine: MachineIx::from_index(machine),
+            kind: Kind::Reclaim,
+            step: Step::Drain,
+            assignment: None,
+            grace: Duration(0),
+            preemptor_priority: 0,
+            reason: Reason::ReclaimSurplus,
+            decided_at: ShardTime(0),
+            deadline: ShardTime(deadline),
+            attempt: Attempt {
+                number: 1,
+                fence: Fence::new(0, 1, index),
+                not_before: ShardTime(0),
+                progress: Progress::Open,
+            },
+            maybe_executed: false,
+        }
+    }
+
+    fn ledger() -> Ledger {
+        let mut ledger = Ledger::default();
+        for (index, ordinal, machine, deadline) in [(5, 0, 9, 30), (5, 1, 2, 20), (5, 2, 7, 30), (8, 0, 1, 25)] {
+            ledger.open(operation(index, ordinal, machine, deadline));
+        }
+        ledger
+    }
+
+    fn names<'a>(operations: impl Iterator<Item = &'a Operation>) -> Vec<(u64, u32)> {
+        operations.map(|operation| (operation.id.index, operation.id.ordinal)).collect()
+    }
+
+    #[test]
+    fn operations_run_out_of_time_in_the_order_of_their_deadlines() {
+        let mut ledger = ledger();
+        assert_eq!((ledger.next_deadline(), ledger.overdue(ShardTime(19))), (Some(ShardTime(20)), vec![]));
+        let overdue: Vec<_> = ledger.overdue(ShardTime(30)).iter().map(|id| (id.index, id.ordinal)).collect();
+        assert_eq!(overdue, [(5, 1), (8, 0), (5, 0), (5, 2)]);
+        ledger.update(Operation { deadline: ShardTime(90), ..operation(5, 1, 2, 20) });
+        assert_eq!(ledger.next_deadline(), Some(ShardTime(25)));
+    }
+
+    #[test]
+    fn an_operation_that_has_ended_is_gone_whatever_its_machine_does_next() {
+        let mut ledger = ledger();
+        assert_eq!(names(ledger.iter()), [(5, 0), (5, 1), (5, 2), (8, 0)]);
+        let ended = OperationId { index: 5, ordinal: 1 };
+        ledger.close(ended);
+        ledger.open(operation(9, 0, 2, 40));
+        assert_eq!(ledger.get(ended), None);
+        assert_eq!(ledger.close(ended), None);
+        assert_eq!(names(ledger.iter()), [(5, 0), (5, 2), (8, 0), (9, 0)]);
+        for id in ledger.iter().map(|operation| operation.id).collect::<Vec<_>>() {
+            ledger.close(id);
+        }
+        assert!(ledger.is_empty() && ledger.plans.is_empty() && ledger.deadlines.is_empty(), "nothing is left behind");
+    }
+
+    #[test]
+    fn a_restored_ledger_has_gaps_and_no_doubles() {
+        let mut ledger = ledger();
+        ledger.close(OperationId { index: 5, ordinal: 0 });
+        let restored = Ledger::restore(ledger.iter().copied()).expect("sound");
+        assert_eq!(names(restored.iter()), names(ledger.iter()));
+        assert_eq!(restored.overdue(ShardTime(30)), ledger.overdue(ShardTime(30)));
+        let twice = ledger.iter().chain(ledger.iter()).copied();
+        assert!(Ledger::restore(twice).is_none());
+        let one_machine = [operation(5, 0, 9, 30), operation(6, 0, 9, 30)];
+        assert!(Ledger::restore(one_machine).is_none());
     }
 }
