@@ -2,7 +2,7 @@
 //!
 //! What counts is who holds a machine *now*, by this cycle's credit, never what it was once bought for. A machine that
 //! nobody holds is surplus of its cluster and goes first. A cluster that has not reported yet says nothing about what
-//! it needs, so nothing is taken from it. Victims are picked by score, then those that the later ones made redundant are
+//! it needs, so nothing is taken from it. Victims are picked by score, then those that the others make redundant are
 //! dropped, so that the set is minimal. Machines of a gang go together or not at all.
 
 use std::collections::BTreeMap;
@@ -30,6 +30,8 @@ const LEAST_PENALTY: i128 = 10_000;
 /// One choice of victims.
 struct Picked {
     at: usize,
+    /// Its prey's place in the order.
+    place: usize,
     count: u32,
     machine: Amounts,
 }
@@ -115,30 +117,48 @@ impl Cycle {
         held.min(prey.left())
     }
 
+    /// Picks the best victims that there is room for, again and again: where a row spreads, a pick in one domain may make
+    /// room in another that was passed over. In the order of the prey, one pick for each.
     fn pick_victims(&mut self, row: RowIx, order: &[usize]) -> Vec<Picked> {
-        let mut picked = Vec::new();
+        let mut picked: Vec<Picked> = Vec::new();
         let spreads = self.standing(row).kind == Kind::Spread;
         let seen = if spreads { self.domains_within_reach(row, order) } else { Vec::new() };
-        for at in order {
-            if is_covered(&self.standing(row).short) {
-                break;
-            }
-            let prey = *self.prey.get(*at);
+        let mut place = 0;
+        while place < order.len() && !is_covered(&self.standing(row).short) {
+            let known =
+                if spreads { picked.binary_search_by_key(&place, |pick| pick.place) } else { Err(picked.len()) };
+            let already = known.map_or(0, |known| picked[known].count);
             let fewest = if spreads { self.fewest(row, &seen) } else { 0 };
-            let Some((domain, machine)) = self.open_to(row, &prey) else { continue };
-            let of_use = u32::try_from(useful(&self.standing(row).short, &machine)).unwrap_or(u32::MAX);
-            let count = of_use.min(self.prey_left(&prey)).min(self.room(row, domain, fewest));
-            if count > 0 {
-                let value = self.spread_value(row, domain);
-                let standing = self.standing_mut(row);
-                cover(&mut standing.short, &machine, u64::from(count));
-                if let Some(value) = value {
-                    standing.counts.add(value, count);
-                }
-                picked.push(Picked { at: *at, count, machine });
+            let Some((count, machine)) = self.pick(row, order[place], already, fewest) else {
+                place += 1;
+                continue;
+            };
+            match known {
+                Ok(known) => picked[known].count += count,
+                Err(new) => picked.insert(new, Picked { at: order[place], place, count, machine }),
             }
+            place = if spreads { 0 } else { place + 1 };
         }
         picked
+    }
+
+    /// As many of a prey as help and as there is room for, beside those picked already; `None` if that is none.
+    fn pick(&mut self, row: RowIx, at: usize, already: u32, fewest: u32) -> Option<(u32, Amounts)> {
+        let prey = *self.prey.get(at);
+        let (domain, machine) = self.open_to(row, &prey)?;
+        let of_use = u32::try_from(useful(&self.standing(row).short, &machine)).unwrap_or(u32::MAX);
+        let left = self.prey_left(&prey) - already;
+        let count = of_use.min(left).min(self.room(row, domain, fewest));
+        if count == 0 {
+            return None;
+        }
+        let value = self.spread_value(row, domain);
+        let standing = self.standing_mut(row);
+        cover(&mut standing.short, &machine, u64::from(count));
+        if let Some(value) = value {
+            standing.counts.add(value, count);
+        }
+        Some((count, machine))
     }
 
     /// The domains in which a row could get a machine: a free one, or by preemption.
@@ -162,7 +182,7 @@ impl Cycle {
         confined.is_none_or(|confined| confined == domain).then_some((domain, machine))
     }
 
-    /// Drops what later picks made redundant, the worst victims first.
+    /// Drops what the others make redundant, the worst victims first.
     fn drop_redundant(&mut self, row: RowIx, deficit: &Amounts, picked: &mut Vec<Picked>) {
         let mut freed: Amounts = deficit.iter().map(|_| 0).collect();
         for pick in picked.iter() {

@@ -87,6 +87,8 @@ plants! {
     AbsolutePrice,
     /// Redundant victims stay victims.
     VictimsNotPruned,
+    /// A victim that there is no room for is not asked again when there is.
+    RoomAskedOnce,
     /// The cheapest surplus goes first.
     CheapestFirst,
     /// A plan that is too large loses its tail.

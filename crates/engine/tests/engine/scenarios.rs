@@ -28,6 +28,7 @@ scenarios! {
     a_shortfall_keeps_its_age
     a_spot_notice_is_an_edge
     a_spread_of_preemptors_stays_even
+    a_spread_of_preemptors_takes_all_it_needs_at_once
     an_empty_roll_up_takes_back_and_silence_does_not
     broad_need_leaves_the_narrow_one_its_machine
     capacity_stockout

@@ -135,27 +135,40 @@ impl Cycle<'_> {
         self.take(row, &picked)
     }
 
+    /// The first prey in order that helps and has room gives as many as it can; then again from the start.
     fn pick_victims(&mut self, row: usize) -> Vec<Picked> {
-        let mut picked = Vec::new();
         let order = self.hunt(row);
+        let mut picked: Vec<Picked> = Vec::new();
+        let mut passed = 0;
         let mut open = self.places_with_free(row);
         open.extend(order.iter().filter_map(|at| Some(self.open_to(row, &self.prey()[*at])?.place)));
-        for at in order {
-            if !self.rows[row].is_short() {
-                break;
-            }
-            let Some(fit) = self.open_to(row, &self.prey()[at]) else { continue };
-            let room = self.room(row, fit.place, self.fewest(row, &open));
-            let most = room.min(self.prey_left(&self.prey()[at]));
-            let count = measure::of_use(&self.rows[row].short, &fit.amounts).min(u64::from(most));
-            measure::subtract(&mut self.rows[row].short, &fit.amounts, count);
-            let count = u32::try_from(count).expect("no more than are left");
-            if count > 0 {
-                self.count(row, fit.place, count);
-                picked.push(Picked { prey: at, count, fit });
+        while self.rows[row].is_short() {
+            let fewest = self.fewest(row, &open);
+            let from = if plant::is(Plant::RoomAskedOnce) { passed } else { 0 };
+            let mut ahead = order.iter().skip(from);
+            let Some((at, count)) = ahead.find_map(|at| self.pick(row, *at, fewest, &picked)) else { break };
+            let fit = self.fit(row, self.prey()[at].pile).expect("it was open").clone();
+            measure::subtract(&mut self.rows[row].short, &fit.amounts, u64::from(count));
+            self.count(row, fit.place, count);
+            passed = order.iter().position(|other| *other == at).map_or(0, |place| place + 1);
+            match picked.iter_mut().find(|pick| pick.prey == at) {
+                Some(pick) => pick.count += count,
+                None => picked.push(Picked { prey: at, count, fit }),
             }
         }
+        picked.sort_by_key(|pick| order.iter().position(|at| *at == pick.prey));
         picked
+    }
+
+    /// How many of a prey would help, are left beside those picked, and have room.
+    fn pick(&self, row: usize, at: usize, fewest: u32, picked: &[Picked]) -> Option<(usize, u32)> {
+        let prey = &self.prey()[at];
+        let fit = self.open_to(row, prey)?;
+        let already: u32 = picked.iter().filter(|pick| pick.prey == at).map(|pick| pick.count).sum();
+        let most = self.room(row, fit.place, fewest).min(self.prey_left(prey) - already);
+        let of_use = measure::of_use(&self.rows[row].short, &fit.amounts);
+        let count = u32::try_from(of_use.min(u64::from(most))).expect("no more than are left");
+        (count > 0).then_some((at, count))
     }
 
     /// From the worst victim on, each is let go that the others make redundant, unless the row's spread would suffer.

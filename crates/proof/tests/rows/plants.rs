@@ -50,6 +50,7 @@ catches! {
     NarrowIgnored => broad_need_leaves_the_narrow_one_its_machine,
     AbsolutePrice => cheapest_per_covered_unit,
     VictimsNotPruned => victims_are_a_minimal_set,
+    RoomAskedOnce => a_spread_of_preemptors_takes_all_it_needs_at_once,
     CheapestFirst => reclaim_is_capped_and_dearest_first,
     TailCut => a_ramp_starves_no_reclaim,
     NoticeCovers => a_spot_notice_is_an_edge,
