@@ -72,8 +72,6 @@ pub(crate) struct ResumeArgs {
 pub(crate) struct MemberArgs {
     #[command(subcommand)]
     what: What,
-    #[command(flatten)]
-    target: Target,
 }
 
 #[derive(Subcommand, Debug)]
@@ -87,10 +85,7 @@ enum What {
     /// Hand the leadership to a voter.
     Transfer(Subject),
     /// Write a snapshot on the asked node and drop the log behind it.
-    Snapshot {
-        /// A shard's id, or "coordinator".
-        group: String,
-    },
+    Snapshot(Whole),
 }
 
 #[derive(Args, Debug)]
@@ -99,6 +94,16 @@ struct Subject {
     group: String,
     /// The node's id.
     node: String,
+    #[command(flatten)]
+    target: Target,
+}
+
+#[derive(Args, Debug)]
+struct Whole {
+    /// A shard's id, or "coordinator".
+    group: String,
+    #[command(flatten)]
+    target: Target,
 }
 
 /// Runs `argosy rails`.
@@ -150,17 +155,31 @@ pub(crate) fn run_resume(args: ResumeArgs) -> Result<ExitCode> {
 /// Runs `argosy member`.
 pub(crate) fn run_member(args: MemberArgs) -> Result<ExitCode> {
     block_on(async move {
-        let mut admin = args.target.admin()?;
-        let ask = |s: Subject| args.target.request(ChangeMemberRequest { group: s.group, node: s.node });
+        let open = |s: Subject| {
+            let ask = s.target.request(ChangeMemberRequest { group: s.group, node: s.node });
+            s.target.admin().map(|admin| (admin, ask))
+        };
         let answer = match args.what {
-            What::AddLearner(subject) => admin.add_learner(ask(subject)).await,
-            What::Promote(subject) => admin.promote_voter(ask(subject)).await,
-            What::Remove(subject) => admin.remove_member(ask(subject)).await,
-            What::Transfer(subject) => admin.transfer_leader(ask(subject)).await,
-            What::Snapshot { group } => {
-                let ask = args.target.request(TakeSnapshotRequest { group });
-                let revision = admin.take_snapshot(ask).await.map_err(|status| said(&status))?.into_inner().revision;
-                return table::print(&["revision"], vec![vec![json!(revision)]], false);
+            What::AddLearner(subject) => {
+                let (mut admin, ask) = open(subject)?;
+                admin.add_learner(ask).await
+            }
+            What::Promote(subject) => {
+                let (mut admin, ask) = open(subject)?;
+                admin.promote_voter(ask).await
+            }
+            What::Remove(subject) => {
+                let (mut admin, ask) = open(subject)?;
+                admin.remove_member(ask).await
+            }
+            What::Transfer(subject) => {
+                let (mut admin, ask) = open(subject)?;
+                admin.transfer_leader(ask).await
+            }
+            What::Snapshot(Whole { group, target }) => {
+                let ask = target.request(TakeSnapshotRequest { group });
+                let answer = target.admin()?.take_snapshot(ask).await.map_err(|status| said(&status))?;
+                return table::print(&["revision"], vec![vec![json!(answer.into_inner().revision)]], false);
             }
         };
         let status = answer.map_err(|status| said(&status))?.into_inner().status.unwrap_or_default();
