@@ -18,6 +18,9 @@ use argosy_proof::shrink::shrink;
 /// Cases that a thread takes at a time.
 const BATCH: u64 = 64;
 
+/// How often a campaign says how far it is, in cases.
+const PROGRESS: u64 = 10_000;
+
 struct Campaign {
     cases: u64,
     seed: u64,
@@ -89,6 +92,9 @@ fn work(campaign: &Campaign, next: &AtomicU64, stop: &AtomicBool) -> (Coverage, 
     let mut coverage = Coverage::default();
     while !stop.load(Ordering::Relaxed) {
         let from = next.fetch_add(BATCH, Ordering::Relaxed);
+        if from / PROGRESS != from.saturating_sub(BATCH) / PROGRESS {
+            println!("{} cases agree so far", from / PROGRESS * PROGRESS);
+        }
         if from >= campaign.cases {
             break;
         }
