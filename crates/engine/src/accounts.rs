@@ -37,6 +37,8 @@ pub(crate) struct Accounts {
     vacant: Vec<Account>,
     by_row: Vec<Account>,
     is_settled: bool,
+    /// Claims that got their first machine or lost their last since these were taken.
+    pub(crate) turned: Vec<Claim>,
 }
 
 impl Accounts {
@@ -49,9 +51,18 @@ impl Accounts {
         &self.owned[account.at()]
     }
 
+    /// Whether some machine was acquired or is being drained for a claim, and counts.
+    pub(crate) fn is_attributed(&self, claim: &Claim) -> bool {
+        self.attributed.contains_key(claim)
+    }
+
     /// Lists a class under a claim, and says whose it is.
     pub(crate) fn attribute(&mut self, claim: Claim, ix: ClassIx, stocks: &[Stock]) -> Option<Account> {
-        self.attributed.entry(claim).or_default().push(ix);
+        let attributed = self.attributed.entry(claim).or_default();
+        if attributed.is_empty() {
+            self.turned.push(claim);
+        }
+        attributed.push(ix);
         let account = self.open.get(&claim)?.account;
         self.own(account, ix, stocks);
         Some(account)
@@ -72,6 +83,7 @@ impl Accounts {
         classes.retain(|other| *other != ix);
         if classes.is_empty() {
             self.attributed.remove(&claim);
+            self.turned.push(claim);
         }
         if let Some(open) = self.open.get(&claim) {
             self.owned[open.account.at()].retain(|other| *other != ix);

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use argosy_model::demand::DemandChange;
-use argosy_model::{ClusterIx, NeedKey, NeedMark};
+use argosy_model::{ClusterIx, Need, NeedKey, NeedMark};
 use imbl::Vector;
 
 use crate::View;
@@ -19,7 +19,7 @@ use crate::moments::next_of_mark;
 use crate::plan::Verdict;
 use crate::prey::PreyIndex;
 use crate::pulse::Pulses;
-use crate::rows::{Precedence, RowIx, Rows};
+use crate::rows::{Precedence, RowIx, Rows, claim_of};
 use crate::standing::Standing;
 use crate::supply::Supply;
 
@@ -68,9 +68,10 @@ impl Cycle {
             self.supply.shift(&class, count, &mut self.menus, words);
         }
         for need in demand.iter() {
-            let place = self.rows.place(need, &mut self.catalogue, words);
+            let place = self.place(need);
             self.rows.put(need, place, words);
         }
+        self.supply.accounts.turned.clear();
         for at in 0..self.rows.handles() {
             self.rows.add_up(RowIx::from_index(at), &demand);
         }
@@ -81,6 +82,12 @@ impl Cycle {
         }
         self.supply.settle();
         self.verdicts = self.rows.order().iter().map(|row| blank(self.rows.get(*row).key)).collect();
+    }
+
+    /// The key of the row that is to stand for a need.
+    fn place(&mut self, need: &Need) -> NeedKey {
+        let owns = self.supply.accounts.is_attributed(&claim_of(&need.key));
+        self.rows.place(need, owns, &mut self.catalogue, &self.view.fleet.words)
     }
 
     /// Takes up a row that came or is another one now.
@@ -136,13 +143,14 @@ impl Cycle {
         if *view.policy != self.view.policy || view.now < self.view.now || is_renamed() {
             return false;
         }
-        let Some(written) = self.written(view) else { return false };
+        let Some(mut written) = self.written(view) else { return false };
         self.supply.put_back_free(&mut self.menus);
         if !self.follow_machines(view) {
             return false;
         }
         self.view = Seen::of(view);
         self.ring();
+        self.follow_folds(&mut written.needs);
         if !self.follow_needs(&written.needs) {
             return false;
         }
@@ -189,6 +197,20 @@ impl Cycle {
         true
     }
 
+    /// Adds the needs to those that were written that fold now and did not, or the other way round: their first machine came,
+    /// or their last one went.
+    fn follow_folds(&mut self, needs: &mut BTreeSet<NeedKey>) {
+        let demand = self.view.demand.clone();
+        for claim in std::mem::take(&mut self.supply.accounts.turned) {
+            let Some(profile) = claim.profile else { continue };
+            let key = NeedKey { cluster: claim.cluster, profile, group: claim.group, fold: 0 };
+            let (Some(need), Some(row)) = (demand.get(&key), self.rows.find(&key)) else { continue };
+            if self.place(need) != self.rows.get(row).key {
+                needs.insert(key);
+            }
+        }
+    }
+
     fn follow_needs(&mut self, keys: &BTreeSet<NeedKey>) -> bool {
         let (demand, words) = (self.view.demand.clone(), self.view.fleet.words.clone());
         let mut closed: BTreeMap<RowIx, Precedence> = BTreeMap::new();
@@ -200,7 +222,7 @@ impl Cycle {
                 self.rows.withdraw(key);
                 continue;
             };
-            let place = self.rows.place(need, &mut self.catalogue, &words);
+            let place = self.place(need);
             match old.filter(|old| place == *key && self.rows.get(*old).key == place) {
                 Some(same) => self.rows.replace(same, need),
                 None => {

@@ -1,7 +1,8 @@
 //! Rows: demand as the phases see it. Small gangs that each fit on one machine are folded into plain rows.
 //!
 //! A gang folds if some shape in the fleet (in any state but Failed) meets its profile and holds its whole aggregate: its
-//! members then share a machine, and with it every topology domain. Gangs of one cluster, profile and aggregate become
+//! members then share a machine, and with it every topology domain. It does not while a machine is its own, bound or on its
+//! way: a gang that serves on several machines is not put on one because a larger shape has come. Gangs of one cluster, profile and aggregate become
 //! one row that is measured in whole gangs. The row keeps the order of precedence by its earliest gang.
 
 use std::cmp::Reverse;
@@ -160,9 +161,9 @@ impl Rows {
         self.by_key.get(key).copied()
     }
 
-    /// The key of the row that is to stand for a need, and the profile of that row.
-    pub(crate) fn place(&mut self, need: &Need, catalogue: &mut Catalogue, words: &Vocabulary) -> NeedKey {
-        if words.profile_of(need.key.profile).same_key().is_none() {
+    /// The key of the row that is to stand for a need; `owns` if some machine is its own.
+    pub(crate) fn place(&mut self, need: &Need, owns: bool, catalogue: &mut Catalogue, words: &Vocabulary) -> NeedKey {
+        if owns || words.profile_of(need.key.profile).same_key().is_none() {
             return need.key;
         }
         let plain = match self.folds.get(&(need.key.profile, need.aggregate.clone())) {
