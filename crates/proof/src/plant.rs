@@ -97,6 +97,8 @@ plants! {
     NoticeCovers,
     /// The gap of priorities wraps.
     GapWraps,
+    /// A gang folds though it has machines of its own.
+    FoldsWhatServes,
     /// Whether gangs fold depends on what is free.
     FoldByFree,
 }

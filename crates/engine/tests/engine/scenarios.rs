@@ -24,6 +24,7 @@ scenarios! {
     a_need_of_its_own_cluster_gives_way_without_a_drain
     a_ramp_starves_no_reclaim
     a_row_grows_in_the_rack_where_it_is
+    a_serving_gang_stays_where_it_is_though_a_larger_machine_comes
     a_serving_row_is_not_moved_to_a_tidier_rack
     a_shortfall_keeps_its_age
     a_spot_notice_is_an_edge

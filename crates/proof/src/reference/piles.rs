@@ -83,16 +83,20 @@ fn covers(class: &Class) -> bool {
     class.is_cover() || (plant::is(Plant::NoticeCovers) && is_doomed_only)
 }
 
-/// For whom machines were acquired or drain, if that row, or the folded row that stands for it, is there.
+/// For whom the machines of a class were acquired or drain, if they count.
+pub(super) fn attributed(class: &Class) -> Option<Claim> {
+    match class.state {
+        State::Draining if plant::is(Plant::DrainingInvisible) => None,
+        State::Draining if class.is_usable() => class.heir,
+        State::Creating if plant::is(Plant::CreatingInvisible) => None,
+        State::Creating | State::Configuring | State::Configured if covers(class) => class.claim(),
+        _ => None,
+    }
+}
+
+/// What the row claims under whose own the machines of a class are, if it is there, or a folded row that stands for it.
 fn owner(class: &Class, rows: &[Row<'_>]) -> Option<Claim> {
-    let claim = match class.state {
-        State::Draining if plant::is(Plant::DrainingInvisible) => return None,
-        State::Draining if class.is_usable() => class.heir?,
-        State::Creating if plant::is(Plant::CreatingInvisible) => return None,
-        State::Creating | State::Configuring | State::Configured if covers(class) => class.claim()?,
-        _ => return None,
-    };
-    let claim = account(claim);
+    let claim = account(attributed(class)?);
     let is_of = |member: Claim| account(member) == claim;
     let stands_for = |row: &&Row<'_>| is_of(row.claim()) || row.members.iter().any(|(key, _)| is_of(claim_of(key)));
     rows.iter().find(stands_for).map(|row| account(row.claim()))

@@ -4,12 +4,14 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use argosy_engine::{Policy, View};
+use argosy_model::fleet::Class;
 use argosy_model::{
     Claim, Machine, NeedKey, NeedMark, Profile, Resources, Shape, ShapeIx, ShardTime, State, Sym, Vocabulary,
 };
 
 use super::Fit;
 use super::measure::{Amounts, Measure};
+use super::piles::attributed;
 use crate::plant::{self, Plant};
 
 /// Whether a row takes part.
@@ -145,6 +147,7 @@ pub(super) fn list<'a>(view: &View<'a>, shapes: &[(ShapeIx, &Shape)]) -> Vec<Row
         let folds = profile.same_key().is_some()
             && !need.aggregate.is_zero()
             && shapes.iter().any(|(ix, shape)| fits_one(shape) && counts_for_fold(view, *ix))
+            && !has_own(view, &need.key)
             && !plant::is(Plant::NeverFold);
         let plain = if folds { words.find_profile(&profile.without_same()) } else { None };
         let Some(plain) = plain else {
@@ -168,6 +171,13 @@ pub(super) fn list<'a>(view: &View<'a>, shapes: &[(ShapeIx, &Shape)]) -> Vec<Row
         row.stand(view.demand.mark(&row.key), view.policy, view.now);
     }
     rows
+}
+
+/// Whether some machine is a need's own: then it does not fold, or what it has would no longer fit.
+fn has_own(view: &View<'_>, key: &NeedKey) -> bool {
+    let claim = Some(claim_of(key));
+    let is_own = |(_, machine): (_, &Machine)| attributed(&Class::of(machine)) == claim;
+    !plant::is(Plant::FoldsWhatServes) && view.fleet.iter().any(is_own)
 }
 
 /// Whether gangs may fold because of a shape. States must not matter, or a binding would fold and unfold them.

@@ -55,6 +55,7 @@ catches! {
     TailCut => a_ramp_starves_no_reclaim,
     NoticeCovers => a_spot_notice_is_an_edge,
     GapWraps => grace_follows_the_farthest_gap,
+    FoldsWhatServes => a_serving_gang_stays_where_it_is_though_a_larger_machine_comes,
     FoldByFree => gangs_stay_folded_while_their_machine_changes_state,
 }
 
