@@ -27,6 +27,8 @@ const OFFERINGS: [(&str, u64, u64, u64, u64); 6] = [
     ("a.8g", 128, 2_048, 8, 98),
 ];
 const CLUSTERS: usize = 50;
+/// Rounds of losses at the end.
+const CHURNS: usize = 10;
 const PRIORITIES: [i32; 4] = [100, 1_000, 10_000, 1_000_000];
 
 struct Bench {
@@ -66,9 +68,12 @@ fn main() {
         let steady = bench.timed("steady");
         assert!(steady.plan.is_empty(), "a settled fleet is left alone");
     }
-    bench.lose_every(1_000);
-    let churned = bench.timed("1 in 1,000 lost");
-    assert!(churned.plan.actions().count() > 0);
+    for at in 0..CHURNS {
+        bench.lose_every(1_000, at * 37);
+        let churned = bench.timed("1 in 1,000 lost");
+        assert!(churned.plan.actions().count() > 0);
+        bench.apply(&churned);
+    }
 }
 
 impl Bench {
@@ -194,9 +199,9 @@ impl Bench {
         }
     }
 
-    fn lose_every(&mut self, nth: usize) {
+    fn lose_every(&mut self, nth: usize, from: usize) {
         let bound = self.fleet.iter().filter(|(_, m)| m.state == State::Configured).map(|(ix, _)| ix);
-        for ix in bound.step_by(nth).collect::<Vec<_>>() {
+        for ix in bound.skip(from).step_by(nth).collect::<Vec<_>>() {
             self.fleet.step(ix, State::Speculative, self.now, None, Cause::Lost).expect("a host can die");
         }
     }

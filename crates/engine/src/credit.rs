@@ -15,18 +15,10 @@
 use argosy_model::State;
 
 use crate::cycle::Cycle;
+use crate::holding::Whose;
 use crate::rows::RowIx;
 use crate::standing::Kind;
 use crate::supply::{ClassIx, Supply};
-
-/// Which of a cluster's machines are meant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Whose {
-    /// Those that were acquired for no need that is still there.
-    Nobodys,
-    /// Those that were acquired for some need.
-    Somebodys,
-}
 
 impl Cycle {
     /// Gives out what is bound or on its way, in every cluster where something has changed; with them in those whose
@@ -122,20 +114,14 @@ impl Cycle {
             return;
         }
         let keep = self.keep_list(row);
-        let meant = |supply: &Supply, class: ClassIx| {
-            let stock = supply.stock(class);
-            stock.left > 0 && stock.account.is_none() == (whose == Whose::Nobodys)
-        };
-        let begin = self.begin(keep);
         if self.standing(row).kind == Kind::Spread {
-            let kept = self.supply.keep(keep).classes[begin..].iter().copied();
-            let kept: Vec<ClassIx> = kept.filter(|class| meant(&self.supply, *class)).collect();
-            self.claim_balanced(row, &kept);
+            self.claim_kept_balanced(row, keep, whose);
             return;
         }
+        let begin = if self.is_turns { 0 } else { self.supply.begin(keep, whose) };
         for at in begin..self.supply.keep(keep).classes.len() {
             let class = self.supply.keep(keep).classes[at];
-            if meant(&self.supply, class) {
+            if whose.means(self.supply.stock(class)) {
                 self.claim(row, class, u32::MAX);
                 if !self.standing(row).is_short() {
                     return;

@@ -19,7 +19,7 @@ use imbl::Vector;
 use crate::catalogue::Catalogue;
 use crate::contention::Contention;
 use crate::draft::Draft;
-use crate::holding::KeepIx;
+use crate::holding::{KeepIx, Whose};
 use crate::menus::Menus;
 use crate::plan::Verdict;
 use crate::prey::PreyIndex;
@@ -206,6 +206,10 @@ impl Cycle {
 
     /// Where a keep list begins to have something left.
     pub(crate) fn begin(&mut self, keep: KeepIx) -> usize {
-        if self.is_turns { 0 } else { self.supply.begin(keep) }
+        if self.is_turns {
+            return 0;
+        }
+        let [nobodys, somebodys] = [Whose::Nobodys, Whose::Somebodys].map(|whose| self.supply.begin(keep, whose));
+        nobodys.min(somebodys)
     }
 }

@@ -9,10 +9,10 @@ use std::cmp::Reverse;
 
 use argosy_model::{NeedMark, State};
 
-use crate::credit::Whose;
 use crate::cycle::Cycle;
 use crate::domain::Scope;
 use crate::draft::Draft;
+use crate::holding::Whose;
 use crate::plan::Reason;
 use crate::rows::RowIx;
 use crate::standing::{Kind, Part};

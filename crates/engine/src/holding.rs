@@ -21,35 +21,98 @@ impl KeepIx {
     }
 }
 
+/// Which of a cluster's machines are meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Whose {
+    /// Those that were acquired for no need that is still there.
+    Nobodys,
+    /// Those that were acquired for some need.
+    Somebodys,
+}
+
+impl Whose {
+    /// Whether a class is meant and has something left.
+    pub(crate) fn means(self, stock: &Stock) -> bool {
+        stock.left > 0 && stock.account.is_none() == (self == Self::Nobodys)
+    }
+}
+
+/// What lies in one domain of a keep list.
+#[derive(Clone, Debug)]
+pub(crate) struct Lane {
+    pub(crate) domain: usize,
+    /// With their positions in the list.
+    pub(crate) classes: Vec<(u32, ClassIx)>,
+    /// By whose: nothing before this position is meant.
+    pub(crate) from: [usize; 2],
+}
+
+impl Lane {
+    /// The first position from `at` on that is meant.
+    pub(crate) fn next(&self, mut at: usize, whose: Whose, stocks: &[Stock]) -> usize {
+        while self.classes.get(at).is_some_and(|(_, class)| !whose.means(&stocks[class.at()])) {
+            at += 1;
+        }
+        at
+    }
+}
+
 /// What a menu admits of a cluster's machines, in keep order.
 #[derive(Clone, Debug)]
 pub(crate) struct Keep {
     pub(crate) classes: Vec<ClassIx>,
     admits: std::sync::Arc<[ShapeIx]>,
-    /// Nothing before this position has a machine left.
-    from: usize,
+    /// By whose: nothing before this position is meant.
+    from: [usize; 2],
+    /// The list by domain, once a row that spreads has asked for it.
+    lanes: Option<Vec<Lane>>,
 }
 
 impl Keep {
     pub(crate) fn of(classes: Vec<ClassIx>, menu: &Menu) -> Self {
-        Self { classes, admits: menu.listed(), from: 0 }
+        Self { classes, admits: menu.listed(), from: [0; 2], lanes: None }
     }
 
     pub(crate) fn rewind(&mut self) {
-        self.from = 0;
+        self.from = [0; 2];
+        self.lanes.iter_mut().flatten().for_each(|lane| lane.from = [0; 2]);
     }
 
-    /// Moves on past classes that have nothing left.
-    pub(crate) fn skip(&mut self, is_empty: impl Fn(ClassIx) -> bool) -> usize {
-        while self.classes.get(self.from).is_some_and(|class| is_empty(*class)) {
-            self.from += 1;
+    /// Moves on past classes that are not meant or have nothing left. Holds only while nothing is given back.
+    pub(crate) fn skip(&mut self, whose: Whose, stocks: &[Stock]) -> usize {
+        let from = &mut self.from[whose as usize];
+        while self.classes.get(*from).is_some_and(|class| !whose.means(&stocks[class.at()])) {
+            *from += 1;
         }
-        self.from
+        *from
+    }
+
+    /// The list by domain, each moved on past what is not meant.
+    pub(crate) fn lanes(&mut self, whose: Whose, menu: &Menu, stocks: &[Stock]) -> &[Lane] {
+        let lanes = self.lanes.get_or_insert_with(|| lanes(&self.classes, menu, stocks));
+        for lane in lanes.iter_mut() {
+            lane.from[whose as usize] = lane.next(lane.from[whose as usize], whose, stocks);
+        }
+        lanes
     }
 
     fn admits(&self, shape: ShapeIx) -> bool {
         self.admits.binary_search(&shape).is_ok()
     }
+}
+
+fn lanes(classes: &[ClassIx], menu: &Menu, stocks: &[Stock]) -> Vec<Lane> {
+    let mut lanes: Vec<Lane> = Vec::new();
+    for (position, class) in (0..).zip(classes) {
+        let place = menu.place_of(stocks[class.at()].class.shape).expect("a keep list holds what its menu admits");
+        let domain = place.domain as usize;
+        let at = lanes.binary_search_by_key(&domain, |lane| lane.domain).unwrap_or_else(|at| {
+            lanes.insert(at, Lane { domain, classes: Vec::new(), from: [0; 2] });
+            at
+        });
+        lanes[at].classes.push((position, *class));
+    }
+    lanes
 }
 
 /// What a cluster has, and what has become of it since it was last credited.
@@ -89,6 +152,7 @@ impl Holding {
         for (_, keep) in &holding.keeps {
             let keep = &mut keeps[keep.at()];
             if keep.admits(stocks[ix.at()].class.shape) {
+                keep.lanes = None;
                 insert(&mut keep.classes, ix, stocks);
             }
         }
@@ -98,7 +162,11 @@ impl Holding {
     pub(crate) fn unbind(holding: &mut Self, keeps: &mut [Keep], ix: ClassIx, stocks: &[Stock]) {
         remove(&mut holding.bound, ix, stocks);
         for (_, keep) in &holding.keeps {
-            remove(&mut keeps[keep.at()].classes, ix, stocks);
+            let keep = &mut keeps[keep.at()];
+            if keep.admits(stocks[ix.at()].class.shape) {
+                keep.lanes = None;
+                remove(&mut keep.classes, ix, stocks);
+            }
         }
     }
 

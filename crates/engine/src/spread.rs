@@ -7,8 +7,10 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use argosy_model::Sym;
+use smallvec::SmallVec;
 
 use crate::cycle::Cycle;
+use crate::holding::{KeepIx, Lane, Whose};
 use crate::rows::RowIx;
 use crate::standing::Kind;
 use crate::supply::ClassIx;
@@ -41,6 +43,32 @@ impl Cycle {
                     queues.remove(&value);
                 }
             }
+        }
+    }
+
+    /// Gives a row machines of its cluster, evenly over its domains: as [`Cycle::claim_balanced`] does, from a list that is
+    /// divided by domain and in which what is gone is passed over once for all rows. For the credit, which takes nothing back.
+    pub(crate) fn claim_kept_balanced(&mut self, row: RowIx, keep: KeepIx, whose: Whose) {
+        let max_skew = self.row(row).profile.spread().map_or(1, |spread| spread.max_skew);
+        let menu = self.standing(row).menu;
+        let (lanes, _) = self.supply.lanes(keep, whose, self.menus.get(menu));
+        let mut at: SmallVec<[usize; 4]> = lanes.iter().map(|lane| lane.from[whose as usize]).collect();
+        while self.standing(row).is_short() {
+            let (lanes, _) = self.supply.lanes(keep, whose, self.menus.get(menu));
+            let counts = &self.standings[row.at()].counts;
+            let value =
+                |lane: &Lane| self.menus.get(menu).domains[lane.domain].value.expect("a spread menu names its domains");
+            let in_play = || (0..).zip(lanes).filter(|(lane, of)| at[*lane] < of.classes.len());
+            let Some(fewest) = in_play().map(|(_, of)| counts.get(value(of))).min() else { return };
+            let room = |lane: &Lane| (fewest + max_skew).saturating_sub(counts.get(value(lane)));
+            let open = in_play().filter(|(_, of)| room(of) > 0);
+            let (lane, of) =
+                open.min_by_key(|(lane, of)| of.classes[at[*lane]].0).expect("the emptiest domain has room");
+            let (class, most) = (of.classes[at[lane]].1, room(of));
+            let took = self.claim(row, class, most);
+            let passed = usize::from(took == 0);
+            let (lanes, stocks) = self.supply.lanes(keep, whose, self.menus.get(menu));
+            at[lane] = lanes[lane].next(at[lane] + passed, whose, stocks);
         }
     }
 

@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 
 use crate::accounts::{Account, Accounts};
 use crate::hash::Lookup;
-use crate::holding::{Holding, Keep, KeepIx};
+use crate::holding::{Holding, Keep, KeepIx, Lane, Whose};
 use crate::menu::{Menu, shifted};
 use crate::menus::{MenuIx, Menus};
 use crate::rows::{Row, RowIx};
@@ -366,10 +366,15 @@ impl Supply {
         &self.keeps[ix.at()]
     }
 
-    /// Where to begin in a keep list: nothing before that has a machine left. Holds only while nothing is given back.
-    pub(crate) fn begin(&mut self, ix: KeepIx) -> usize {
-        let Self { keeps, stocks, .. } = self;
-        keeps[ix.at()].skip(|class| stocks[class.at()].left == 0)
+    /// Where to begin in a keep list: nothing before that is meant and has a machine left. Holds only while nothing is given
+    /// back.
+    pub(crate) fn begin(&mut self, ix: KeepIx, whose: Whose) -> usize {
+        self.keeps[ix.at()].skip(whose, &self.stocks)
+    }
+
+    /// A keep list by domain, and the classes that it is of. Holds only while nothing is given back.
+    pub(crate) fn lanes(&mut self, ix: KeepIx, whose: Whose, menu: &Menu) -> (&[Lane], &[Stock]) {
+        (self.keeps[ix.at()].lanes(whose, menu, &self.stocks), &self.stocks)
     }
 
     /// The free machines of a shape, as a class; there may be none left.
