@@ -16,8 +16,7 @@ use tokio::time::Instant;
 use crate::config::{Config, Limits, Timing};
 use crate::errors::{ProposeError, ReadError, SnapshotError, Stopped, stopped};
 use crate::fold::{Fold, Signals};
-use crate::net::canvass::Canvass;
-use crate::net::link::Links;
+use crate::net::Reach;
 use crate::observe;
 use crate::status::{GroupStatus, Leadership};
 use crate::types::{Command, ReplicaId, TypeConfig};
@@ -35,8 +34,7 @@ pub(crate) struct Inner {
     pub(crate) id: GroupId,
     pub(crate) me: ReplicaId,
     pub(crate) raft: Raft,
-    pub(crate) links: Arc<Links>,
-    pub(crate) canvass: Arc<Canvass>,
+    pub(crate) reach: Reach,
     pub(crate) timing: Timing,
     pub(crate) leadership: watch::Receiver<Leadership>,
     store: GroupStore,
@@ -76,8 +74,7 @@ impl Group {
         raft: Raft,
         node: Arc<Store>,
         store: GroupStore,
-        links: Arc<Links>,
-        canvass: Arc<Canvass>,
+        reach: Reach,
         config: &Config,
         signals: Signals,
     ) -> Self {
@@ -92,8 +89,7 @@ impl Group {
                 id,
                 me,
                 raft,
-                links,
-                canvass,
+                reach,
                 timing,
                 leadership,
                 store,

@@ -15,7 +15,7 @@ use crate::fold::{Fold, Signals};
 use crate::group::Group;
 use crate::log_store::LogStore;
 use crate::machine::StateMachine;
-use crate::net::canvass::Canvass;
+use crate::net::Reach;
 use crate::net::client::Network;
 use crate::net::link::Links;
 use crate::net::service::{PeerCheck, RaftService};
@@ -91,18 +91,13 @@ impl Host {
         let me = ReplicaId::new(self.node(), self.identity().instance);
         let signals = Signals::new();
         let fold = Fold::new(store.clone(), machine, signals.clone(), self.config.limits.snapshot_every_bytes);
-        let canvass = Arc::new(Canvass::default());
-        let network = Network {
-            links: self.links.clone(),
-            group: id,
-            append_deadline: self.config.timing.election_max,
-            canvass: canvass.clone(),
-        };
+        let reach = Reach { links: self.links.clone(), canvass: Arc::default() };
+        let network = Network { reach: reach.clone(), group: id, append_deadline: self.config.timing.election_max };
         let log = LogStore::new(store.clone());
         let raft = openraft::Raft::<TypeConfig, Fold>::new(me, self.raft_config.clone(), network, log, fold)
             .await
             .map_err(|fatal| crate::errors::stopped(id, &fatal))?;
-        Ok(Group::start(me, raft, self.store.clone(), store, self.links.clone(), canvass, &self.config, signals))
+        Ok(Group::start(me, raft, self.store.clone(), store, reach, &self.config, signals))
     }
 
     /// An open group.

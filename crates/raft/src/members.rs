@@ -149,7 +149,7 @@ impl Group {
     /// Asks a node who it is and what it knows of this group.
     async fn inquire(&self, node: NodeId) -> Result<(InstanceId, ReplicaState), MembershipError> {
         let unreachable = |reason: String| MembershipError::Unreachable { node, reason };
-        let link = self.inner.links.to(node);
+        let link = self.inner.reach.links.to(node);
         let answer = link.call(self.inner.id, RaftCall::Inquire, Bytes::new(), None, INQUIRY_DEADLINE).await;
         let (instance, payload) = answer.map_err(|error| unreachable(error.to_string()))?;
         let state = codec::decode(&payload).map_err(|error| unreachable(error.to_string()))?;

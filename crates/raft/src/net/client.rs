@@ -19,8 +19,9 @@ use openraft::raft::{
 };
 use serde::de::DeserializeOwned;
 
+use super::Reach;
 use super::canvass::Canvass;
-use super::link::{CallError, Link, Links};
+use super::link::{CallError, Link};
 use super::pipeline;
 use super::wire::{AppendHead, Transfer};
 use crate::codec;
@@ -28,26 +29,26 @@ use crate::types::{ReplicaId, TypeConfig, Vote};
 
 /// Makes the clients of one group.
 pub(crate) struct Network {
-    pub(crate) links: Arc<Links>,
+    pub(crate) reach: Reach,
     pub(crate) group: GroupId,
     /// How long an append with entries may take; heartbeats have the shorter budget that Raft gives them.
     pub(crate) append_deadline: Duration,
-    pub(crate) canvass: Arc<Canvass>,
 }
 
 impl RaftNetworkFactory<TypeConfig> for Network {
     type Network = Client;
 
     async fn new_client(&mut self, target: ReplicaId, _: &EmptyNode) -> Client {
-        let me = self.links.me();
+        let Reach { links, canvass } = &self.reach;
+        let me = links.me();
         Client {
             me: ReplicaId::new(me.node, me.instance),
             target,
             group: self.group,
-            link: self.links.to(target.node()),
+            link: links.to(target.node()),
             identity: me.clone(),
             append_deadline: self.append_deadline,
-            canvass: self.canvass.clone(),
+            canvass: canvass.clone(),
         }
     }
 }

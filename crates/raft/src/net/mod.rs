@@ -12,3 +12,15 @@ mod session;
 mod snapshot_receiver;
 mod snapshot_sender;
 pub(crate) mod wire;
+
+use std::sync::Arc;
+
+use self::canvass::Canvass;
+use self::link::Links;
+
+/// How a replica reaches the other members of its group, and what it has asked of them.
+#[derive(Clone)]
+pub(crate) struct Reach {
+    pub(crate) links: Arc<Links>,
+    pub(crate) canvass: Arc<Canvass>,
+}

@@ -166,11 +166,11 @@ async fn pre_vote(
     peer: ReplicaId,
     request: VoteRequest<TypeConfig>,
 ) -> Result<VoteResponse<TypeConfig>, String> {
-    let Inner { me, canvass, timing, .. } = &*group.inner;
+    let Inner { me, reach, timing, .. } = &*group.inner;
     let last_asked = request.last_log_id;
     let response = group.raft().pre_vote(request).await.map_err(|error| error.to_string())?;
     let has_no_better_claim = *me < peer && last_asked <= response.last_log_id;
-    if response.vote_granted && has_no_better_claim && canvass.turns_down(Instant::now(), timing) {
+    if response.vote_granted && has_no_better_claim && reach.canvass.turns_down(Instant::now(), timing) {
         return Ok(VoteResponse { vote_granted: false, ..response });
     }
     Ok(response)

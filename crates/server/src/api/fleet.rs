@@ -119,7 +119,7 @@ impl FleetService {
             open_operations: state.ledger().len() as u64,
             cycles: decided.as_ref().map_or(0, |decided| decided.cycle),
             actions: rows::actions(counters),
-            state_hash: with_hash.then(|| inline(|| state.state_hash()).0.to_vec().into()).unwrap_or_default(),
+            state_hash: if with_hash { inline(|| state.state_hash().0.to_vec().into()) } else { Default::default() },
             decision_log_hash: state.decision_hash().0.to_vec().into(),
             domains: rows::domains(state),
             rails: Some(rows::rails(state)),
