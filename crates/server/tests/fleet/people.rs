@@ -25,7 +25,7 @@ fn changes(fleet: &Installation, at: usize) -> AdminClient<Channel> {
 /// The code that a refusal begins with, and the protocol's own.
 fn refusal<T: std::fmt::Debug>(answer: Result<T, Status>) -> (String, Code) {
     let status = answer.expect_err("it is refused");
-    (status.message().chars().take("ARG-0000".len()).collect(), status.code())
+    (status.message().split(':').next().unwrap_or_default().to_owned(), status.code())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
