@@ -34,6 +34,8 @@ pub(crate) struct Accounts {
     attributed: Lookup<Claim, SmallVec<[ClassIx; 2]>>,
     /// By account: bound machines in keep order, then those on their way.
     owned: Vec<Vec<ClassIx>>,
+    /// By account: rises when a class comes in or goes out.
+    changes: Vec<u32>,
     vacant: Vec<Account>,
     by_row: Vec<Account>,
     is_settled: bool,
@@ -49,6 +51,11 @@ impl Accounts {
     /// Bound machines in keep order, then those on their way.
     pub(crate) fn owned(&self, account: Account) -> &[ClassIx] {
         &self.owned[account.at()]
+    }
+
+    /// Rises when a class comes into the account or goes out of it.
+    pub(crate) fn changes(&self, account: Account) -> u32 {
+        self.changes[account.at()]
     }
 
     /// Whether some machine was acquired or is being drained for a claim, and counts.
@@ -70,6 +77,7 @@ impl Accounts {
 
     fn own(&mut self, account: Account, ix: ClassIx, stocks: &[Stock]) {
         let owned = &mut self.owned[account.at()];
+        self.changes[account.at()] = self.changes[account.at()].wrapping_add(1);
         if self.is_settled {
             insert(owned, ix, stocks);
         } else {
@@ -87,6 +95,7 @@ impl Accounts {
         }
         if let Some(open) = self.open.get(&claim) {
             self.owned[open.account.at()].retain(|other| *other != ix);
+            self.changes[open.account.at()] = self.changes[open.account.at()].wrapping_add(1);
         }
     }
 
@@ -108,6 +117,7 @@ impl Accounts {
             None => {
                 let account = self.vacant.pop().unwrap_or_else(|| {
                     self.owned.push(Vec::new());
+                    self.changes.push(0);
                     Account(u32::try_from(self.owned.len() - 1).expect("fewer than 2^32 needs"))
                 });
                 self.hand_over(row.claim(), account, stocks);
@@ -149,6 +159,7 @@ impl Accounts {
 
     fn give_up(&mut self, claim: Claim, stocks: &mut [Stock]) {
         let open = self.open.remove(&claim).expect("opened with the row");
+        self.changes[open.account.at()] = self.changes[open.account.at()].wrapping_add(1);
         for ix in self.attributed.get(&claim).into_iter().flatten() {
             stocks[ix.at()].account = None;
             self.owned[open.account.at()].retain(|other| other != ix);

@@ -17,7 +17,7 @@ use argosy_model::State;
 use crate::cycle::Cycle;
 use crate::holding::Whose;
 use crate::rows::RowIx;
-use crate::standing::Kind;
+use crate::standing::{Basis, Kind};
 use crate::supply::{ClassIx, Supply};
 
 impl Cycle {
@@ -40,6 +40,9 @@ impl Cycle {
         }
         for row in rows {
             let standing = &mut self.standings[row.at()];
+            if standing.is_as_before {
+                continue;
+            }
             standing.credited = (standing.domain, standing.has_host);
             let is_short = standing.is_short();
             self.count_short(row, is_short);
@@ -64,14 +67,46 @@ impl Cycle {
         let due = |row: &RowIx| is_due[self.pulses.cluster(*row).index()];
         let rows: Vec<RowIx> = self.rows.order().iter().copied().filter(due).collect();
         for row in &rows {
-            self.standings[row.at()].reset(&self.view.policy, self.view.now);
+            let standing = &mut self.standings[row.at()];
+            standing.is_as_before = false;
+            if standing.basis.is_none() {
+                standing.reset(&self.view.policy, self.view.now);
+            }
         }
         rows
     }
 
+    /// What a row would be credited from if its own machines covered it.
+    pub(crate) fn basis(&self, row: RowIx) -> Basis {
+        let account = self.supply.account(row);
+        let left = self.supply.accounts.owned(account).iter().map(|class| self.supply.stock(*class).left).collect();
+        Basis { changes: self.supply.accounts.changes(account), left }
+    }
+
+    /// Gives a row what it was given before, if it was credited from its own alone and finds that as it was then. If not, it
+    /// begins anew.
+    pub(crate) fn credit_as_before(&mut self, row: RowIx) -> bool {
+        let Some(basis) = &self.standing(row).basis else { return false };
+        if *basis != self.basis(row) {
+            self.standings[row.at()].reset(&self.view.policy, self.view.now);
+            return false;
+        }
+        for at in 0..self.standing(row).claims.len() {
+            let (class, count) = self.standing(row).claims[at];
+            self.supply.give(class, row, count);
+        }
+        self.standing_mut(row).is_as_before = true;
+        true
+    }
+
     fn credit_plain(&mut self, row: RowIx) {
+        if self.credit_as_before(row) {
+            return;
+        }
+        let basis = self.basis(row);
         self.claim_own(row, false);
         if !self.standing(row).is_short() {
+            self.standing_mut(row).basis = Some(basis);
             return;
         }
         self.claim_kept(row, Whose::Nobodys);

@@ -116,6 +116,7 @@ impl Cycle {
     /// A turn changed where a row stands: its cluster is credited anew in the next cycle.
     pub(crate) fn disturb(&mut self, row: RowIx) {
         if self.is_turns {
+            self.standings[row.at()].basis = None;
             self.supply.dirty(self.rows.get(row).key.cluster);
         }
     }

@@ -15,7 +15,9 @@ impl Cycle {
     pub(crate) fn finish(&mut self) -> Decision {
         self.list_surplus();
         let mut naming = Naming::of(self);
-        let (mut assign, mut preempt) = (Vec::new(), Vec::new());
+        let picked: usize =
+            self.drafts.iter().map(|draft| draft.picks.iter().map(|(_, count)| *count as usize).sum::<usize>()).sum();
+        let (mut assign, mut preempt) = (Vec::with_capacity(picked), Vec::new());
         for draft in &self.drafts {
             match draft.reason {
                 Reason::PreemptForPriority => preempt.push(self.whole_unit(draft, &mut naming)),

@@ -76,9 +76,8 @@ impl Cycle {
             self.rows.add_up(RowIx::from_index(at), &demand);
         }
         self.rows.sort();
-        for at in 0..self.rows.order().len() {
-            let row = self.rows.order()[at];
-            self.begin_row(row);
+        for at in 0..self.rows.handles() {
+            self.begin_row(RowIx::from_index(at));
         }
         self.supply.settle();
         self.verdicts = self.rows.order().iter().map(|row| blank(self.rows.get(*row).key)).collect();
@@ -97,14 +96,18 @@ impl Cycle {
         let menu = self.menus.for_row(asked, &mut self.catalogue, &self.supply, words);
         let standing = Standing::new(asked, menu, NeedMark::default());
         let (key, cluster) = (asked.key, asked.key.cluster);
-        if row.at() >= self.standings.len() {
-            self.standings.resize(row.at() + 1, standing.clone());
+        if row.at() < self.standings.len() {
+            self.standings[row.at()] = standing;
+        } else {
+            self.standings.resize(row.at(), standing.clone());
+            self.standings.push(standing);
         }
-        self.standings[row.at()] = standing;
         self.pulses.begin(row, cluster);
         self.supply.open(row, self.rows.get(row));
-        let mark = self.view.demand.mark(&key);
-        self.remember(row, mark);
+        if self.view.demand.marked() > 0 {
+            let mark = self.view.demand.mark(&key);
+            self.remember(row, mark);
+        }
     }
 
     /// Drops what is kept of a row that goes or is going to be another one.
@@ -120,6 +123,7 @@ impl Cycle {
         let was_marked = standing.mark != NeedMark::default();
         self.marked = self.marked + usize::from(mark != NeedMark::default()) - usize::from(was_marked);
         standing.mark = mark;
+        standing.basis = None;
         self.pulses.freshen(row);
         self.set_alarm(row);
     }
@@ -300,6 +304,7 @@ impl Cycle {
     fn ring(&mut self) {
         while let Some((_, row)) = self.alarms.first().copied().filter(|(moment, _)| *moment <= self.view.now) {
             self.supply.dirty(self.pulses.cluster(row));
+            self.standings[row.at()].basis = None;
             self.set_alarm(row);
         }
     }

@@ -32,6 +32,10 @@ impl Cycle {
 
     /// Gives a gang its own machines before anybody else may pick them.
     pub(crate) fn hold_gang(&mut self, row: RowIx) {
+        if self.credit_as_before(row) {
+            return;
+        }
+        let basis = self.basis(row);
         let own = self.own_by_domain(row);
         if own.is_empty() || self.standing(row).part == Part::Retreating {
             return;
@@ -52,6 +56,10 @@ impl Cycle {
         let standing = self.standing_mut(row);
         (standing.domain, standing.has_host, standing.holds_on) = (domain, true, mark.was_whole);
         self.claim_all_own(row);
+        // One that is being put together may run out of time, and then looks at what others do.
+        if mark.was_whole && !self.standing(row).is_short() {
+            self.standing_mut(row).basis = Some(basis);
+        }
     }
 
     fn claim_all_own(&mut self, row: RowIx) {

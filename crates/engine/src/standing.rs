@@ -87,6 +87,15 @@ pub(crate) struct Told {
     pub(crate) hopeless_since: Option<ShardTime>,
 }
 
+/// What a row that its own machines cover was credited from: the same leads to the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Basis {
+    /// How often what is its own has changed.
+    pub(crate) changes: u32,
+    /// How many of each class of its own were left for it.
+    pub(crate) left: SmallVec<[u32; 4]>,
+}
+
 /// Where a row stands.
 #[derive(Clone, Debug)]
 pub(crate) struct Standing {
@@ -119,6 +128,10 @@ pub(crate) struct Standing {
     /// The domain and whether it is a host, as the credit left it.
     pub(crate) credited: (Option<usize>, bool),
     pub(crate) told: Option<Told>,
+    /// Set while all that it has been given is its own, and covers it.
+    pub(crate) basis: Option<Basis>,
+    /// Whether this cycle's credit left it as it was.
+    pub(crate) is_as_before: bool,
 }
 
 impl Standing {
@@ -145,11 +158,14 @@ impl Standing {
             victims: 0,
             credited: (None, false),
             told: None,
+            basis: None,
+            is_as_before: false,
         }
     }
 
     /// Puts it back to where a cycle begins.
     pub(crate) fn reset(&mut self, policy: &Policy, now: ShardTime) {
+        (self.basis, self.is_as_before) = (None, false);
         (self.part, self.is_probing) = self.part_of(&self.mark, policy, now);
         self.short.clone_from(self.yard.want());
         self.claims.clear();

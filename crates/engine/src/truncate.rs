@@ -16,7 +16,9 @@ pub(crate) fn fairly(phases: [Vec<Unit>; 3], max_actions: u32) -> (Vec<Unit>, us
     let sizes = [0, 1, 2].map(|at: usize| phases[at].iter().map(|unit| unit.actions.len()).sum::<usize>());
     let wanted = sizes.iter().sum::<usize>();
     if wanted <= max {
-        return (phases.into_iter().flatten().collect(), 0);
+        let [mut units, preempt, give_back] = phases;
+        units.extend(preempt.into_iter().chain(give_back));
+        return (units, 0);
     }
     let mut quota = shares(sizes, max);
     let mut units = Vec::new();
