@@ -1,7 +1,8 @@
 //! Topology domains: where a row with `Same` is put together. One strict total order, one choice per row and cycle.
 //!
 //! In order: the domain whose machines (the cluster's own and the free ones) cover the row; among those the one where the
-//! cluster's own machines cover most, then where the row's own cover most, then the tightest fit. If no domain covers it:
+//! cluster's own machines cover most, then where the row's own cover most, then, unless the cluster's own are enough, the
+//! tightest fit. If no domain covers it:
 //! the one that does so with machines that may be preempted; then the one that covers most, by all machines, then by the
 //! cluster's own, so that moving takes strictly more. Last: more machines, and the value that sorts first. Coverage is
 //! capped, so that slack never counts for anything.
@@ -94,6 +95,10 @@ impl Cycle {
         let creditable = bound.map_or(0, |bound| yard.coverage(&bound.creditable));
         if covers(&p.joint, yard.want()) {
             let own = bound.map_or(0, |bound| yard.coverage(&bound.own));
+            if bound.is_some_and(|bound| covers(&bound.creditable, yard.want())) {
+                // How much more is bound there changes with every machine that other rows get or lose.
+                return (2, creditable, own, u128::MAX, u64::MAX, by_name);
+            }
             (2, creditable, own, u128::MAX - yard.total(&p.joint), p.machines, by_name)
         } else {
             let tier = u8::from(covers(&p.reachable, yard.want()));

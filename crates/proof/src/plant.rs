@@ -45,6 +45,8 @@ plants! {
     NeverPark,
     /// Slack counts when domains are compared.
     SlackCounts,
+    /// Of domains where enough is bound, the one with least to spare is taken.
+    BoundSlackCounts,
     /// Machines are attributed to a profile, whatever the gang.
     GroupsForgotten,
     /// Keep order alone decides what a need is credited with.

@@ -16,6 +16,7 @@ scenarios! {
     a_burst_of_losses_is_made_up_once
     a_cut_plan_keeps_the_spread_even
     a_gang_is_told_from_its_twin
+    a_gang_on_machines_of_others_does_not_change_racks_with_them
     a_gang_preempts_in_its_own_rack_only
     a_gang_without_hope_causes_no_action
     a_machine_covers_one_need_only

@@ -50,6 +50,9 @@ impl Cycle<'_> {
         let is_blind = plant::is(if covers_all { Plant::TidierDomainFirst } else { Plant::NotSticky });
         let held = |amounts: &Amounts| if is_blind { 0 } else { measure.coverage(amounts) };
         let creditable = held(&p.creditable);
+        if covers_all && covers(&p.creditable, &measure.want) && !plant::is(Plant::BoundSlackCounts) {
+            return (2, creditable, held(&p.own), u128::MAX, u64::MAX);
+        }
         if covers_all {
             return (2, creditable, held(&p.own), u128::MAX - measure.total(&p.joint), p.machines);
         }

@@ -29,6 +29,7 @@ catches! {
     NotSticky => of_racks_that_all_fail_the_one_that_serves_stays,
     NeverPark => parked_gang_tries_again_now_and_then,
     SlackCounts => slack_makes_no_rack_better,
+    BoundSlackCounts => a_gang_on_machines_of_others_does_not_change_racks_with_them,
     GroupsForgotten => a_gang_is_told_from_its_twin,
     OwnNotFirst => a_need_keeps_its_own_though_another_is_cheaper,
     CreatingInvisible => in_flight_creation_counts,
