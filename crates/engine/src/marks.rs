@@ -6,7 +6,6 @@ use crate::cycle::Cycle;
 use crate::rows::RowIx;
 use crate::standing::{Kind, Part};
 use crate::verdict::since;
-use crate::yardstick::covers;
 
 impl Cycle {
     /// Lets go of what is remembered of rows that are gone.
@@ -50,7 +49,7 @@ impl Cycle {
             Part::Evicted => {}
             Part::Seeking | Part::Parked => {
                 let holds = standing.claimed() > 0;
-                let is_whole = holds && covers(&self.covered_by(row, &[State::Configured]), standing.yard.want());
+                let is_whole = holds && self.is_covered_in(row, &[State::Configured]);
                 next.was_whole = is_whole || standing.holds_on;
                 next.assembling_since = since(before.assembling_since, holds && !next.was_whole, now);
             }

@@ -8,6 +8,7 @@ use crate::cycle::Cycle;
 use crate::plan::{Candidate, Matching, Unmet, Verdict};
 use crate::rows::RowIx;
 use crate::standing::{Kind, Part, Told};
+use crate::supply::ClassIx;
 use crate::yardstick::{Amounts, add, covers, is_covered, useful};
 
 /// Most domains that a verdict names as candidates.
@@ -89,7 +90,19 @@ impl Cycle {
 
     /// Whether what serves or is joining covers the row.
     pub(crate) fn is_bound_cover(&self, row: RowIx) -> bool {
-        covers(&self.covered_by(row, &[State::Configured, State::Configuring]), self.standing(row).yard.want())
+        self.is_covered_in(row, &[State::Configured, State::Configuring])
+    }
+
+    /// Whether its machines in these states cover a row.
+    pub(crate) fn is_covered_in(&self, row: RowIx, states: &[State]) -> bool {
+        let standing = self.standing(row);
+        let acquires = standing.bootstraps + standing.provisions + standing.victims > 0;
+        let is_in = |(class, _): &(ClassIx, u32)| states.contains(&self.supply.stock(*class).class.state);
+        if !standing.is_short() && !acquires && standing.claims.iter().all(is_in) {
+            // What it lacks was reckoned from these very machines.
+            return true;
+        }
+        covers(&self.covered_by(row, states), standing.yard.want())
     }
 
     /// How much of a row its machines in these states cover.
