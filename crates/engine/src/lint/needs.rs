@@ -24,7 +24,6 @@ pub(super) fn check(cycle: &Cycle, decision: &Decision, findings: &mut Vec<Findi
             let key = cycle.row(*row).key;
             findings.push(Finding::need(Rule::NoActionWhenCovered, key, format!("{} actions", actions.len())));
         }
-        check_spread(cycle, *row, actions, findings);
     }
     let is_cut = decision.left_out > 0;
     for verdict in &decision.verdicts {
@@ -33,7 +32,13 @@ pub(super) fn check(cycle: &Cycle, decision: &Decision, findings: &mut Vec<Findi
             continue;
         };
         let none = Vec::new();
-        check_sums(cycle, *row, verdict, gains.get(row).unwrap_or(&none), is_cut, findings);
+        let gains = gains.get(row).unwrap_or(&none);
+        check_sums(cycle, *row, verdict, gains, is_cut, findings);
+        // A gang may give back in its turn what it was credited with, and others then get it: only where a row has what the
+        // credit gave it is the credit what its new machines must be even with.
+        if verdict.claimed == cycle.standing(*row).claimed() {
+            check_spread(cycle, *row, gains, findings);
+        }
     }
 }
 
