@@ -11,6 +11,7 @@ use argosy_proto::argosy::v1::{
 };
 use argosy_raft::{Group, MembershipError, NodeId};
 use argosy_shard::{By, Command};
+use tokio::sync::Mutex;
 use tonic::transport::Channel;
 use tonic::{Request, Response, Status};
 
@@ -25,13 +26,15 @@ const WHOLE_PPM: u32 = 1_000_000;
 #[derive(Clone)]
 pub struct AdminService {
     site: Arc<Site>,
+    /// Held while rails are read, changed and committed: a change names some of them and keeps the others as they are.
+    settings: Arc<Mutex<()>>,
 }
 
 impl AdminService {
     /// The service of a node.
     #[must_use]
     pub fn new(site: Arc<Site>) -> Self {
-        Self { site }
+        Self { site, settings: Arc::default() }
     }
 
     /// Commits a command on the leader, which this node is.
@@ -47,6 +50,7 @@ impl AdminService {
         ask: &SetRailsRequest,
         by: By,
     ) -> Result<SetRailsResponse, Status> {
+        let _alone = self.settings.lock().await;
         let view = self.site.fresh(replica).await?;
         let mut settings = view.state.settings().clone();
         let policy = &mut settings.policy;
