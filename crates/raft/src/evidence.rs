@@ -24,8 +24,10 @@ pub struct StoredEntry {
 pub struct StoredVote {
     /// The newest term that the replica has seen.
     pub term: u64,
-    /// For whom it voted in that term.
+    /// For whom it voted in that term, or whom it follows.
     pub candidate: NodeId,
+    /// Whether that node is known to lead. A replica that voted for another one follows whoever won.
+    pub leads: bool,
 }
 
 /// The entry at an index; `None` if the log does not hold it.
@@ -53,5 +55,6 @@ pub fn stored_start(disk: &dyn Disk, group: GroupId) -> io::Result<u64> {
 pub fn stored_vote(disk: &dyn Disk, group: GroupId) -> io::Result<Option<StoredVote>> {
     let Some(cell) = autopsy::cell(disk, group, VOTE).map_err(io::Error::other)? else { return Ok(None) };
     let vote: Vote = codec::decode(&cell)?;
-    Ok(Some(StoredVote { term: vote.leader_id.term, candidate: vote.leader_id.voted_for.node() }))
+    let (term, candidate) = (vote.leader_id.term, vote.leader_id.voted_for.node());
+    Ok(Some(StoredVote { term, candidate, leads: vote.committed }))
 }
