@@ -84,6 +84,19 @@ audit: tools ## Check dependencies for known vulnerabilities (downloads the advi
 docs: tools ## List new error pages and decision records in the book, and build it
 	@scripts/book.sh
 
+.PHONY: chaos chaos-proof chaos-night
+# What the chaos targets hand on: make chaos CHAOS_ARGS='--seeds 1..50 --json out.json'
+CHAOS_ARGS ?= --seeds 1..201 --minutes 9
+CHAOS_NIGHT_ARGS ?= --minutes 600
+chaos: rocksdb ## Run the real replicas in simulated worlds under faults, ten minutes at most (CHAOS_ARGS='--seeds 1..50')
+	@$(CARGO) run --release --locked --package argosy-lab -- chaos run --jobs 2 $(CHAOS_ARGS)
+
+chaos-proof: rocksdb ## Plant bugs in the worlds, and see which seed finds which
+	@$(CARGO) run --release --locked --package argosy-lab -- chaos proof
+
+chaos-night: rocksdb ## The same for a night
+	@$(CARGO) run --release --locked --package argosy-lab -- chaos run --jobs 2 $(CHAOS_NIGHT_ARGS)
+
 ##@ Measure
 .PHONY: bench-hot bench-hot-10m bench-commit bench-failover
 bench-hot: ## Decide, apply and snapshots at 100 thousand and 1 million machines, beside this machine's own limits

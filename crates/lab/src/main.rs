@@ -1,4 +1,4 @@
-//! The binary `argosy-lab`: production traces and experiments. Never deployed.
+//! The binary `argosy-lab`: production traces, chaos and experiments. Never deployed.
 //!
 //! One module per command under `commands`; what they do lives in the library.
 
@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Experiments with production traces and simulated fleets.
+/// Experiments with production traces, simulated fleets and simulated worlds.
 #[derive(Debug, Parser)]
 #[command(version, propagate_version = true)]
 struct Lab {
@@ -18,6 +18,8 @@ struct Lab {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run the real replicas in simulated worlds, under faults, and judge them
+    Chaos(commands::chaos::ChaosArgs),
     /// Replay a production trace on a real three-node fleet, in lock-step
     Replay(Box<commands::replay::ReplayArgs>),
     /// Look at production traces, and make look-alikes
@@ -26,6 +28,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let outcome = match Lab::parse().command {
+        Command::Chaos(args) => commands::chaos::run(args),
         Command::Replay(args) => commands::replay::run(*args),
         Command::Trace(args) => commands::trace::run(args),
     };

@@ -9,7 +9,7 @@ const PREFIX: &str = "argosy-";
 /// One crate of the workspace.
 #[derive(Debug)]
 pub struct Manifest {
-    /// The folder below `crates/`, which is also the crate's name without `argosy-`.
+    /// The folder of the manifest, which is also the crate's name without `argosy-`.
     pub name: String,
     /// Path of the manifest.
     pub path: String,
@@ -26,13 +26,16 @@ impl Manifest {
     }
 }
 
-/// The manifests of all crates below `crates/`.
+/// The manifests of all crates: those below `crates/`, and the chaos worlds beside them.
 ///
 /// # Panics
 /// When a manifest is no TOML; cargo would have stopped there before.
 pub fn manifests(repo: &Repo) -> Vec<Manifest> {
+    let beside = repo.below("chaos/").filter(|file| file.path.split('/').count() == 2);
     repo.below("crates/")
-        .filter(|file| file.path.split('/').count() == 3 && file.name() == "Cargo.toml")
+        .filter(|file| file.path.split('/').count() == 3)
+        .chain(beside)
+        .filter(|file| file.name() == "Cargo.toml")
         .map(read)
         .collect()
 }
@@ -40,7 +43,7 @@ pub fn manifests(repo: &Repo) -> Vec<Manifest> {
 fn read(file: &File) -> Manifest {
     let table: Table = file.text.parse().expect("a manifest is TOML");
     let mut manifest = Manifest {
-        name: file.path.split('/').nth(1).unwrap_or_default().to_owned(),
+        name: file.path.rsplit('/').nth(1).unwrap_or_default().to_owned(),
         path: file.path.clone(),
         ships: BTreeSet::new(),
         tests_with: BTreeSet::new(),

@@ -1,4 +1,5 @@
 //! The commands of `argosy-lab`, one module each: arguments in, a report out.
 
+pub(crate) mod chaos;
 pub(crate) mod replay;
 pub(crate) mod trace;

@@ -20,6 +20,23 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("server", &["model", "engine", "shard", "coordinator", "storage", "proto", "raft", "provider"]),
     // Starts the binaries and speaks to them; what it shares with the server is the form of its files.
     ("localfleet", &["proto", "model", "provider", "workload", "server"]),
+    ("hermetic", &[]),
+    (
+        "chaos",
+        &[
+            "hermetic",
+            "model",
+            "engine",
+            "shard",
+            "storage",
+            "proto",
+            "raft",
+            "provider",
+            "workload",
+            "server",
+            "localfleet",
+        ],
+    ),
     (
         "cli",
         &[
@@ -50,14 +67,20 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "workload",
             "server",
             "localfleet",
+            "chaos",
         ],
     ),
     ("tidy", &[]),
 ];
 
 /// Packages that one crate wraps for all others, so that a change of theirs is a change in one place.
-const WRAPPED_BY: &[(&str, &str)] =
-    &[("rocksdb", "storage"), ("librocksdb-sys", "storage"), ("openraft", "raft"), ("openraft-rt-tokio", "raft")];
+const WRAPPED_BY: &[(&str, &str)] = &[
+    ("rocksdb", "storage"),
+    ("librocksdb-sys", "storage"),
+    ("openraft", "raft"),
+    ("openraft-rt-tokio", "raft"),
+    ("turmoil", "chaos"),
+];
 
 /// Crates at whose edge an error may lose its type.
 const EDGES: &[&str] = &["cli", "lab"];

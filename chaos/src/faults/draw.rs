@@ -1,0 +1,139 @@
+//! A seed's own campaign: its world's shape and its faults.
+
+use std::time::Duration;
+
+use argosy_workload::dice::Dice;
+
+use super::{Event, Fault, ProviderFaults};
+use crate::layout::{Layout, Shape};
+use crate::planted::Planted;
+
+/// A world to be run: its shape, how long its faults strike, and which.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Campaign {
+    /// The world.
+    pub shape: Shape,
+    /// How long it runs before everything is healed.
+    pub safety: Duration,
+    /// What goes wrong.
+    pub events: Vec<Event>,
+    /// A bug that every node has, to see that it is found.
+    pub planted: Option<Planted>,
+}
+
+/// Faults begin so long after the world, so that there is something to break.
+const QUIET_MS: u64 = 5_000;
+
+/// Draws the campaign of a seed.
+#[must_use]
+pub fn draw(seed: u64, safety: Duration) -> Campaign {
+    let mut dice = Dice::new(seed, "campaign");
+    let shape = draw_shape(&mut dice);
+    let layout = Layout::new(shape.clone(), seed);
+    let safety_ms = u64::try_from(safety.as_millis()).unwrap_or(u64::MAX).max(2 * QUIET_MS);
+    // From a rare fault a minute to one every few seconds: some bugs need calm between two blows, others need none.
+    let mean_gap_ms = [2_000, 5_000, 10_000, 30_000][pick(&mut dice, 4)];
+    let mut events = Vec::new();
+    let mut at_ms = QUIET_MS;
+    let mut losses = (shape.nodes - 1) / 2;
+    loop {
+        at_ms += dice.exponential(mean_gap_ms).max(50);
+        if at_ms + 1_000 >= safety_ms {
+            break;
+        }
+        let longest = (safety_ms - at_ms).min(40_000);
+        let for_ms = dice.exponential(6_000).clamp(100, longest);
+        let fault = draw_fault(&mut dice, &layout, &mut losses);
+        events.push(Event { at_ms, for_ms, fault });
+    }
+    Campaign { shape, safety, events, planted: None }
+}
+
+fn draw_shape(dice: &mut Dice) -> Shape {
+    let nodes = [1, 3, 3, 3, 3, 5, 5][pick(dice, 7)];
+    Shape {
+        nodes,
+        regions: [1, 3, 3, 5][pick(dice, 4)].min(nodes),
+        shards: [1, 1, 2][pick(dice, 3)],
+        clusters_per_shard: [1, 2, 3][pick(dice, 3)],
+        machines: dice.between(30, 120),
+        region_latency_ms: [2, 10, 30, 40][pick(dice, 4)],
+        tick_ms: [2, 3, 5][pick(dice, 3)],
+        sync_ms: [0, 1, 2, 5, 10][pick(dice, 5)],
+        snapshot_every: [40, 100, 400][pick(dice, 3)],
+    }
+}
+
+fn draw_fault(dice: &mut Dice, layout: &Layout, losses: &mut u32) -> Fault {
+    let regions = layout.regions();
+    let region = regions[pick(dice, regions.len())].clone();
+    let node = target(dice, layout);
+    match dice.below(26) {
+        0 | 1 => Fault::Partition { nodes: side(dice, layout) },
+        2 => Fault::Clog { nodes: side(dice, layout) },
+        3 => Fault::Mute { nodes: vec![node] },
+        4 => Fault::Deafen { nodes: vec![node] },
+        5 => Fault::Ring,
+        6 => Fault::IsolateRegion { region },
+        7 => Fault::Loss { ppm: [100, 1_000, 10_000][pick(dice, 3)] },
+        8 => Fault::Delay { ms: dice.between(5, 150) },
+        9..=11 => Fault::Crash { node },
+        12 => Fault::Stop { node },
+        13 if *losses > 0 && dice.chance(300_000) => {
+            *losses -= 1;
+            Fault::Wipe { node }
+        }
+        14 => Fault::FailSync { node },
+        15 => Fault::FullDisk { node },
+        16 => Fault::SlowDisk { node, sync_ms: dice.between(20, 300) },
+        17 if *losses > 0 && dice.chance(300_000) => {
+            *losses -= 1;
+            Fault::Rot { node }
+        }
+        18 => Fault::WallClock { by_s: [-5, 5, 31_536_000, -31_536_000][pick(dice, 4)] },
+        19 | 20 => Fault::Provider(draw_provider(dice)),
+        21 => Fault::Vanish { share_ppm: [20_000, 100_000, 400_000][pick(dice, 3)] },
+        22 => Fault::StockOut,
+        23 => Fault::OperatorsGone { region },
+        24 if layout.nodes.len() > 1 => Fault::Remove { node },
+        25 => Fault::Transfer { node },
+        _ => Fault::Snapshot,
+    }
+}
+
+fn draw_provider(dice: &mut Dice) -> ProviderFaults {
+    let mut rate = || if dice.chance(400_000) { u32::try_from(dice.below(300_000)).unwrap_or(0) } else { 0 };
+    ProviderFaults {
+        unavailable_ppm: rate(),
+        throttle_ppm: rate(),
+        lost_ack_ppm: rate(),
+        hang_ppm: rate() / 4,
+        create_failure_ppm: rate(),
+        configure_failure_ppm: rate(),
+        drain_failure_ppm: rate(),
+        ack_delay_ms: rate() / 100,
+    }
+}
+
+/// A node, more often than not the one that leads.
+fn target(dice: &mut Dice, layout: &Layout) -> String {
+    match dice.below(4) {
+        0 | 1 => "leader".to_owned(),
+        2 => "follower".to_owned(),
+        _ => layout.nodes[pick(dice, layout.nodes.len())].id.clone(),
+    }
+}
+
+/// One side of a cut: any nodes but not all, or the leader alone.
+fn side(dice: &mut Dice, layout: &Layout) -> Vec<String> {
+    if dice.chance(400_000) {
+        return vec!["leader".to_owned()];
+    }
+    let chosen = layout.nodes.iter().filter(|_| dice.chance(500_000)).map(|node| node.id.clone());
+    let chosen: Vec<String> = chosen.collect();
+    if chosen.is_empty() { vec!["any".to_owned()] } else { chosen }
+}
+
+fn pick(dice: &mut Dice, count: usize) -> usize {
+    usize::try_from(dice.below(count as u64)).unwrap_or(0)
+}

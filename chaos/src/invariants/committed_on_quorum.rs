@@ -1,0 +1,56 @@
+//! Raft §5.3 and our store's promise: what is committed lies on the disks of a majority of the voters, where no crash can take it.
+
+use std::collections::BTreeMap;
+
+use argosy_raft::GroupId;
+use argosy_raft::evidence::{stored_entry, stored_start};
+
+use super::Invariant;
+use crate::sight::Sight;
+
+/// The highest commit of each group that was found to be durable.
+#[derive(Debug, Default)]
+pub(super) struct CommittedOnQuorum(BTreeMap<u64, u64>);
+
+impl Invariant for CommittedOnQuorum {
+    fn name(&self) -> &'static str {
+        "committed on a quorum"
+    }
+
+    fn source(&self) -> &'static str {
+        "Raft §5.3"
+    }
+
+    fn look(&mut self, sight: &Sight<'_>) -> Vec<String> {
+        let mut found = Vec::new();
+        for (node, replica) in sight.replicas() {
+            let (committed, members) = (replica.status.committed, &replica.status.members);
+            let known = self.0.entry(replica.group).or_default();
+            // While members change, two majorities count; that of one set alone is not the question.
+            if committed <= *known || members.changing || members.voters.is_empty() {
+                continue;
+            }
+            *known = committed;
+            let group = GroupId(replica.group);
+            let voters = sight.nodes.iter().filter(|other| members.voters.iter().any(|voter| voter.0 == other.number));
+            // Those whose log has moved on behind a snapshot have it there. The others must have one and the same entry.
+            let (mut purged, mut entries) = (0, BTreeMap::<_, usize>::new());
+            for voter in voters {
+                let disk = voter.durable.as_ref();
+                if stored_start(disk, group).is_ok_and(|start| start > committed) {
+                    purged += 1;
+                } else if let Ok(Some(entry)) = stored_entry(disk, group, committed) {
+                    *entries.entry(entry.bytes).or_default() += 1;
+                }
+            }
+            let holders = purged + entries.values().max().copied().unwrap_or(0);
+            if holders * 2 <= members.voters.len() {
+                found.push(format!(
+                    "{}: {} says that {committed} is committed, but only {holders} of the voters {:?} have it on disk",
+                    replica.shard, node.id, members.voters
+                ));
+            }
+        }
+        found
+    }
+}

@@ -1,0 +1,43 @@
+//! Raft §5.2: a replica votes for one candidate a term, and what it voted survives a crash.
+
+use std::collections::BTreeMap;
+
+use argosy_raft::GroupId;
+use argosy_raft::evidence::stored_vote;
+
+use super::Invariant;
+use crate::sight::Sight;
+
+/// Whom each stored vote named.
+#[derive(Debug, Default)]
+pub(super) struct OneVotePerTerm(BTreeMap<(String, u32, u64), u64>);
+
+impl Invariant for OneVotePerTerm {
+    fn name(&self) -> &'static str {
+        "one vote per term"
+    }
+
+    fn source(&self) -> &'static str {
+        "Raft §5.2"
+    }
+
+    fn look(&mut self, sight: &Sight<'_>) -> Vec<String> {
+        let mut found = Vec::new();
+        for (node, shard) in sight.places() {
+            let Ok(Some(vote)) = stored_vote(node.durable.as_ref(), GroupId(u64::from(shard.number))) else { continue };
+            if vote.leads {
+                continue;
+            }
+            let key = (format!("{}/{}/{}", node.id, node.disk, shard.id), shard.number, vote.term);
+            let known = *self.0.entry(key).or_insert(vote.candidate.0);
+            if known != vote.candidate.0 {
+                let (term, candidate) = (vote.term, vote.candidate);
+                found.push(format!(
+                    "{}: in term {term} {} voted for node {known}, then for {candidate}",
+                    shard.id, node.id
+                ));
+            }
+        }
+        found
+    }
+}

@@ -1,0 +1,120 @@
+//! What a series of runs came to, for machines and for people.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::run::Outcome;
+
+/// The sum of many runs.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Report {
+    /// Seeds that were run.
+    pub seeds: Vec<u64>,
+    /// Time that passed in all worlds together.
+    pub simulated_s: f64,
+    /// Time that passed outside.
+    pub wall_s: f64,
+    /// Faults that struck, by kind.
+    pub fault_events: BTreeMap<String, u64>,
+    /// Failpoints that fired, by name.
+    pub failpoints: BTreeMap<String, u64>,
+    /// What must not be.
+    pub violations: Vec<Finding>,
+    /// Gaps in the service of administrators, in seconds.
+    pub unavailable_s: Spread,
+    /// From healing to rest, in seconds.
+    pub recovery_s: Spread,
+    /// The name of each run.
+    pub trace_hash: BTreeMap<u64, String>,
+    /// Operations of administrators that were answered.
+    pub answered: u64,
+    #[serde(skip)]
+    outages: Vec<Duration>,
+    #[serde(skip)]
+    recoveries: Vec<Duration>,
+}
+
+/// One contradiction.
+#[derive(Clone, Debug, Serialize)]
+pub struct Finding {
+    /// The property.
+    pub invariant: String,
+    /// The seed.
+    pub seed: u64,
+    /// When, in seconds of the world.
+    pub at_s: f64,
+    /// How.
+    pub detail: String,
+}
+
+/// A distribution, in seconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Spread {
+    /// The median.
+    pub p50: f64,
+    /// The 99th percentile.
+    pub p99: f64,
+    /// The largest.
+    pub max: f64,
+}
+
+impl Spread {
+    fn of(mut times: Vec<Duration>) -> Self {
+        times.sort_unstable();
+        let at = |percent: usize| times.get((times.len() * percent / 100).min(times.len().saturating_sub(1)));
+        let seconds = |time: Option<&Duration>| time.map_or(0.0, Duration::as_secs_f64);
+        Self { p50: seconds(at(50)), p99: seconds(at(99)), max: seconds(times.last()) }
+    }
+}
+
+impl Report {
+    /// Adds a run.
+    pub fn add(&mut self, outcome: &Outcome) {
+        self.seeds.push(outcome.seed);
+        self.simulated_s += outcome.simulated.as_secs_f64();
+        for (kind, count) in &outcome.strikes {
+            *self.fault_events.entry((*kind).to_owned()).or_default() += count;
+        }
+        self.violations.extend(outcome.violations.iter().map(|violation| Finding {
+            invariant: violation.invariant.clone(),
+            seed: outcome.seed,
+            at_s: violation.at.as_secs_f64(),
+            detail: violation.detail.clone(),
+        }));
+        self.outages.extend(&outcome.outages);
+        self.recoveries.extend(outcome.recovery);
+        self.trace_hash.insert(outcome.seed, outcome.trace_hash.clone());
+        self.answered += outcome.answered as u64;
+    }
+
+    /// Closes the series.
+    #[must_use]
+    pub fn finish(mut self, wall: Duration) -> Self {
+        self.seeds.sort_unstable();
+        self.violations.sort_by_key(|finding| finding.seed);
+        self.wall_s = wall.as_secs_f64();
+        self.unavailable_s = Spread::of(std::mem::take(&mut self.outages));
+        self.recovery_s = Spread::of(std::mem::take(&mut self.recoveries));
+        self
+    }
+
+    /// How many faults struck.
+    #[must_use]
+    pub fn faults(&self) -> u64 {
+        self.fault_events.values().sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_spread_is_of_what_there_is() {
+        assert_eq!(Spread::of(Vec::new()), Spread::default());
+        let spread = Spread::of((1..=100).rev().map(Duration::from_secs).collect());
+        assert_eq!(spread, Spread { p50: 51.0, p99: 100.0, max: 100.0 });
+    }
+}

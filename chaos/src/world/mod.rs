@@ -1,0 +1,271 @@
+//! A running world: its hosts, its clock, and the looks at it.
+
+mod admin;
+mod node;
+mod operators;
+mod provider;
+mod strike;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
+
+use turmoil::Sim;
+
+use argosy_workload::dice::Dice;
+
+use crate::faults::Event;
+use crate::faults::links::Links;
+use crate::history::History;
+use crate::layout::{ADMIN, Layout, PROVIDER, Shape};
+use crate::planted::Planted;
+use crate::sight::Sight;
+use crate::trace::Trace;
+
+use self::admin::Office;
+use self::node::Station;
+use self::operators::Desk;
+use self::provider::Counter;
+use self::strike::Lasting;
+
+/// Looks are so far apart.
+pub const LOOK: Duration = Duration::from_millis(10);
+/// When a world begins, for those who read a calendar: long ago, and always the same.
+const EPOCH: Duration = Duration::from_secs(1_700_000_000);
+/// Bytes that a connection may have on its way.
+const TCP_CAPACITY: usize = 65_536;
+
+/// A world, on the thread that made it.
+pub struct World {
+    sim: Sim<'static>,
+    clock: argosy_hermetic::World,
+    layout: Arc<Layout>,
+    stations: Vec<Rc<Station>>,
+    desks: Vec<Rc<Desk>>,
+    counter: Rc<Counter>,
+    office: Rc<Office>,
+    trace: Trace,
+    links: Links,
+    lasting: Vec<Lasting>,
+    strikes: BTreeMap<&'static str, u64>,
+    /// Nodes that lost their disk, or a part of it.
+    lost: BTreeSet<String>,
+    dice: Dice,
+    /// By how much the calendar is off, in seconds.
+    calendar_s: i64,
+}
+
+/// A world could not go on: a host ended by itself, or something in it panicked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the world broke at {at:?}: {reason}")]
+pub struct Broken {
+    /// Since the world began.
+    pub at: Duration,
+    /// What happened.
+    pub reason: String,
+}
+
+impl World {
+    /// Makes a world in which nothing has happened yet. It takes over the clock and the entropy of this thread, so make it on a thread of
+    /// its own.
+    #[must_use]
+    pub fn new(shape: Shape, seed: u64, planted: Option<Planted>) -> Self {
+        let clock = argosy_hermetic::World::enter(seed);
+        let layout = Arc::new(Layout::new(shape, seed));
+        let tick = Duration::from_millis(layout.shape.tick_ms);
+        let mut sim = turmoil::Builder::new()
+            .epoch(UNIX_EPOCH + EPOCH)
+            .simulation_duration(Duration::MAX)
+            .tick_duration(tick)
+            .min_message_latency(tick)
+            .max_message_latency(tick * 2)
+            .tcp_capacity(TCP_CAPACITY)
+            .ephemeral_ports(10_000..=65_535)
+            .enable_random_order()
+            .rng_seed(seed)
+            .build();
+        let counter = Counter::new(&layout);
+        sim.host(PROVIDER, {
+            let counter = Rc::clone(&counter);
+            move || Rc::clone(&counter).serve()
+        });
+        let stations: Vec<_> = layout.nodes.iter().map(|site| Station::new(&layout, site, planted)).collect();
+        for station in &stations {
+            let station = Rc::clone(station);
+            sim.host(station.site.id.clone(), move || Rc::clone(&station).live());
+        }
+        let regions = layout.regions();
+        let desks: Vec<_> = regions.iter().map(|region| Desk::new(&layout, region)).collect();
+        for (region, desk) in regions.iter().zip(&desks) {
+            let desk = Rc::clone(desk);
+            sim.host(Layout::operators_of(region), move || Rc::clone(&desk).operate());
+        }
+        let office = Office::new(&layout);
+        sim.host(ADMIN, {
+            let office = Rc::clone(&office);
+            move || Rc::clone(&office).work()
+        });
+        let world = Self {
+            dice: layout.dice("world"),
+            sim,
+            clock,
+            layout,
+            stations,
+            desks,
+            counter,
+            office,
+            trace: Trace::default(),
+            links: Links::default(),
+            lasting: Vec::new(),
+            strikes: BTreeMap::new(),
+            lost: BTreeSet::new(),
+            calendar_s: 0,
+        };
+        world.set_latencies(Duration::ZERO);
+        world
+    }
+
+    /// The world on paper.
+    #[must_use]
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// Since the world began.
+    #[must_use]
+    pub fn now(&self) -> Duration {
+        self.sim.elapsed()
+    }
+
+    /// What happened so far.
+    #[must_use]
+    pub fn trace(&self) -> &Trace {
+        &self.trace
+    }
+
+    /// How often each kind of fault has struck.
+    #[must_use]
+    pub fn strikes(&self) -> &BTreeMap<&'static str, u64> {
+        &self.strikes
+    }
+
+    /// What the administrators asked and were told.
+    #[must_use]
+    pub fn history(&self) -> History {
+        self.office.history.borrow().clone()
+    }
+
+    /// Lets the faults begin that are due, in order, and ends those whose time is over.
+    pub fn suffer(&mut self, due: &[Event]) {
+        self.end_due(false);
+        for event in due {
+            self.begin(event);
+        }
+    }
+
+    /// Ends every fault, gives every node back what can be given back, and lets demand stand still.
+    pub fn heal(&mut self) {
+        let now = self.now();
+        self.trace.note(now, format_args!("heal"));
+        self.end_due(true);
+        for station in self.stations.clone() {
+            let id = station.site.id.clone();
+            let is_lost = self.lost.contains(&id);
+            if station.is_broken() {
+                self.power_off_and_on(&id, is_lost);
+            }
+            if is_lost {
+                self.office.replace(&id);
+            }
+        }
+        self.office.close();
+        for desk in &self.desks {
+            desk.hold_still(now);
+        }
+    }
+
+    /// Whether administrators have nothing left to do.
+    #[must_use]
+    pub fn is_administered(&self) -> bool {
+        self.office.is_idle()
+    }
+
+    /// Lets time pass until the next look.
+    ///
+    /// # Errors
+    /// When a host failed.
+    pub fn advance(&mut self) -> Result<(), Broken> {
+        let until = self.sim.elapsed() + LOOK;
+        while self.sim.elapsed() < until {
+            let now = self.sim.elapsed();
+            // Instants of this process begin at a second, so that a moment before the world's beginning can be named.
+            self.clock.set_clocks(Duration::from_secs(1) + now, self.calendar(now));
+            self.sim.step().map_err(|error| Broken { at: now, reason: error.to_string() })?;
+        }
+        Ok(())
+    }
+
+    fn calendar(&self, now: Duration) -> Duration {
+        let off = Duration::from_secs(self.calendar_s.unsigned_abs());
+        let right = EPOCH + now;
+        if self.calendar_s < 0 { right.saturating_sub(off) } else { right + off }
+    }
+
+    /// Looks at everything, and writes down what has changed.
+    pub fn look(&mut self) -> Sight<'_> {
+        let at = self.sim.elapsed();
+        let sight = Sight {
+            at,
+            layout: &self.layout,
+            nodes: self.stations.iter().map(|station| station.look()).collect(),
+            effects: self.counter.look(),
+            clusters: self.desks.iter().flat_map(|desk| desk.look()).collect(),
+        };
+        record(&mut self.trace, &sight);
+        sight
+    }
+}
+
+fn record(trace: &mut Trace, sight: &Sight<'_>) {
+    for node in &sight.nodes {
+        let mut state = format!("life={} up={}", node.life, !node.replicas.is_empty());
+        if let Some(reason) = &node.refused {
+            let _infallible = write!(state, " refused={reason}");
+        }
+        trace.note_change(sight.at, &node.id, &state);
+        for replica in &node.replicas {
+            let (status, led) = (&replica.status, &replica.status.leadership);
+            let leader = led.leader.map_or(0, |leader| leader.0);
+            let state = format!(
+                "term={} leader={leader} ready={} reign={:?} log={} committed={} applied={} snapshot={} purged={} decisions={} now={}",
+                led.term,
+                led.ready,
+                replica.reign,
+                status.last_log,
+                status.committed,
+                status.applied,
+                status.snapshot,
+                status.purged,
+                replica.view.state.decision_hash(),
+                replica.view.state.now().0,
+            );
+            trace.note_change(sight.at, &format!("{}/{}", node.id, replica.shard), &state);
+        }
+    }
+    for effect in &sight.effects {
+        let (seq, at_ms, kind) = (effect.seq, effect.at_ms, effect.kind);
+        let (machine, operation, attempt) = (&effect.machine_id, &effect.operation, effect.attempt);
+        trace.note(
+            sight.at,
+            format_args!(
+                "effect {seq} at={at_ms} kind={kind} {machine} operation={operation} attempt={attempt} fence={}.{} cluster={}",
+                effect.shard_epoch, effect.sequence_number, effect.cluster
+            ),
+        );
+    }
+    for (cluster, seen) in &sight.clusters {
+        trace.note_change(sight.at, cluster, &format!("{seen:?}"));
+    }
+}

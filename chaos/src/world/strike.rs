@@ -1,0 +1,324 @@
+//! How each fault strikes a running world, and how what it broke is mended.
+
+use std::time::Duration;
+
+use argosy_proto::argosy::v1::strike_request::Kind;
+use argosy_proto::argosy::v1::{Faults, Selector, StrikeRequest};
+
+use super::World;
+use super::admin::Change;
+use super::provider::Order;
+use crate::faults::links::{Pairs, across, between};
+use crate::faults::{Event, Fault, ProviderFaults};
+use crate::layout::Layout;
+
+/// A fault that lasts, with what it struck.
+#[derive(Debug)]
+pub(super) struct Lasting {
+    pub(super) event: Event,
+    struck: Struck,
+}
+
+#[derive(Debug)]
+enum Struck {
+    Cut(Pairs),
+    Held(Pairs),
+    /// Positions of nodes that are down, or will be at the end.
+    Down(Vec<usize>),
+    Slowed(usize),
+    Removed(String),
+    World,
+}
+
+impl World {
+    /// Lets a fault begin. One that finds nothing to strike does nothing.
+    pub(super) fn begin(&mut self, event: &Event) {
+        let at = self.now();
+        self.trace.note(at, format_args!("begin {:?}", event.fault));
+        *self.strikes.entry(event.fault.kind()).or_default() += 1;
+        if let Some(struck) = self.strike(&event.fault) {
+            self.lasting.push(Lasting { event: event.clone(), struck });
+        }
+    }
+
+    /// Ends the faults whose time is over; all of them, if `all`.
+    pub(super) fn end_due(&mut self, all: bool) {
+        let now = self.now();
+        let lasting = std::mem::take(&mut self.lasting);
+        let (over, rest) = lasting.into_iter().partition(|fault| all || fault.event.ends() <= now);
+        self.lasting = rest;
+        let over: Vec<Lasting> = over;
+        for fault in over {
+            self.trace.note(now, format_args!("end {:?}", fault.event.fault));
+            self.mend(fault);
+        }
+    }
+
+    fn strike(&mut self, fault: &Fault) -> Option<Struck> {
+        match fault {
+            Fault::WallClock { by_s } => {
+                self.calendar_s = self.calendar_s.saturating_add(*by_s);
+                None
+            }
+            Fault::Provider(faults) => {
+                self.counter.order(Order::Faults(Box::new(faults.on_the_wire())));
+                Some(Struck::World)
+            }
+            Fault::Vanish { share_ppm } => {
+                self.provider_strike(Kind::Vanish, *share_ppm);
+                None
+            }
+            Fault::StockOut => {
+                self.provider_strike(Kind::StockOut, 0);
+                Some(Struck::World)
+            }
+            Fault::OperatorsGone { region } => {
+                self.sim.crash(Layout::operators_of(region).as_str());
+                Some(Struck::World)
+            }
+            Fault::Transfer { node } => {
+                let node = self.station_of(node)?;
+                self.office.ask(Change::Transfer(self.stations[node].site.id.clone()));
+                None
+            }
+            Fault::Snapshot => {
+                self.office.ask(Change::Snapshot);
+                None
+            }
+            // Who takes a healthy member out while another's disk is lost takes the quorum with it: no administrator would.
+            Fault::Remove { .. } if !self.lost.is_empty() => None,
+            Fault::Remove { node } => {
+                let at = self.station_of(node)?;
+                let node = self.stations[at].site.id.clone();
+                self.office.exclude(&node);
+                Some(Struck::Removed(node))
+            }
+            _ => self.strike_links(fault).or_else(|| self.strike_node(fault)),
+        }
+    }
+
+    fn strike_links(&mut self, fault: &Fault) -> Option<Struck> {
+        match fault {
+            Fault::Partition { nodes } => {
+                let pairs = self.around(nodes);
+                Some(self.cut(pairs))
+            }
+            Fault::IsolateRegion { region } => {
+                let pairs = self.border(region);
+                Some(self.cut(pairs))
+            }
+            Fault::Mute { nodes } => {
+                let (these, others) = self.sides(nodes);
+                Some(self.cut(between(&these, &others)))
+            }
+            Fault::Deafen { nodes } => {
+                let (these, others) = self.sides(nodes);
+                Some(self.cut(between(&others, &these)))
+            }
+            Fault::Ring => {
+                let pairs = self.chords();
+                Some(self.cut(pairs))
+            }
+            Fault::Clog { nodes } => {
+                let pairs = self.around(nodes);
+                self.links.hold(&self.sim, &pairs);
+                Some(Struck::Held(pairs))
+            }
+            Fault::Loss { ppm } => {
+                self.sim.set_fail_rate(f64::from(*ppm) / 1e6);
+                Some(Struck::World)
+            }
+            Fault::Delay { ms } => {
+                self.set_latencies(Duration::from_millis(*ms));
+                Some(Struck::World)
+            }
+            _ => None,
+        }
+    }
+
+    fn strike_node(&mut self, fault: &Fault) -> Option<Struck> {
+        let (Fault::Crash { node }
+        | Fault::Stop { node }
+        | Fault::Wipe { node }
+        | Fault::FailSync { node }
+        | Fault::FullDisk { node }
+        | Fault::SlowDisk { node, .. }
+        | Fault::Rot { node }) = fault
+        else {
+            return None;
+        };
+        if matches!(fault, Fault::Wipe { .. } | Fault::Rot { .. }) && !self.office.is_full() {
+            return None;
+        }
+        let at = self.station_of(node)?;
+        let station = std::rc::Rc::clone(&self.stations[at]);
+        match fault {
+            Fault::Stop { .. } => station.stop(),
+            Fault::FailSync { .. } => station.disk().fail_next_sync(),
+            Fault::FullDisk { .. } => station.disk().set_capacity(Some(station.disk().stats().bytes + 4_096)),
+            Fault::SlowDisk { sync_ms, .. } => {
+                station.set_sync(Duration::from_millis(*sync_ms));
+                return Some(Struck::Slowed(at));
+            }
+            _ => {
+                self.power_off(at);
+                match fault {
+                    Fault::Wipe { .. } => {
+                        let seed =
+                            self.layout.dice(&format!("wipe/{}/{}", station.site.id, self.now().as_millis())).bits();
+                        station.wipe(seed);
+                        self.lost.insert(station.site.id.clone());
+                    }
+                    // Only what a checksum of ours covers is asked to be noticed, and all of a group's log is.
+                    Fault::Rot { .. } if station.disk().rot(|key| key.first() == Some(&b'l')).is_some() => {
+                        self.lost.insert(station.site.id.clone());
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Some(Struck::Down(vec![at]))
+    }
+
+    fn mend(&mut self, fault: Lasting) {
+        match fault.struck {
+            Struck::Cut(pairs) => self.links.mend(&self.sim, &pairs),
+            Struck::Held(pairs) => self.links.release(&self.sim, &pairs),
+            Struck::Slowed(at) => self.stations[at].set_sync(Duration::from_millis(self.layout.shape.sync_ms)),
+            Struck::Removed(node) => self.office.readmit(&node),
+            Struck::Down(nodes) => {
+                for at in nodes {
+                    self.restart(at);
+                }
+            }
+            Struck::World => match fault.event.fault {
+                Fault::Loss { .. } => self.sim.set_fail_rate(0.0),
+                Fault::Delay { .. } => self.set_latencies(Duration::ZERO),
+                Fault::Provider(_) => {
+                    self.counter.order(Order::Faults(Box::new(ProviderFaults::default().on_the_wire())))
+                }
+                Fault::StockOut => self.provider_strike(Kind::Restock, 0),
+                Fault::OperatorsGone { region } => self.sim.bounce(Layout::operators_of(&region).as_str()),
+                _ => {}
+            },
+        }
+    }
+
+    fn cut(&mut self, pairs: Pairs) -> Struck {
+        self.links.cut(&self.sim, &pairs);
+        Struck::Cut(pairs)
+    }
+
+    /// Takes the power from a node, if it has it.
+    fn power_off(&mut self, at: usize) {
+        let station = &self.stations[at];
+        station.crash();
+        self.sim.crash(station.site.id.as_str());
+    }
+
+    /// Starts a node that could not go on; with an empty disk, if what it had is damaged.
+    pub(super) fn power_off_and_on(&mut self, id: &str, with_another_disk: bool) {
+        let Some(at) = self.stations.iter().position(|station| station.site.id == id) else { return };
+        self.power_off(at);
+        if with_another_disk {
+            self.stations[at].wipe(self.layout.dice(&format!("heal/{id}")).bits());
+        }
+        self.restart(at);
+    }
+
+    /// Starts a node again, whatever state it is in; the disk has room again.
+    fn restart(&mut self, at: usize) {
+        self.power_off(at);
+        let station = &self.stations[at];
+        station.disk().set_capacity(None);
+        self.sim.bounce(station.site.id.as_str());
+    }
+
+    /// The position of the node that is meant. `any` is a node by the world's own chance.
+    fn station_of(&mut self, node: &str) -> Option<usize> {
+        let shard = self.layout.shards[0].id.clone();
+        let leader = self.stations.iter().position(|station| station.leads(&shard));
+        match node {
+            "leader" => leader,
+            "follower" => (0..self.stations.len()).find(|at| Some(*at) != leader && self.stations[*at].is_up()),
+            "any" => usize::try_from(self.dice.below(self.stations.len() as u64)).ok(),
+            id => self.stations.iter().position(|station| station.site.id == id),
+        }
+    }
+
+    /// The named nodes, and the other nodes.
+    fn sides(&mut self, nodes: &[String]) -> (Vec<String>, Vec<String>) {
+        let named: Vec<usize> = nodes.iter().filter_map(|node| self.station_of(node)).collect();
+        let (these, others): (Vec<_>, Vec<_>) =
+            self.stations.iter().enumerate().partition(|(at, _)| named.contains(at));
+        let ids = |stations: Vec<(usize, &std::rc::Rc<super::Station>)>| {
+            stations.into_iter().map(|(_, station)| station.site.id.clone()).collect()
+        };
+        (ids(these), ids(others))
+    }
+
+    /// Every link between the named nodes and everybody else, people and provider included.
+    fn around(&mut self, nodes: &[String]) -> Pairs {
+        let (these, _) = self.sides(nodes);
+        let hosts = self.layout.hosts();
+        let others: Vec<_> = hosts.into_iter().map(|(host, _)| host).filter(|host| !these.contains(host)).collect();
+        across(&these, &others)
+    }
+
+    fn border(&self, region: &str) -> Pairs {
+        let (inside, outside): (Vec<_>, Vec<_>) = self.layout.hosts().into_iter().partition(|(_, of)| of == region);
+        let names = |hosts: Vec<(String, String)>| hosts.into_iter().map(|(host, _)| host).collect::<Vec<_>>();
+        across(&names(inside), &names(outside))
+    }
+
+    /// The links of nodes that are no neighbours in a ring.
+    fn chords(&self) -> Pairs {
+        let nodes = &self.layout.nodes;
+        let count = nodes.len();
+        let is_chord = |a: usize, b: usize| {
+            let apart = a.abs_diff(b);
+            apart.min(count - apart) > 1
+        };
+        let mut pairs = Pairs::new();
+        for a in 0..count {
+            let far = (0..count).filter(|b| is_chord(a, *b));
+            pairs.extend(far.map(|b| (nodes[a].id.clone(), nodes[b].id.clone())));
+        }
+        pairs
+    }
+
+    pub(super) fn set_latencies(&self, more: Duration) {
+        let hosts = self.layout.hosts();
+        for (at, (a, region)) in hosts.iter().enumerate() {
+            for (b, other) in &hosts[at + 1..] {
+                self.sim.set_link_latency(a.as_str(), b.as_str(), self.layout.latency(region, other) + more);
+            }
+        }
+    }
+
+    fn provider_strike(&self, kind: Kind, share_ppm: u32) {
+        let selector = Selector { share_ppm, ..Selector::default() };
+        let strike = StrikeRequest { kind: kind.into(), selector: Some(selector) };
+        self.counter.order(Order::Strike(Box::new(strike)));
+    }
+}
+
+impl ProviderFaults {
+    pub(super) fn on_the_wire(&self) -> Faults {
+        Faults {
+            unavailable_ppm: self.unavailable_ppm,
+            throttle_ppm: self.throttle_ppm,
+            throttle_pause_ms: 500,
+            lost_ack_ppm: self.lost_ack_ppm,
+            hang_ppm: self.hang_ppm,
+            create_failure_ppm: self.create_failure_ppm,
+            configure_failure_ppm: self.configure_failure_ppm,
+            drain_failure_ppm: self.drain_failure_ppm,
+            ack_delay_ms: self.ack_delay_ms,
+            // What a campaign breaks must come back, or nothing could be asked of its end.
+            repair_ms: 20_000,
+            return_ms: 20_000,
+            ..Faults::default()
+        }
+    }
+}

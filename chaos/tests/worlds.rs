@@ -1,0 +1,79 @@
+//! Whole worlds: one seed is one run, every scenario holds, and bugs that were found stay fixed.
+
+use std::path::Path;
+use std::time::Duration;
+
+use argosy_chaos::faults::{Campaign, draw};
+use argosy_chaos::planted::Planted;
+use argosy_chaos::proof::prove;
+use argosy_chaos::run::{Outcome, run};
+use argosy_chaos::scenario::Scenario;
+
+fn good(outcome: &Outcome) {
+    assert!(outcome.violations.is_empty(), "seed {}: {:#?}", outcome.seed, outcome.violations);
+    assert!(outcome.answered > 50, "administrators were answered only {} times", outcome.answered);
+}
+
+fn drawn(seed: u64, seconds: u64) -> Campaign {
+    draw(seed, Duration::from_secs(seconds))
+}
+
+#[test]
+fn one_seed_gives_one_trace() {
+    let campaign = drawn(7, 20);
+    let at_once = std::thread::spawn({
+        let campaign = campaign.clone();
+        move || run(&campaign, 7)
+    });
+    let first = run(&campaign, 7);
+    let second = at_once.join().expect("it does not panic");
+    let differs = first.trace.iter().zip(&second.trace).position(|(a, b)| a != b);
+    assert_eq!(differs.map(|at| (&first.trace[at], &second.trace[at])), None);
+    assert_eq!((first.trace_hash, first.trace.len()), (second.trace_hash, second.trace.len()));
+    assert!(first.trace.len() > 200, "a world in which nothing happens proves nothing");
+}
+
+#[test]
+fn another_seed_gives_another_trace() {
+    let campaign = drawn(7, 5);
+    assert_ne!(run(&campaign, 7).trace_hash, run(&campaign, 8).trace_hash);
+}
+
+#[test]
+fn every_scenario_holds() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
+    let mut names: Vec<_> =
+        std::fs::read_dir(folder).expect("it is there").map(|file| file.expect("listed").path()).collect();
+    names.sort();
+    assert!(names.len() >= 10);
+    for name in names {
+        let text = std::fs::read_to_string(&name).expect("it can be read");
+        let scenario = Scenario::parse(&name.display().to_string(), &text).expect("it is sound");
+        let outcome = run(&scenario.campaign(), 1);
+        assert!(outcome.violations.is_empty(), "{}: {:#?}", scenario.name, outcome.violations);
+        assert!(outcome.recovery.is_some(), "{}: it never came to rest", scenario.name);
+    }
+}
+
+#[test]
+fn drawn_campaigns_hold() {
+    for seed in 100..106 {
+        good(&run(&drawn(seed, 30), seed));
+    }
+}
+
+/// Two administrators who change different rails at once lose neither change: these seeds found that they did.
+#[test]
+fn administrators_lose_no_update_to_one_another() {
+    for seed in [3, 5] {
+        good(&run(&drawn(seed, 60), seed));
+    }
+}
+
+#[test]
+fn planted_bugs_are_found() {
+    for planted in [Planted::SyncSkipped, Planted::LastEntryForgotten] {
+        let proof = prove(planted, 5, Duration::from_secs(30));
+        assert!(proof.found.is_some(), "{planted:?} was not found");
+    }
+}
