@@ -98,12 +98,15 @@ chaos-night: rocksdb ## The same for a night
 	@$(CARGO) run --release --locked --package argosy-lab -- chaos run --jobs 2 $(CHAOS_NIGHT_ARGS)
 
 ##@ Measure
-.PHONY: bench-hot bench-hot-10m bench-commit bench-failover
-bench-hot: ## Decide, apply and snapshots at 100 thousand and 1 million machines, beside this machine's own limits
-	@. scripts/env.sh; $(CARGO) run --release --locked --package argosy-benches -- --json "$$PWD/target/bench-hot.json" $(BENCH_ARGS)
+.PHONY: bench-hot bench-hot-10m bench-baselines bench-commit bench-failover
+bench-hot: rocksdb ## Decide, apply and snapshots at 100k and 1M machines beside this machine's limits; gated by instructions
+	@scripts/bench.sh gate $(BENCH_ARGS)
 
-bench-hot-10m: ## The same at 10 million machines (some 10 GiB of memory)
-	@. scripts/env.sh; $(CARGO) run --release --locked --package argosy-benches -- --sizes 10000000 --json "$$PWD/target/bench-hot-10m.json" $(BENCH_ARGS)
+bench-hot-10m: rocksdb ## The same at 10 million machines (some 10 GiB of memory); timed only
+	@scripts/bench.sh time --sizes 10000000 $(BENCH_ARGS)
+
+bench-baselines: rocksdb ## Store the counted instructions as the baselines of bench-hot
+	@scripts/bench.sh store
 
 bench-commit: rocksdb ## Commit latency and decisions/s of one shard with three replicas and real fsync
 	@. scripts/env.sh; data="$$(mktemp -d "$$ARGOSY_CACHE/bench-XXXXXX")"; trap 'rm -rf "$$data"' EXIT; \

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Everything a new machine needs beyond Rust itself: scripts/setup.sh [packages] [rocksdb] [components] [tools]; no argument
-# means all. Needs no terminal and no stdin, and costs under a second where there is nothing left to do.
+# means all of these. `valgrind`, which only the benchmarks' gate needs, is installed when it is asked for. Needs no terminal and no stdin, and costs under a second where there is nothing left to do.
 set -euo pipefail
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 
@@ -83,6 +83,13 @@ tools() {
     rm -rf "$ARGOSY_CACHE/tools-build"
 }
 
+valgrind() {
+    type -P valgrind >/dev/null && return 0
+    echo "setup: installing valgrind"
+    as_root apt-get update -qq </dev/null
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends valgrind </dev/null
+}
+
 rocksdb() {
     "$root/scripts/rocksdb.sh"
 }
@@ -90,9 +97,9 @@ rocksdb() {
 [[ $# -gt 0 ]] || set -- packages rocksdb components tools
 for part in "$@"; do
     case "$part" in
-        packages | rocksdb | components | tools) "$part" ;;
+        packages | rocksdb | components | tools | valgrind) "$part" ;;
         *)
-            echo "setup: unknown part '$part'; there are: packages rocksdb components tools" >&2
+            echo "setup: unknown part '$part'; there are: packages rocksdb components tools valgrind" >&2
             exit 2
             ;;
     esac

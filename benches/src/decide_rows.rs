@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use argosy_engine::{Decision, decide};
+use argosy_engine::{Decision, Engine};
 use argosy_model::NeedKey;
 
 use crate::honest;
@@ -100,7 +100,8 @@ fn reprovision(run: &mut Run, name: &str, size: Size, cold: &World, hopeless: Ne
     let mut placements = usize::MAX;
     while meter.wants_more() {
         world.pass(1);
-        let decision = meter.time(|| decide(&world.view()));
+        let mut engine = Engine::new();
+        let decision = meter.time(|| engine.decide(&world.view()));
         placements = placements.min(count(&decision));
     }
     assert!(placements >= size.placements, "all of the fleet is bound in one go: {placements}");
@@ -111,12 +112,15 @@ fn reprovision(run: &mut Run, name: &str, size: Size, cold: &World, hopeless: Ne
 }
 
 fn idle(run: &mut Run, name: &str, size: Size, world: &mut World, bytes: u64) {
+    let mut engine = Engine::new();
+    engine.decide(&world.view());
     let mut meter = run.meter(true);
     while meter.wants_more() {
         world.pass(1);
-        let decision = meter.time(|| decide(&world.view()));
+        let decision = meter.time(|| engine.decide(&world.view()));
         assert!(decision.plan.is_empty(), "a settled fleet is left alone");
     }
+    assert_eq!(meter.allocations(), 0, "an unchanged cycle allocates nothing");
     let limit = run.limit(size.machines()).of(0);
     let needs = world.demand.len();
     let about = About { machines: size.machines(), needs, placements: 0, bytes, limit, budget: Some(MILLION.idle) };
@@ -124,13 +128,16 @@ fn idle(run: &mut Run, name: &str, size: Size, world: &mut World, bytes: u64) {
 }
 
 fn burst(run: &mut Run, name: &str, size: Size, settled: &World, bytes: u64) {
+    let mut before = Engine::new();
+    before.decide(&settled.view());
     let mut world = settled.clone();
     mixed::add_burst(&mut world, size);
     let mut meter = run.meter(false);
     let mut placements = usize::MAX;
     while meter.wants_more() {
         world.pass(1);
-        let decision = meter.time(|| decide(&world.view()));
+        let mut engine = before.clone();
+        let decision = meter.time(|| engine.decide(&world.view()));
         placements = placements.min(count(&decision));
     }
     assert!(placements >= size.placements / 10, "the burst is placed: {placements}");
@@ -145,6 +152,8 @@ fn steady(run: &mut Run, name: &str, size: Size, mut world: World, bytes: u64) {
     let needs = size.placements * CHANGED_NEEDS_PPM / 1_000_000;
     let keys: Vec<NeedKey> =
         world.demand.by_precedence().map(|need| need.key).filter(|key| key.group.is_none()).step_by(7).collect();
+    let mut engine = Engine::new();
+    engine.decide(&world.view());
     let mut meter = run.meter(true);
     let mut placements = usize::MAX;
     let mut turn = 0;
@@ -152,7 +161,7 @@ fn steady(run: &mut Run, name: &str, size: Size, mut world: World, bytes: u64) {
         world.pass(10_000);
         world.lose(turn * 37 % 500, 401, machines);
         mixed::wobble(&mut world, &keys, turn / 2 * needs, needs, turn % 2 == 0);
-        let decision = meter.time(|| decide(&world.view()));
+        let decision = meter.time(|| engine.decide(&world.view()));
         placements = placements.min(count(&decision));
         world.carry_out(&decision);
         turn += 1;

@@ -5,7 +5,7 @@
 //! the free tiers take turns over service, cache and GPU machines and over the capacity types. Seven of a cluster's 32 GPU
 //! gangs ask for more than a rack has, so that needs stay short as they do in a full fleet.
 
-use argosy_engine::decide;
+use argosy_engine::Engine;
 use argosy_model::vocabulary::{INSTANCE_TYPE_KEY, RACK_KEY};
 use argosy_model::{
     Bucket, CapacityType, Claim, ClusterIx, Machine, MicroUsd, NeedKey, Operator, Ppb, Profile, Requirement, Shape,
@@ -84,7 +84,8 @@ pub(crate) fn measure(run: &mut Run) {
         let mut placements = usize::MAX;
         while meter.wants_more() {
             world.pass(1);
-            let decision = meter.time(|| decide(&world.view()));
+            let mut engine = Engine::new();
+            let decision = meter.time(|| engine.decide(&world.view()));
             placements = placements.min(decision.plan.actions().count());
         }
         assert!(placements > 4_000, "from cold there is much to place: {placements}");
@@ -100,6 +101,8 @@ pub(crate) fn measure(run: &mut Run) {
 fn steady(run: &mut Run, mut world: World, bytes: u64) {
     let keys: Vec<NeedKey> =
         world.demand.by_precedence().map(|need| need.key).filter(|key| key.group.is_none()).collect();
+    let mut engine = Engine::new();
+    engine.decide(&world.view());
     let mut meter = run.meter(true);
     let mut placements = usize::MAX;
     let mut turn = 0;
@@ -107,7 +110,7 @@ fn steady(run: &mut Run, mut world: World, bytes: u64) {
         world.pass(10_000);
         world.lose(turn * 37 % 100, 101, CHANGED.0);
         mixed::wobble(&mut world, &keys, turn / 2 * CHANGED.1, CHANGED.1, turn % 2 == 0);
-        let decision = meter.time(|| decide(&world.view()));
+        let decision = meter.time(|| engine.decide(&world.view()));
         placements = placements.min(decision.plan.actions().count());
         world.carry_out(&decision);
         turn += 1;

@@ -7,6 +7,7 @@
 //! **What is deliberately absent:** networks, disks, Raft. Those have benchmarks of their own (`make bench-commit`).
 
 mod decide_rows;
+mod gate;
 mod honest;
 mod hot_shape;
 mod inversions;
@@ -23,9 +24,10 @@ use std::alloc::System;
 use std::path::PathBuf;
 
 use anyhow::Context;
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
+use crate::gate::Gate;
 use crate::mixed::Size;
 use crate::run::Run;
 
@@ -33,10 +35,24 @@ use crate::run::Run;
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// Measures decide, apply and snapshots on seeded fleets.
+/// Decide, apply and snapshots on seeded fleets, beside this machine's own limits.
 #[derive(Parser)]
 #[command(version)]
 struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// Seeds, asserts and measures the rows.
+    Measure(Measure),
+    /// Compares counted instructions with the stored baselines.
+    Gate(Gate),
+}
+
+#[derive(clap::Args)]
+struct Measure {
     /// Fleet sizes of the rows that come in several, in placements of the whole demand.
     #[arg(long, value_delimiter = ',', default_values_t = [100_000, 1_000_000])]
     sizes: Vec<usize>,
@@ -52,7 +68,13 @@ struct Args {
 }
 
 fn main() -> anyhow::Result<()> {
-    let args = Args::parse();
+    match Args::parse().what {
+        What::Measure(args) => measure(args),
+        What::Gate(gate) => gate.run(),
+    }
+}
+
+fn measure(args: Measure) -> anyhow::Result<()> {
     let mut run = Run::new(args.rows, args.counting);
     hot_shape::measure(&mut run);
     rollups::measure(&mut run);
@@ -61,14 +83,14 @@ fn main() -> anyhow::Result<()> {
         shard_rows::measure(&mut run, *size);
         decide_rows::measure(&mut run, Size { placements: *size });
     }
-    let rows = run.into_rows();
-    anyhow::ensure!(!rows.is_empty(), "no row was measured; see --rows");
-    let missed: Vec<&str> = rows.iter().filter(|row| !row.is_within_budget()).map(|row| row.name.as_str()).collect();
-    println!("# {} rows; over budget on this machine: {}", rows.len(), missed.join(", "));
+    let measured = run.into_rows();
+    anyhow::ensure!(!measured.is_empty(), "no row was measured; see --rows");
+    let missed: Vec<&str> =
+        measured.iter().filter(|row| !row.is_within_budget()).map(|row| row.name.as_str()).collect();
+    println!("# {} rows; over budget on this machine: {}", measured.len(), missed.join(", "));
     if let Some(path) = args.json {
-        let text = serde_json::to_string_pretty(&rows).context("rows are plain data")?;
         path.parent().map_or(Ok(()), std::fs::create_dir_all).context("cannot create the folder of --json")?;
-        std::fs::write(&path, text + "\n").with_context(|| format!("cannot write {}", path.display()))?;
+        rows::write(&path, &measured)?;
     }
     Ok(())
 }

@@ -45,9 +45,10 @@ impl Meter {
         let region = Region::new(&INSTRUMENTED_SYSTEM);
         let (start, busy) = (Instant::now(), cpu_time());
         let result = counted(work);
-        self.wall.push(start.elapsed());
-        self.cpu.push(cpu_time() - busy);
+        let (wall, cpu) = (start.elapsed(), cpu_time() - busy);
         let change = region.change();
+        self.wall.push(wall);
+        self.cpu.push(cpu);
         self.allocations += (change.allocations + change.reallocations) as u64;
         result
     }
@@ -84,7 +85,7 @@ pub(crate) fn cpu_time() -> Duration {
     ProcessTime::now().as_duration()
 }
 
-/// The only function whose instructions callgrind counts: `scripts/bench.sh` names it.
+/// The only function whose instructions callgrind counts: the script `bench.sh` names it.
 #[inline(never)]
 fn counted<R>(work: impl FnOnce() -> R) -> R {
     black_box(black_box(work)())

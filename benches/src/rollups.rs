@@ -9,7 +9,6 @@ use argosy_model::vocabulary::{INSTANCE_TYPE_KEY, RACK_KEY};
 use argosy_model::{Operator, ShardTime};
 use argosy_shard::{Command, Envelope, Genesis, NeedRow, RequirementRow, Response, ShardState};
 
-use crate::meter::live_bytes;
 use crate::rows::About;
 use crate::run::Run;
 use crate::shard_rows::PENALTY;
@@ -24,14 +23,12 @@ pub(crate) fn measure(run: &mut Run) {
     if !run.wants("rollup_25k") {
         return;
     }
-    let before = live_bytes();
     let mut state = begun();
     assert!(fold_in(&mut state, &requests(0)), "the first roll-up is news");
     let rows = state.demand().len();
     let gangs = state.demand().by_precedence().filter(|need| need.key.group.is_some()).count();
     assert!(rows > 600 && gangs * 5 >= rows, "{REQUESTS} requests add up to gangs and plain rows: {gangs} of {rows}");
     assert!(!fold_in(&mut state, &requests(0)), "an unchanged roll-up writes nothing");
-    let bytes = live_bytes() - before;
     let mut meter = run.meter(true);
     let mut turn = 1;
     while meter.wants_more() {
@@ -41,7 +38,7 @@ pub(crate) fn measure(run: &mut Run) {
         turn += 1;
     }
     let limit = run.limit(18_000).hops(REQUESTS);
-    let about = About { machines: 0, needs: rows, placements: REQUESTS, bytes, limit, budget: None::<Duration> };
+    let about = About { machines: 0, needs: rows, placements: REQUESTS, bytes: 0, limit, budget: None::<Duration> };
     run.row("rollup_25k", &about, &meter);
 }
 

@@ -1,7 +1,9 @@
 //! Rows: what was measured, as a table for people and as JSON for machines.
 
+use std::path::Path;
 use std::time::Duration;
 
+use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
 use crate::meter::Meter;
@@ -127,6 +129,18 @@ pub(crate) fn head() -> String {
         "x limit",
         "budget"
     )
+}
+
+/// Writes rows as JSON.
+pub(crate) fn write(path: &Path, rows: &[Row]) -> anyhow::Result<()> {
+    let text = serde_json::to_string_pretty(rows).context("rows are plain data")?;
+    std::fs::write(path, text + "\n").with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Reads what [`write`] wrote.
+pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<Row>> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    serde_json::from_str(&text).with_context(|| format!("{} holds no rows", path.display()))
 }
 
 fn nanos(span: Duration) -> u64 {

@@ -1,6 +1,6 @@
 //! A fleet with its demand, as decide sees it, and a provider that carries every plan out at once.
 
-use argosy_engine::{ActionKind, Decision, Policy, View, decide};
+use argosy_engine::{ActionKind, Decision, Engine, Policy, View};
 use argosy_model::demand::Reporting;
 use argosy_model::fleet::Aside;
 use argosy_model::vocabulary::RACK_KEY;
@@ -99,9 +99,10 @@ impl World {
     /// # Panics
     /// When that takes more than 64 cycles: a fleet that is left alone comes to rest.
     pub(crate) fn settle(&mut self) {
+        let mut engine = Engine::new();
         for _ in 0..64 {
             self.pass(10_000);
-            let decision = decide(&self.view());
+            let decision = engine.decide(&self.view());
             if decision.plan.is_empty() {
                 return;
             }
