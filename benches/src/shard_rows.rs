@@ -40,7 +40,7 @@ pub(crate) fn measure(run: &mut Run, machines: usize) {
     }
     let before = live_bytes();
     let mut shard = Shard::adopted(machines);
-    let meter = shard.serve(run, machines);
+    let meter = shard.serve(run, machines, run.wants(&apply));
     let bytes = live_bytes() - before;
     let about = |placements: usize, limit: Duration, budget: Option<Duration>| About {
         machines,
@@ -52,11 +52,17 @@ pub(crate) fn measure(run: &mut Run, machines: usize) {
     };
     let placements = 2 * PER_PLAN.min(machines);
     let limit = run.limit(machines).hops(placements);
-    run.row(&apply, &about(placements, limit, Some(PER_TRANSITION * u32::try_from(placements).unwrap_or(1))), &meter);
-    if run.wants_any(&[&snapshot, &restore]) {
-        let mut written = Vec::new();
-        shard.state.write_snapshot(&mut written).expect("memory takes everything");
-        let limit = Limit::copy(&written);
+    if run.wants(&apply) {
+        let budget = Some(PER_TRANSITION * u32::try_from(placements).unwrap_or(1));
+        run.row(&apply, &about(placements, limit, budget), &meter);
+    }
+    if !run.wants_any(&[&snapshot, &restore]) {
+        return;
+    }
+    let mut written = Vec::new();
+    shard.state.write_snapshot(&mut written).expect("memory takes everything");
+    let limit = Limit::copy(&written);
+    if run.wants(&snapshot) {
         let mut meter = run.meter(false);
         while meter.wants_more() {
             let mut out = Vec::with_capacity(written.len());
@@ -64,6 +70,8 @@ pub(crate) fn measure(run: &mut Run, machines: usize) {
             assert_eq!(out.len(), written.len());
         }
         run.row(&snapshot, &about(machines, limit, None), &meter);
+    }
+    if run.wants(&restore) {
         let mut meter = run.meter(false);
         while meter.wants_more() {
             let restored = meter.time(|| ShardState::read_snapshot(&mut written.as_slice()).expect("a sound snapshot"));
@@ -101,7 +109,7 @@ impl Shard {
 
     /// Binds every machine: plans of about ten thousand actions, each followed by the listings that show them done. One
     /// sample is one plan with its listings.
-    fn serve(&mut self, run: &Run, machines: usize) -> Meter {
+    fn serve(&mut self, run: &Run, machines: usize, is_measured: bool) -> Meter {
         let per_plan = PER_PLAN.min(machines);
         let plans = machines / per_plan;
         let mut meter = run.meter(true);
@@ -118,7 +126,7 @@ impl Shard {
             let asked_at = self.state.revision() + 1;
             entries.extend(all.chunks(PER_LISTING).map(|part| self.encoded(self.shown(part, asked_at))));
             let (index, state) = (self.state.revision(), &mut self.state);
-            if meter.wants_more() {
+            if is_measured && meter.wants_more() {
                 meter.time(|| apply_all(state, index, &entries));
             } else {
                 apply_all(state, index, &entries);
