@@ -13,10 +13,9 @@ use crate::supply::Stock;
 /// What a plan takes out of one class.
 #[derive(Default)]
 struct Taken {
-    victims: u32,
+    /// By the claimant's priority.
+    victims: BTreeMap<i32, u32>,
     surplus: u32,
-    /// Lowest priority of any claimant.
-    for_priority: Option<i32>,
 }
 
 pub(super) fn check(cycle: &Cycle, decision: &Decision, findings: &mut Vec<Finding>) {
@@ -37,15 +36,11 @@ pub(super) fn check(cycle: &Cycle, decision: &Decision, findings: &mut Vec<Findi
                         let detail = "its holder's priority is not below the claimant's";
                         findings.push(Finding::machine(Rule::VictimsStrictlyLower, action.machine, detail));
                     }
-                    taken.victims += 1;
-                    taken.for_priority = lower(taken.for_priority, *preemptor_priority);
+                    *taken.victims.entry(*preemptor_priority).or_default() += 1;
                 }
                 ActionKind::Reclaim { .. } => match claimant.filter(|_| unit.reason != Reason::ReclaimSurplus) {
                     // The rest of a gang that goes with its members.
-                    Some(priority) => {
-                        taken.victims += 1;
-                        taken.for_priority = lower(taken.for_priority, priority);
-                    }
+                    Some(priority) => *taken.victims.entry(priority).or_default() += 1,
                     None => taken.surplus += 1,
                 },
                 _ => {}
@@ -57,10 +52,6 @@ pub(super) fn check(cycle: &Cycle, decision: &Decision, findings: &mut Vec<Findi
             check_class(cycle, stock, taken, findings);
         }
     }
-}
-
-fn lower(before: Option<i32>, priority: i32) -> Option<i32> {
-    Some(before.map_or(priority, |before| before.min(priority)))
 }
 
 /// Takes no more out of a class than is left when everybody entitled has kept his part. A gang's part is left out: it may
@@ -77,9 +68,15 @@ fn check_class(cycle: &Cycle, stock: &Stock, taken: &Taken, findings: &mut Vec<F
     };
     let of_class = cycle.view.fleet.classes().members(stock.class);
     let first = *of_class.and_then(|members| members.iter().next()).expect("a class has members");
-    if taken.for_priority.is_some() && taken.victims + firm(taken.for_priority) > members {
-        let detail = format!("{} machines like it are taken from needs that are not below", taken.victims);
-        findings.push(Finding::machine(Rule::VictimsStrictlyLower, first, detail));
+    // What claimants up to some priority take comes from holders below it.
+    let mut victims = 0;
+    for (priority, count) in &taken.victims {
+        victims += count;
+        if victims + firm(Some(*priority)) > members {
+            let detail = format!("{victims} machines like it are taken from needs that are not below");
+            findings.push(Finding::machine(Rule::VictimsStrictlyLower, first, detail));
+            break;
+        }
     }
     if taken.surplus + firm(None) > members {
         let detail = format!("{} machines like it are reclaimed, and needs hold them", taken.surplus);
