@@ -27,7 +27,7 @@ pub(crate) struct Station {
     wipes: Cell<u32>,
     running: RefCell<Option<Running>>,
     refused: RefCell<Option<String>>,
-    stop: Notify,
+    stop: RefCell<Rc<Notify>>,
     planted: Option<Planted>,
 }
 
@@ -49,7 +49,7 @@ impl Station {
             wipes: Cell::new(0),
             running: RefCell::new(None),
             refused: RefCell::new(None),
-            stop: Notify::new(),
+            stop: RefCell::default(),
             planted,
         })
     }
@@ -58,10 +58,13 @@ impl Station {
     pub(crate) async fn live(self: Rc<Self>) -> turmoil::Result {
         self.life.set(self.life.get() + 1);
         self.refused.replace(None);
+        // One for each life: a wish that the last one did not live to hear is not for this one.
+        let stop = Rc::new(Notify::new());
+        self.stop.replace(Rc::clone(&stop));
         match self.start().await {
             Ok(running) => {
                 self.running.replace(Some(running));
-                self.stop.notified().await;
+                stop.notified().await;
                 let running = self.running.take();
                 if let Some(running) = running {
                     running.node.shutdown().await;
@@ -109,7 +112,7 @@ impl Station {
 
     /// Asks the node to stop in good order.
     pub(crate) fn stop(&self) {
-        self.stop.notify_one();
+        self.stop.borrow().notify_one();
     }
 
     pub(crate) fn is_up(&self) -> bool {
