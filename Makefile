@@ -97,6 +97,10 @@ chaos-proof: rocksdb ## Plant bugs in the worlds, and see which seed finds which
 chaos-night: rocksdb ## The same for a night
 	@$(CARGO) run --release --locked --package argosy-lab -- chaos run --jobs 2 $(CHAOS_NIGHT_ARGS)
 
+.PHONY: sim
+sim: ## Run simulated fleets on virtual time and compare golden traces
+	@$(CARGO) run --release --locked --package argosy-sim --example fleet_sim
+
 ##@ Measure
 .PHONY: bench-hot bench-hot-10m bench-baselines bench-commit bench-failover
 bench-hot: rocksdb ## Decide, apply and snapshots at 100k and 1M machines beside this machine's limits; gated by instructions

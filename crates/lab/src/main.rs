@@ -22,18 +22,21 @@ enum Command {
     Chaos(commands::chaos::ChaosArgs),
     /// Replay a production trace on a real three-node fleet, in lock-step
     Replay(Box<commands::replay::ReplayArgs>),
+    /// Run simulated fleets on virtual time, and judge them
+    Sim(commands::sim::SimArgs),
     /// Look at production traces, and make look-alikes
     Trace(commands::trace::TraceArgs),
 }
 
 fn main() -> ExitCode {
     let outcome = match Lab::parse().command {
-        Command::Chaos(args) => commands::chaos::run(args),
-        Command::Replay(args) => commands::replay::run(*args),
-        Command::Trace(args) => commands::trace::run(args),
+        Command::Chaos(args) => commands::chaos::run(args).map(|()| ExitCode::SUCCESS),
+        Command::Replay(args) => commands::replay::run(*args).map(|()| ExitCode::SUCCESS),
+        Command::Sim(args) => commands::sim::run(args),
+        Command::Trace(args) => commands::trace::run(args).map(|()| ExitCode::SUCCESS),
     };
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(status) => status,
         Err(error) => {
             eprintln!("{error:#}");
             ExitCode::FAILURE

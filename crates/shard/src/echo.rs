@@ -8,11 +8,16 @@ use argosy_model::{Bucket, ClusterIx, MicroUsd, Vocabulary};
 use crate::operation::{Assignment, NO_TERMS};
 use crate::profiles::Profiles;
 
-const PRIORITY: &str = "bigfleet.lucy.sh/assigned-priority";
-const INTERRUPTION: &str = "bigfleet.lucy.sh/assigned-interruption-penalty-dollars";
-const RECLAMATION: &str = "bigfleet.lucy.sh/assigned-reclamation-penalty-dollars";
-const FINGERPRINT: &str = "bigfleet.lucy.sh/assigned-need-fingerprint";
-const GROUP: &str = "bigfleet.lucy.sh/assigned-group";
+/// Key of the priority of the need that a machine was bound for.
+pub const PRIORITY: &str = "bigfleet.lucy.sh/assigned-priority";
+/// Key of its interruption penalty, in dollars.
+pub const INTERRUPTION: &str = "bigfleet.lucy.sh/assigned-interruption-penalty-dollars";
+/// Key of its reclamation penalty, in dollars.
+pub const RECLAMATION: &str = "bigfleet.lucy.sh/assigned-reclamation-penalty-dollars";
+/// Key of the fingerprint of its profile.
+pub const FINGERPRINT: &str = "bigfleet.lucy.sh/assigned-need-fingerprint";
+/// Key of its gang.
+pub const GROUP: &str = "bigfleet.lucy.sh/assigned-group";
 /// How the predecessor writes the penalty of pinned work.
 const PINNED: &str = "+Inf";
 

@@ -2,4 +2,5 @@
 
 pub(crate) mod chaos;
 pub(crate) mod replay;
+pub(crate) mod sim;
 pub(crate) mod trace;

@@ -20,6 +20,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("server", &["model", "engine", "shard", "coordinator", "storage", "proto", "raft", "provider"]),
     // Starts the binaries and speaks to them; what it shares with the server is the form of its files.
     ("localfleet", &["proto", "model", "provider", "workload", "server"]),
+    // Whole fleets on virtual time: beside the product, never in it.
+    ("sim", &["model", "engine", "proof", "shard", "coordinator", "proto", "workload"]),
     ("hermetic", &[]),
     (
         "chaos",
@@ -67,6 +69,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "workload",
             "server",
             "localfleet",
+            "sim",
             "chaos",
         ],
     ),

@@ -1,0 +1,150 @@
+//! `argosy-lab sim`: simulated fleets on virtual time. Exit status: 0 passed, 1 something failed, 2 the question was wrong.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::Context as _;
+use argosy_sim::SimError;
+use argosy_sim::check::Report;
+use argosy_sim::suite::{self, Run};
+use clap::{Args, Subcommand};
+
+/// Arguments of `argosy-lab sim`.
+#[derive(Debug, Args)]
+pub(crate) struct SimArgs {
+    #[command(subcommand)]
+    command: SimCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum SimCommand {
+    /// List all runs
+    List,
+    /// Run one, and print its trace
+    Run {
+        /// Its name
+        name: String,
+        /// Write the report as JSON
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
+        /// Do not print the trace
+        #[arg(long)]
+        quiet: bool,
+    },
+    /// Run all of them
+    RunAll {
+        /// Write the reports as JSON
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
+    },
+    /// Write the golden trace of one run
+    Record {
+        /// Its name
+        name: String,
+        #[command(flatten)]
+        golden: Golden,
+    },
+    /// Compare one run, or all, with their golden traces
+    Verify {
+        /// Its name; all that have a golden trace if none is given
+        name: Option<String>,
+        #[command(flatten)]
+        golden: Golden,
+    },
+}
+
+/// Where golden traces lie.
+#[derive(Debug, Args)]
+struct Golden {
+    /// The folder of the golden traces
+    #[arg(long, value_name = "DIR", default_value = "crates/sim/golden")]
+    golden: PathBuf,
+}
+
+/// Runs the command.
+pub(crate) fn run(args: SimArgs) -> anyhow::Result<ExitCode> {
+    match dispatch(args.command) {
+        Ok(passed) => Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }),
+        Err(error) if error.is::<SimError>() => {
+            eprintln!("{error:#}");
+            Ok(ExitCode::from(2))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn dispatch(command: SimCommand) -> anyhow::Result<bool> {
+    match command {
+        SimCommand::List => {
+            for run in suite::all() {
+                println!("{:<12} {:<40} {}", run.family.name(), run.name, run.about);
+            }
+            Ok(true)
+        }
+        SimCommand::Run { name, json, quiet } => one(&suite::find(&name)?, json, quiet),
+        SimCommand::RunAll { json } => everything(json),
+        SimCommand::Record { name, golden } => {
+            println!("{}", suite::find(&name)?.record(&golden.golden)?.display());
+            Ok(true)
+        }
+        SimCommand::Verify { name, golden } => verify(name, &golden),
+    }
+}
+
+fn one(run: &Run, json: Option<PathBuf>, quiet: bool) -> anyhow::Result<bool> {
+    let began = Instant::now();
+    let played = run.play();
+    if !quiet {
+        std::io::stdout().write_all(played.trace.text().as_bytes())?;
+    }
+    for check in &played.report.assertions {
+        eprintln!("  {check}");
+    }
+    eprint!("{}", played.report);
+    write(json, &timed(&played.report, began))?;
+    Ok(played.report.passed)
+}
+
+fn everything(json: Option<PathBuf>) -> anyhow::Result<bool> {
+    let (mut passed, mut reports) = (true, Vec::new());
+    for run in suite::all() {
+        let began = Instant::now();
+        let report = run.play().report;
+        print!("{:>7.2} s  {report}", began.elapsed().as_secs_f64());
+        passed &= report.passed;
+        reports.push(timed(&report, began));
+    }
+    write(json, &serde_json::Value::Array(reports))?;
+    Ok(passed)
+}
+
+fn verify(name: Option<String>, golden: &Golden) -> anyhow::Result<bool> {
+    let runs = match name {
+        Some(name) => vec![suite::find(&name)?],
+        None => suite::all().into_iter().filter(Run::has_golden).collect(),
+    };
+    let mut passed = true;
+    for run in runs {
+        let (report, parted) = run.verify(&golden.golden)?;
+        print!("{report}");
+        if let Some(parted) = &parted {
+            print!("{parted}");
+        }
+        passed &= report.passed && parted.is_none();
+    }
+    Ok(passed)
+}
+
+/// The report with the one thing in it that virtual time does not know.
+fn timed(report: &Report, began: Instant) -> serde_json::Value {
+    let mut value = serde_json::to_value(report).expect("a report is plain data");
+    value["wall_s"] = began.elapsed().as_secs_f64().into();
+    value
+}
+
+fn write(path: Option<PathBuf>, value: &serde_json::Value) -> anyhow::Result<()> {
+    let Some(path) = path else { return Ok(()) };
+    std::fs::write(&path, serde_json::to_vec_pretty(value)?).with_context(|| format!("write {}", path.display()))
+}
