@@ -74,6 +74,14 @@ pub(crate) struct Cycle {
 impl Cycle {
     /// Decides.
     pub(crate) fn run(&mut self) -> Decision {
+        let decision = self.run_open();
+        self.drafts.clear();
+        self.prey.clear();
+        decision
+    }
+
+    /// Decides, and leaves the drafts as they are for whoever asks why. A cycle that was left so decides nothing more.
+    pub(crate) fn run_open(&mut self) -> Decision {
         self.credit();
         self.count_contention();
         self.is_turns = true;
@@ -84,10 +92,7 @@ impl Cycle {
             }
         }
         self.is_turns = false;
-        let decision = self.finish();
-        self.drafts.clear();
-        self.prey.clear();
-        decision
+        self.finish()
     }
 
     fn turn(&mut self, row: RowIx) {

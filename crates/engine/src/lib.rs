@@ -1,4 +1,4 @@
-//! Decide: the three phases over an indexed view of the fleet, and the plan linter.
+//! Decide: the three phases over an indexed view of the fleet, the plan linter, explain and what-if.
 //!
 //! [`decide`] maps committed state to a plan: pure, deterministic, no I/O, no clock, no randomness. It knows no Raft and
 //! no gRPC. The same state gives the same plan to the byte, on every machine and at any thread count. An [`Engine`] gives
@@ -14,6 +14,7 @@ mod cycle;
 mod domain;
 mod draft;
 mod engine;
+pub mod explain;
 mod finish;
 mod follow;
 mod gang;
@@ -38,9 +39,11 @@ mod standing;
 mod supply;
 mod truncate;
 mod verdict;
+pub mod whatif;
 mod yardstick;
 
 pub use engine::Engine;
+pub use explain::Explainer;
 pub use lint::{Finding, Rule, lint};
 pub use plan::{
     Action, ActionKind, Assignment, Candidate, Decision, Matching, Plan, Reason, Shortfall, Unit, Unmet, Verdict,

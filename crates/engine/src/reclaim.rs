@@ -78,7 +78,7 @@ impl Cycle {
     }
 
     /// By cluster, the rows that what serves or joins does not cover. Only asked for where a machine is unhealthy.
-    fn rows_awaiting_cover(&self) -> BTreeMap<ClusterIx, Vec<RowIx>> {
+    pub(crate) fn rows_awaiting_cover(&self) -> BTreeMap<ClusterIx, Vec<RowIx>> {
         let mut rows: BTreeMap<ClusterIx, Vec<RowIx>> = BTreeMap::new();
         if self.supply.unhealthy > 0 {
             for row in self.row_ixs().filter(|row| !self.is_bound_cover(*row)) {
@@ -89,7 +89,7 @@ impl Cycle {
     }
 
     /// An unhealthy machine that its workload may still limp along on is kept until what it served is covered anew.
-    fn is_limped_along_on(&self, class: &Class, waiting: &BTreeMap<ClusterIx, Vec<RowIx>>) -> bool {
+    pub(crate) fn is_limped_along_on(&self, class: &Class, waiting: &BTreeMap<ClusterIx, Vec<RowIx>>) -> bool {
         let rows =
             class.cluster.filter(|_| class.flags.has(Flags::UNHEALTHY)).and_then(|cluster| waiting.get(&cluster));
         let would_do = |row: &RowIx| self.menus.get(self.standing(*row).menu).place_of(class.shape).is_some();

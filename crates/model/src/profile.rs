@@ -100,16 +100,22 @@ impl Profile {
 
     /// Whether a machine of this shape meets every condition that concerns one machine.
     pub fn admits(&self, shape: &Shape, words: &Vocabulary) -> bool {
-        self.requirements.iter().all(|requirement| {
+        self.refused_by(shape, words).is_none()
+    }
+
+    /// The first condition, in canonical order, that a machine of this shape does not meet.
+    pub fn refused_by(&self, shape: &Shape, words: &Vocabulary) -> Option<&Requirement> {
+        self.requirements.iter().find(|requirement| {
             let have = words.attribute(shape, requirement.key);
             let listed = have.is_some_and(|value| requirement.values.binary_search(&value).is_ok());
-            match requirement.operator {
+            let meets = match requirement.operator {
                 Operator::In => listed,
                 Operator::NotIn => !listed,
                 Operator::Exists => have.is_some(),
                 Operator::DoesNotExist => have.is_none(),
                 Operator::Same => have.is_some() && (requirement.values.is_empty() || listed),
-            }
+            };
+            !meets
         })
     }
 

@@ -40,6 +40,13 @@ scenarios! {
     demand_is_a_vector_never_a_count
     drain_failure_withdrawal
     equal_priority_preempts_nobody
+    explain_says_what_becomes_of_surplus_and_idle_machines
+    explain_says_what_each_filter_removed
+    explain_says_when_a_spread_has_no_room
+    explain_says_which_rail_holds_a_plan_back
+    explain_says_who_is_ahead_and_what_would_help
+    explain_says_why_no_rack_hosts_a_gang
+    explain_suggests_opening_cordoned_machines
     gang_assembles_from_idle_and_victims_at_once
     gang_assembles_whole_or_holds_nothing
     gang_is_preempted_as_a_unit
@@ -72,6 +79,7 @@ scenarios! {
     two_half_gangs_do_not_block_each_other
     unhealthy_machine_is_covered_anew_then_drained
     victims_are_a_minimal_set
+    what_if_tells_what_the_loss_of_a_zone_would_do
     what_is_bound_is_counted_before_anything_is_acquired
     what_is_on_its_way_is_no_shortfall
     withdrawal

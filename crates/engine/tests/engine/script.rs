@@ -6,7 +6,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use argosy_engine::{ActionKind, Decision, Verdict};
+use argosy_engine::whatif::{Scenario, what_if};
+use argosy_engine::{ActionKind, Decision, Explainer, Verdict};
 use argosy_model::vocabulary::{INSTANCE_TYPE_KEY, RACK_KEY, ZONE_KEY};
 use argosy_model::{
     CapacityType, Claim, Duration, Flags, MicroUsd, NeedKey, Operator, Ppb, Profile, Requirement, Resources, Shape,
@@ -84,9 +85,41 @@ impl Stage {
             "detail" => self.is_detailed = true,
             "cycle" => return self.cycles(args),
             "run" => return self.run_on(args),
+            "explain" => return self.explain(args),
+            "whatif" => return self.what_if(args),
             other => panic!("no command {other}"),
         }
         String::new()
+    }
+
+    /// What a cycle would decide now, and why. It decides nothing.
+    fn explain(&self, args: &Args<'_>) -> String {
+        let explainer = Explainer::of(&self.world.view());
+        match args.word(1) {
+            "need" => {
+                let (key, runs) = (&self.needs[args.word(2)], args.get("runs").map(|n| n.parse().expect("how many")));
+                let explanation = match runs {
+                    Some(runs) => explainer.need_with_remedies(key, runs),
+                    None => explainer.need(key),
+                };
+                explanation.expect("a known need").to_string()
+            }
+            "machine" => {
+                let ix = self.world.fleet.find(args.word(2)).expect("a known machine");
+                explainer.machine(ix).expect("it is there").to_string()
+            }
+            "plan" => explainer.plan().to_string(),
+            other => panic!("nothing to explain about {other}"),
+        }
+    }
+
+    /// The scenario is written as JSON without spaces.
+    fn what_if(&self, args: &Args<'_>) -> String {
+        let scenario: Scenario = serde_json::from_str(args.word(1)).expect("a scenario");
+        match what_if(&self.world.view(), &scenario) {
+            Ok(outcome) => outcome.to_string(),
+            Err(error) => format!("refused: {error}"),
+        }
     }
 
     fn resources(&mut self, args: &Args<'_>) -> Resources {
@@ -180,6 +213,7 @@ impl Stage {
         if let Some(most) = args.get("max-actions") {
             policy.max_actions = most.parse().expect("how many");
         }
+        policy.kill_switch |= args.get("kill-switch") == Some("on");
         if let Some(cap) = args.get("reclaim-cap") {
             policy.reclaim_cap_ppm = cap.parse().ok();
         }

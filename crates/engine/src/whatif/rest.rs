@@ -1,0 +1,76 @@
+//! Rest: what a state comes to when cycle follows cycle and every call succeeds at once.
+//!
+//! One plan is not the whole story: whoever loses a machine to it is short only in the cycle after. So the engine goes on
+//! deciding on the copy until it wants nothing more, or a number of cycles has passed.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use argosy_model::fleet::Aside;
+use argosy_model::{Cause, Duration, Machine, State};
+
+use super::Altered;
+use crate::Engine;
+use crate::plan::{Action, ActionKind, Assignment, Decision};
+
+/// Most cycles that are gone through.
+pub const MAX_CYCLES: u32 = 16;
+/// From one to the next.
+const CYCLE: Duration = Duration::from_secs(10);
+
+/// How a state came to rest.
+pub(super) struct Rest {
+    /// Cycles until the engine wanted nothing more.
+    pub(super) cycles: u32,
+    pub(super) is_at_rest: bool,
+    /// By kind.
+    pub(super) actions: BTreeMap<String, u32>,
+    /// The last decision.
+    pub(super) decision: Arc<Decision>,
+}
+
+impl Altered {
+    /// Carries out decision after decision, beginning with one on the state as it is.
+    pub(super) fn settle(&mut self, engine: &mut Engine, first: &Arc<Decision>) -> Rest {
+        let mut rest = Rest { cycles: 0, is_at_rest: false, actions: BTreeMap::new(), decision: Arc::clone(first) };
+        loop {
+            rest.is_at_rest = rest.decision.plan.units.is_empty();
+            if rest.is_at_rest || rest.cycles == MAX_CYCLES {
+                return rest;
+            }
+            for action in rest.decision.plan.actions() {
+                *rest.actions.entry(action.kind.name().to_owned()).or_default() += 1;
+                self.carry_out(action);
+            }
+            for (key, mark) in &rest.decision.plan.marks {
+                self.demand.set_mark(*key, *mark);
+            }
+            rest.cycles += 1;
+            self.now = self.now.plus(CYCLE);
+            rest.decision = engine.decide(&self.view());
+        }
+    }
+
+    /// Does what an action asks, all the way: what lies between is skipped.
+    fn carry_out(&mut self, action: &Action) {
+        let machine = self.fleet.machine(action.machine);
+        let next = match &action.kind {
+            ActionKind::Bootstrap(assignment) | ActionKind::Provision(assignment) => {
+                bound(machine.moved(State::Configured, self.now), assignment)
+            }
+            ActionKind::Preempt { .. } | ActionKind::Reclaim { .. } => machine.moved(State::Idle, self.now),
+            ActionKind::Release => machine.moved(State::Speculative, self.now),
+        };
+        self.fleet.put(action.machine, next, Aside::default(), Cause::Skipped).expect("decide plans legal steps");
+    }
+}
+
+fn bound(machine: Machine, assignment: &Assignment) -> Machine {
+    Machine {
+        claim: Some(assignment.claim),
+        assigned_priority: assignment.priority,
+        assigned_interruption: assignment.interruption,
+        assigned_reclamation: assignment.reclamation,
+        ..machine
+    }
+}
