@@ -30,8 +30,10 @@ pub struct MachineExplanation {
     pub flags: Vec<Filter>,
     /// What it is good for now.
     pub role: Role,
-    /// The need that it covers, or is on its way to, or that this plan gets it for.
+    /// The need that it covers, or is on its way to.
     pub need: Option<NeedRef>,
+    /// The need that it was picked for in this cycle.
+    pub goes_to: Option<NeedRef>,
     /// What this plan does to it.
     pub action: Option<MachineAction>,
     /// Why it stays as it is; absent if this plan does something to it, or a need holds it.
@@ -156,7 +158,8 @@ impl Explainer {
             cluster: machine.cluster().map(|c| view.fleet.words.cluster_id(c).to_owned()).unwrap_or_default(),
             flags: flags(machine.flags),
             role: role(&class, holder),
-            need: gained_by.or(holder).map(|row| self.name(row)),
+            need: holder.filter(|_| !is_free).map(|row| self.name(row)),
+            goes_to: gained_by.or(holder.filter(|_| is_free)).map(|row| self.name(row)),
             rails: self.rails_on(action.is_some(), stays),
             action,
             stays,

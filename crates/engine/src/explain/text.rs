@@ -129,6 +129,9 @@ impl Display for MachineExplanation {
         if let Some(need) = &self.need {
             writeln!(f, "  for      {need}")?;
         }
+        if let Some(need) = &self.goes_to {
+            writeln!(f, "  goes to  {need}")?;
+        }
         if let Some(action) = &self.action {
             writeln!(f, "  plan     phase {}, {}: {}", action.phase, action.reason, action.action)?;
         }

@@ -42,6 +42,7 @@ scenarios! {
     equal_priority_preempts_nobody
     explain_says_what_becomes_of_surplus_and_idle_machines
     explain_says_what_each_filter_removed
+    explain_says_what_is_taken_from_whom_in_this_plan
     explain_says_when_a_spread_has_no_room
     explain_says_which_rail_holds_a_plan_back
     explain_says_who_is_ahead_and_what_would_help
