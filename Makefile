@@ -57,6 +57,10 @@ replay: build ## Replay the openb trace on a three-node fleet; TRACE=folder says
 test: rocksdb ## Run all tests
 	@$(CARGO) test --workspace --locked
 
+.PHONY: test-gpu
+test-gpu: ## Run the agent's checks against the real GPUs of this machine; fails where there are none
+	@$(CARGO) run --locked --package argosy-agent --example gpu_check
+
 engine-proof: ## Hold the engine to the reference: CASES=N generated cases from SEED=S on THREADS=T; ends at the first difference
 	@$(CARGO) run --release --locked --package argosy-proof --example engine_proof -- \
 	    --cases $(CASES) --seed $(SEED) --threads $(THREADS)

@@ -1,7 +1,7 @@
 //! Every rule over the real repository. What a rule catches is shown by the self-test beside it.
 
 use argosy_tidy::rules::{
-    adr, book, error_pages, graph, hosts, links, module_docs, names, purity, readme, sizes, unfinished, waits,
+    adr, book, error_pages, graph, hosts, links, lints, module_docs, names, purity, readme, sizes, unfinished, waits,
 };
 use argosy_tidy::{Repo, Violation};
 use std::sync::LazyLock;
@@ -35,6 +35,7 @@ kept! {
     hosts::no_machine_paths,
     hosts::packages_come_from_the_public_registry,
     links::relative_links_lead_somewhere,
+    lints::unsafe_stays_where_it_is,
     module_docs::every_file_opens_with_its_purpose,
     names::no_empty_names,
     purity::pure_crates_carry_the_same_bans,

@@ -23,6 +23,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Whole fleets on virtual time: beside the product, never in it.
     ("sim", &["model", "engine", "proof", "shard", "coordinator", "proto", "workload"]),
     ("hermetic", &[]),
+    // A C library for tests, loaded by path: nothing that is deployed may link it.
+    ("nvml-standin", &[]),
+    ("agent", &["proto", "nvml-standin"]),
     (
         "chaos",
         &[
@@ -53,6 +56,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "workload",
             "server",
             "localfleet",
+            "agent",
         ],
     ),
     (
@@ -83,6 +87,7 @@ const WRAPPED_BY: &[(&str, &str)] = &[
     ("openraft", "raft"),
     ("openraft-rt-tokio", "raft"),
     ("turmoil", "chaos"),
+    ("nvml-wrapper", "agent"),
 ];
 
 /// Crates at whose edge an error may lose its type.

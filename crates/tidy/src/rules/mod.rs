@@ -6,6 +6,7 @@ pub mod error_pages;
 pub mod graph;
 pub mod hosts;
 pub mod links;
+pub mod lints;
 pub mod module_docs;
 pub mod names;
 pub mod purity;
