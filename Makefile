@@ -91,12 +91,13 @@ docs: tools ## List new error pages and decision records in the book, and build 
 .PHONY: chaos chaos-proof chaos-night
 # What the chaos targets hand on: make chaos CHAOS_ARGS='--seeds 1..50 --json out.json'
 CHAOS_ARGS ?= --seeds 1..201 --minutes 9
-CHAOS_NIGHT_ARGS ?= --minutes 600
+CHAOS_NIGHT_ARGS ?= --minutes 600 --require-failpoints
+CHAOS_PROOF_ARGS ?= --seeds 1..1001 --may-miss 1 --jobs 2
 chaos: rocksdb ## Run the real replicas in simulated worlds under faults, ten minutes at most (CHAOS_ARGS='--seeds 1..50')
 	@$(CARGO) run --release --locked --package argosy-lab -- chaos run --jobs 2 $(CHAOS_ARGS)
 
 chaos-proof: rocksdb ## Plant bugs in the worlds, and see which seed finds which
-	@$(CARGO) run --release --locked --package argosy-lab -- chaos proof
+	@$(CARGO) run --release --locked --package argosy-lab -- chaos proof $(CHAOS_PROOF_ARGS)
 
 chaos-night: rocksdb ## The same for a night
 	@$(CARGO) run --release --locked --package argosy-lab -- chaos run --jobs 2 $(CHAOS_NIGHT_ARGS)

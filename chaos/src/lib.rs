@@ -12,21 +12,27 @@
 //! A world has one thread and one seed. Network, disk, clock and entropy come from that seed, so that the same seed gives the same trace
 //! to the byte; everything above those seams is what we deploy.
 //!
+//! The code above the seams is what we deploy but for one thing: its failpoints are armed ([`arming`]).
+//!
 //! Architecture invariant: nothing in here stands in for a component that ships. Nodes are [`argosy_server::node::Node`], operators are
 //! [`argosy_workload::session::OperatorSession`], the provider is [`argosy_provider::sim::Sim`].
 
+pub mod arming;
 pub mod faults;
 pub mod history;
 pub mod invariants;
 pub mod layout;
 mod liveness;
-pub mod planted;
+mod planted;
 pub mod proof;
 pub mod report;
 pub mod run;
 pub mod scenario;
 pub mod series;
+pub mod shrink;
 pub mod sight;
+pub mod stage;
+pub mod timeline;
 pub mod trace;
 mod wire;
 pub mod world;

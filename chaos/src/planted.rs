@@ -1,49 +1,15 @@
-//! Bugs put in on purpose, to see that the worlds find them.
+//! Planted bugs that bend a disk, as the store above it would if it were wrong: a sync that is skipped, a truncation that is forgotten.
 //!
-//! Each is a way in which a disk breaks the rules that `argosy_storage::Disk` states, as the store above it would if it were wrong: a sync
-//! that is skipped, a truncation that is forgotten. A world with one of them must break a promise.
+//! The others are switches in the code of the product; `argosy_failpoint` lists them all. A world with one of them must break a promise.
 
 use std::sync::Arc;
 
+use argosy_failpoint::Planted;
 use argosy_storage::{Batch, Disk, DiskError, Durability, Op, Visit};
-use serde::Serialize;
 
-/// A bug to be planted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Planted {
-    /// Writes are told to be durable before any sync.
-    SyncSkipped,
-    /// What a new leader overwrites stays in the log.
-    TruncationForgotten,
-    /// Of entries that are written together, the last is left out.
-    LastEntryForgotten,
-    /// A batch is written piece by piece, and only its first piece is synced.
-    BatchTorn,
-    /// A node does not know its own disk again.
-    IdentityForgotten,
-    /// Chunks of snapshots are not written.
-    SnapshotForgotten,
-    /// The mark that says where a log begins is not written.
-    PurgeMarkForgotten,
-}
-
-impl Planted {
-    /// All of them.
-    pub const ALL: [Self; 7] = [
-        Self::SyncSkipped,
-        Self::TruncationForgotten,
-        Self::LastEntryForgotten,
-        Self::BatchTorn,
-        Self::IdentityForgotten,
-        Self::SnapshotForgotten,
-        Self::PurgeMarkForgotten,
-    ];
-
-    /// A disk with this bug, over a sound one.
-    pub(crate) fn over(self, disk: Arc<dyn Disk>) -> Arc<dyn Disk> {
-        Arc::new(Bent { disk, bug: self })
-    }
+/// A disk with this bug over a sound one; the sound one, if the bug is elsewhere.
+pub(crate) fn over(bug: Planted, disk: Arc<dyn Disk>) -> Arc<dyn Disk> {
+    Arc::new(Bent { disk, bug })
 }
 
 struct Bent {
@@ -74,6 +40,7 @@ impl Bent {
             Planted::TruncationForgotten => batch.retain(|op| !removes_log(op)),
             Planted::SnapshotForgotten => batch.retain(|op| !is_put(op, SNAPSHOT, b"")),
             Planted::PurgeMarkForgotten => batch.retain(|op| !is_put(op, CELL, b"log-start")),
+            Planted::VoteForgotten => batch.retain(|op| !is_put(op, CELL, b"vote")),
             Planted::LastEntryForgotten => {
                 let entries = batch.iter().filter(|op| is_put(op, LOG, b"")).count();
                 let last = batch.iter().rposition(|op| is_put(op, LOG, b"")).filter(|_| entries > 1);
@@ -81,7 +48,7 @@ impl Bent {
                     batch.remove(last);
                 }
             }
-            Planted::SyncSkipped | Planted::BatchTorn | Planted::IdentityForgotten => {}
+            _ => {}
         }
         batch
     }

@@ -1,10 +1,13 @@
 //! The proof that the worlds find bugs: each planted bug is run seed by seed until a world breaks.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use argosy_failpoint::Planted;
+
 use crate::faults::{Campaign, draw};
-use crate::planted::Planted;
-use crate::run::{Violation, run};
+use crate::run::Violation;
+use crate::stage::Stage;
 
 /// What became of one planted bug.
 #[derive(Clone, Debug)]
@@ -17,14 +20,16 @@ pub struct Proof {
     pub found: Option<(u64, Violation)>,
 }
 
-/// Looks for a planted bug with the seeds from 1 on, at most so many, each striking for so long.
+/// Looks for a planted bug seed by seed, each striking for so long.
 #[must_use]
-pub fn prove(planted: Planted, seeds: u64, safety: Duration) -> Proof {
-    for seed in 1..=seeds {
+pub fn prove(planted: Planted, seeds: RangeInclusive<u64>, safety: Duration, stage: &mut impl Stage) -> Proof {
+    let mut count = 0;
+    for seed in seeds {
+        count += 1;
         let campaign = Campaign { planted: Some(planted), ..draw(seed, safety) };
-        if let Some(violation) = run(&campaign, seed).violations.into_iter().next() {
-            return Proof { planted, seeds: seed, found: Some((seed, violation)) };
+        if let Some(violation) = stage.run(&campaign, seed).violations.into_iter().next() {
+            return Proof { planted, seeds: count, found: Some((seed, violation)) };
         }
     }
-    Proof { planted, seeds, found: None }
+    Proof { planted, seeds: count, found: None }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use argosy_failpoint::Failpoint;
 use serde::Serialize;
 
 use crate::run::Outcome;
@@ -18,7 +19,7 @@ pub struct Report {
     pub wall_s: f64,
     /// Faults that struck, by kind.
     pub fault_events: BTreeMap<String, u64>,
-    /// Failpoints that fired, by name.
+    /// How often each failpoint fired, by name; 0 for one that never did.
     pub failpoints: BTreeMap<String, u64>,
     /// What must not be.
     pub violations: Vec<Finding>,
@@ -75,7 +76,10 @@ impl Report {
         self.seeds.push(outcome.seed);
         self.simulated_s += outcome.simulated.as_secs_f64();
         for (kind, count) in &outcome.strikes {
-            *self.fault_events.entry((*kind).to_owned()).or_default() += count;
+            *self.fault_events.entry(kind.clone()).or_default() += count;
+        }
+        for (point, hits) in &outcome.failpoints {
+            *self.failpoints.entry(point.clone()).or_default() += hits;
         }
         self.violations.extend(outcome.violations.iter().map(|violation| Finding {
             invariant: violation.invariant.clone(),
@@ -93,11 +97,20 @@ impl Report {
     #[must_use]
     pub fn finish(mut self, wall: Duration) -> Self {
         self.seeds.sort_unstable();
+        for point in Failpoint::ALL {
+            self.failpoints.entry(point.name().to_owned()).or_default();
+        }
         self.violations.sort_by_key(|finding| finding.seed);
         self.wall_s = wall.as_secs_f64();
         self.unavailable_s = Spread::of(std::mem::take(&mut self.outages));
         self.recovery_s = Spread::of(std::mem::take(&mut self.recoveries));
         self
+    }
+
+    /// Failpoints that never fired.
+    #[must_use]
+    pub fn silent(&self) -> Vec<&str> {
+        self.failpoints.iter().filter(|(_, hits)| **hits == 0).map(|(point, _)| point.as_str()).collect()
     }
 
     /// How many faults struck.

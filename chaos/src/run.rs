@@ -6,10 +6,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::faults::Campaign;
 use crate::history::{History, Verdict, check};
 use crate::invariants::{self, Invariant};
 use crate::liveness::unrest;
+use crate::timeline::{Outage, Timeline, ms};
 use crate::world::World;
 
 /// A healed world must come to rest within this time.
@@ -20,7 +23,7 @@ const TOLD: usize = 5;
 const OUTAGE: Duration = Duration::from_secs(1);
 
 /// Something that must not be.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Violation {
     /// Which property it contradicts.
     pub invariant: String,
@@ -31,7 +34,7 @@ pub struct Violation {
 }
 
 /// What became of a run.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Outcome {
     /// Its seed.
     pub seed: u64,
@@ -40,15 +43,20 @@ pub struct Outcome {
     /// What must not be; nothing in a good run.
     pub violations: Vec<Violation>,
     /// How often each kind of fault struck.
-    pub strikes: BTreeMap<&'static str, u64>,
+    pub strikes: BTreeMap<String, u64>,
+    /// How often each failpoint fired that did.
+    pub failpoints: BTreeMap<String, u64>,
     /// Gaps of more than a second between answers to a shard's administrators.
     pub outages: Vec<Duration>,
     /// How long the world took to come to rest after everything was healed.
     pub recovery: Option<Duration>,
     /// Names the run.
     pub trace_hash: String,
-    /// What happened, line by line.
+    /// What happened, line by line; it stays where the world was run.
+    #[serde(skip)]
     pub trace: Vec<String>,
+    /// What happened, to be drawn.
+    pub timeline: Timeline,
     /// Operations of administrators that were answered.
     pub answered: usize,
 }
@@ -108,7 +116,7 @@ impl Judge {
 }
 
 fn run_here(campaign: &Campaign, seed: u64) -> Outcome {
-    let mut world = World::new(campaign.shape.clone(), seed, campaign.planted);
+    let mut world = World::new(campaign, seed);
     let mut judge = Judge { invariants: invariants::all(), violations: Vec::new() };
     let mut recovery = None;
     let lived = catch_unwind(AssertUnwindSafe(|| {
@@ -134,15 +142,20 @@ fn outcome(world: &World, seed: u64, mut judge: Judge, recovery: Option<Duration
         judge.violations.extend(contradictions(world, &history));
     }
     judge.violations.truncate(TOLD);
+    let outages = outages(&history);
+    let mut timeline = world.timeline();
+    timeline.outages = outages.clone();
     Outcome {
         seed,
         simulated: world.now(),
         violations: judge.violations,
-        strikes: world.strikes().clone(),
-        outages: outages(&history),
+        strikes: world.strikes().iter().map(|(kind, count)| ((*kind).to_owned(), *count)).collect(),
+        failpoints: world.hits().into_iter().map(|(point, hits)| (point.name().to_owned(), hits)).collect(),
+        outages: outages.iter().map(|outage| Duration::from_millis(outage.until_ms - outage.from_ms)).collect(),
         recovery,
         trace_hash: world.trace().hash(),
         trace: world.trace().lines().to_vec(),
+        timeline,
         answered: history.answered(),
     }
 }
@@ -214,16 +227,18 @@ fn contradictions(world: &World, history: &History) -> Vec<Violation> {
 }
 
 /// Gaps between answers, shard by shard.
-fn outages(history: &History) -> Vec<Duration> {
+fn outages(history: &History) -> Vec<Outage> {
     let mut shards: BTreeMap<String, Vec<Duration>> = BTreeMap::new();
     for (key, operations) in history.by_key() {
         let shard = key.split('/').next().unwrap_or_default().to_owned();
         shards.entry(shard).or_default().extend(operations.iter().filter_map(|operation| operation.answered));
     }
     let mut gaps = Vec::new();
-    for answers in shards.values_mut() {
+    for (shard, mut answers) in shards {
         answers.sort_unstable();
-        gaps.extend(answers.windows(2).map(|pair| pair[1] - pair[0]).filter(|gap| *gap > OUTAGE));
+        let silences = answers.windows(2).filter(|pair| pair[1] - pair[0] > OUTAGE);
+        let outage = |pair: &[Duration]| Outage { shard: shard.clone(), from_ms: ms(pair[0]), until_ms: ms(pair[1]) };
+        gaps.extend(silences.map(outage));
     }
     gaps
 }

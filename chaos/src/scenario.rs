@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::arming::Arming;
 use crate::faults::{Campaign, Event};
 use crate::layout::Shape;
 
@@ -22,6 +23,9 @@ pub struct Scenario {
     pub safety_ms: u64,
     /// What goes wrong.
     pub events: Vec<Event>,
+    /// Failpoints with their chances, in parts per million; none unless it says so.
+    #[serde(default)]
+    pub failpoints: Arming,
 }
 
 /// A scenario file cannot be used.
@@ -43,12 +47,35 @@ impl Scenario {
             .map_err(|error| ScenarioError { file: file.to_owned(), reason: error.to_string() })
     }
 
+    /// A campaign as a scenario.
+    #[must_use]
+    pub fn of(name: &str, about: &str, campaign: &Campaign) -> Self {
+        Self {
+            name: name.to_owned(),
+            about: about.to_owned(),
+            shape: campaign.shape.clone(),
+            safety_ms: u64::try_from(campaign.safety.as_millis()).unwrap_or(u64::MAX),
+            events: campaign.events.clone(),
+            failpoints: campaign.failpoints.clone(),
+        }
+    }
+
+    /// The file of this scenario.
+    ///
+    /// # Panics
+    /// Never: a scenario holds nothing that YAML does not.
+    #[must_use]
+    pub fn text(&self) -> String {
+        serde_saphyr::to_string(self).expect("a scenario is numbers, texts and lists")
+    }
+
     /// What is to be run.
     #[must_use]
     pub fn campaign(&self) -> Campaign {
         let mut events = self.events.clone();
         events.sort_by_key(|event| event.at_ms);
-        Campaign { shape: self.shape.clone(), safety: Duration::from_millis(self.safety_ms), events, planted: None }
+        let (shape, failpoints) = (self.shape.clone(), self.failpoints.clone());
+        Campaign { shape, safety: Duration::from_millis(self.safety_ms), events, failpoints, planted: None }
     }
 }
 
@@ -63,6 +90,15 @@ mod tests {
         let campaign = Scenario::parse("cut.yaml", GOOD).expect("it is sound").campaign();
         assert_eq!(campaign.events.iter().map(|event| event.at_ms).collect::<Vec<_>>(), [1_000, 5_000]);
         assert_eq!(campaign.shape, Shape::default());
+    }
+
+    #[test]
+    fn a_drawn_campaign_can_be_written_down_and_read_again() {
+        for seed in 1..50 {
+            let campaign = crate::faults::draw(seed, Duration::from_secs(300));
+            let text = Scenario::of("drawn", "a seed's own", &campaign).text();
+            assert_eq!(Scenario::parse("drawn.yaml", &text).expect("it is sound").campaign(), campaign, "{text}");
+        }
     }
 
     #[test]

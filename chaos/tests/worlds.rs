@@ -3,11 +3,13 @@
 use std::path::Path;
 use std::time::Duration;
 
+use argosy_chaos::arming::Arming;
 use argosy_chaos::faults::{Campaign, draw};
-use argosy_chaos::planted::Planted;
 use argosy_chaos::proof::prove;
 use argosy_chaos::run::{Outcome, run};
 use argosy_chaos::scenario::Scenario;
+use argosy_chaos::stage::Here;
+use argosy_failpoint::Planted;
 
 fn good(outcome: &Outcome) {
     assert!(outcome.violations.is_empty(), "seed {}: {:#?}", outcome.seed, outcome.violations);
@@ -66,14 +68,14 @@ fn drawn_campaigns_hold() {
 #[test]
 fn administrators_lose_no_update_to_one_another() {
     for seed in [3, 5] {
-        good(&run(&drawn(seed, 60), seed));
+        good(&run(&Campaign { failpoints: Arming::default(), ..drawn(seed, 60) }, seed));
     }
 }
 
 #[test]
 fn planted_bugs_are_found() {
     for planted in [Planted::SyncSkipped, Planted::LastEntryForgotten] {
-        let proof = prove(planted, 5, Duration::from_secs(30));
+        let proof = prove(planted, 1..=5, Duration::from_secs(30), &mut Here);
         assert!(proof.found.is_some(), "{planted:?} was not found");
     }
 }

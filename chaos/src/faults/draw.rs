@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
+use argosy_failpoint::Planted;
 use argosy_workload::dice::Dice;
+use serde::{Deserialize, Serialize};
 
 use super::{Event, Fault, ProviderFaults};
+use crate::arming::Arming;
 use crate::layout::{Layout, Shape};
-use crate::planted::Planted;
 
 /// A world to be run: its shape, how long its faults strike, and which.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Campaign {
     /// The world.
     pub shape: Shape,
@@ -17,8 +19,28 @@ pub struct Campaign {
     pub safety: Duration,
     /// What goes wrong.
     pub events: Vec<Event>,
+    /// What the product does often that it does seldom.
+    pub failpoints: Arming,
     /// A bug that every node has, to see that it is found.
+    #[serde(with = "by_name")]
     pub planted: Option<Planted>,
+}
+
+/// A planted bug goes by its name.
+mod by_name {
+    use argosy_failpoint::Planted;
+    use serde::de::Error as _;
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(bug: &Option<Planted>, serializer: S) -> Result<S::Ok, S::Error> {
+        bug.map(Planted::name).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Planted>, D::Error> {
+        let name = Option::<String>::deserialize(deserializer)?;
+        let bug = |name: String| Planted::named(&name).ok_or_else(|| D::Error::custom(format!("no bug '{name}'")));
+        name.map(bug).transpose()
+    }
 }
 
 /// Faults begin so long after the world, so that there is something to break.
@@ -46,7 +68,7 @@ pub fn draw(seed: u64, safety: Duration) -> Campaign {
         let fault = draw_fault(&mut dice, &layout, &mut losses);
         events.push(Event { at_ms, for_ms, fault });
     }
-    Campaign { shape, safety, events, planted: None }
+    Campaign { shape, safety, events, failpoints: Arming::draw(seed), planted: None }
 }
 
 fn draw_shape(dice: &mut Dice) -> Shape {

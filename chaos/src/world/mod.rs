@@ -12,16 +12,16 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
+use argosy_failpoint::{Armed, Failpoint};
+use argosy_workload::dice::Dice;
 use turmoil::Sim;
 
-use argosy_workload::dice::Dice;
-
-use crate::faults::Event;
 use crate::faults::links::Links;
+use crate::faults::{Campaign, Event};
 use crate::history::History;
-use crate::layout::{ADMIN, Layout, PROVIDER, Shape};
-use crate::planted::Planted;
+use crate::layout::{ADMIN, Layout, PROVIDER};
 use crate::sight::Sight;
+use crate::timeline::{Recorder, Timeline};
 use crate::trace::Trace;
 
 use self::admin::Office;
@@ -41,12 +41,14 @@ const TCP_CAPACITY: usize = 65_536;
 pub struct World {
     sim: Sim<'static>,
     clock: argosy_hermetic::World,
+    armed: Armed,
     layout: Arc<Layout>,
     stations: Vec<Rc<Station>>,
     desks: Vec<Rc<Desk>>,
     counter: Rc<Counter>,
     office: Rc<Office>,
     trace: Trace,
+    recorder: Recorder,
     links: Links,
     lasting: Vec<Lasting>,
     strikes: BTreeMap<&'static str, u64>,
@@ -71,9 +73,10 @@ impl World {
     /// Makes a world in which nothing has happened yet. It takes over the clock and the entropy of this thread, so make it on a thread of
     /// its own.
     #[must_use]
-    pub fn new(shape: Shape, seed: u64, planted: Option<Planted>) -> Self {
+    pub fn new(campaign: &Campaign, seed: u64) -> Self {
         let clock = argosy_hermetic::World::enter(seed);
-        let layout = Arc::new(Layout::new(shape, seed));
+        let armed = argosy_failpoint::arm(seed, campaign.failpoints.0.clone(), campaign.planted);
+        let layout = Arc::new(Layout::new(campaign.shape.clone(), seed));
         let tick = Duration::from_millis(layout.shape.tick_ms);
         let mut sim = turmoil::Builder::new()
             .epoch(UNIX_EPOCH + EPOCH)
@@ -91,7 +94,7 @@ impl World {
             let counter = Rc::clone(&counter);
             move || Rc::clone(&counter).serve()
         });
-        let stations: Vec<_> = layout.nodes.iter().map(|site| Station::new(&layout, site, planted)).collect();
+        let stations: Vec<_> = layout.nodes.iter().map(|site| Station::new(&layout, site, campaign.planted)).collect();
         for station in &stations {
             let station = Rc::clone(station);
             sim.host(station.site.id.clone(), move || Rc::clone(&station).live());
@@ -111,12 +114,14 @@ impl World {
             dice: layout.dice("world"),
             sim,
             clock,
+            armed,
             layout,
             stations,
             desks,
             counter,
             office,
             trace: Trace::default(),
+            recorder: Recorder::default(),
             links: Links::default(),
             lasting: Vec::new(),
             strikes: BTreeMap::new(),
@@ -151,6 +156,20 @@ impl World {
         &self.strikes
     }
 
+    /// How often each failpoint has fired.
+    #[must_use]
+    pub fn hits(&self) -> BTreeMap<Failpoint, u64> {
+        self.armed.hits()
+    }
+
+    /// What happened so far, to be drawn.
+    #[must_use]
+    pub fn timeline(&self) -> Timeline {
+        let nodes = self.layout.nodes.iter().map(|node| node.id.clone());
+        let shards = self.layout.shards.iter().map(|shard| shard.id.clone());
+        self.recorder.timeline(nodes.collect(), shards.collect())
+    }
+
     /// What the administrators asked and were told.
     #[must_use]
     pub fn history(&self) -> History {
@@ -169,6 +188,8 @@ impl World {
     pub fn heal(&mut self) {
         let now = self.now();
         self.trace.note(now, format_args!("heal"));
+        self.recorder.healed(now);
+        argosy_failpoint::disarm();
         self.end_due(true);
         for station in self.stations.clone() {
             let id = station.site.id.clone();
@@ -224,6 +245,7 @@ impl World {
             clusters: self.desks.iter().flat_map(|desk| desk.look()).collect(),
         };
         record(&mut self.trace, &sight);
+        self.recorder.look(&sight);
         sight
     }
 }

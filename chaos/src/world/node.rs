@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use argosy_failpoint::Planted;
 use argosy_raft::NodeId;
 use argosy_server::node::{Node, Setup};
 use argosy_server::tls::{Dialer, Limits, Security};
@@ -13,7 +14,7 @@ use argosy_storage::{Admission, Disk, Drive, Identity, InstanceId, Store};
 use tokio::sync::Notify;
 
 use crate::layout::{Layout, NodeSite};
-use crate::planted::Planted;
+use crate::planted;
 use crate::sight::{NodeSight, ReplicaSight, Tape};
 use crate::wire::{Door, Road};
 
@@ -86,7 +87,7 @@ impl Station {
         let work = Arc::new(Notify::new());
         let called = Arc::clone(&work);
         let disk: Arc<dyn Disk> = self.disk.borrow().handle();
-        let disk = self.planted.map_or_else(|| Arc::clone(&disk), |planted| planted.over(Arc::clone(&disk)));
+        let disk = self.planted.map_or_else(|| Arc::clone(&disk), |bug| planted::over(bug, Arc::clone(&disk)));
         let drive = Drive::Caller(Box::new(move || called.notify_one()));
         let store = Store::open(disk, identity, Admission::Bootstrap, drive).map_err(|error| error.to_string())?;
         tokio::task::spawn_local(commit(Arc::downgrade(&store), work, Rc::clone(&self.sync)));

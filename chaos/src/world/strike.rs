@@ -17,6 +17,8 @@ use crate::layout::Layout;
 pub(super) struct Lasting {
     pub(super) event: Event,
     struck: Struck,
+    /// Its place in the timeline.
+    span: usize,
 }
 
 #[derive(Debug)]
@@ -36,8 +38,9 @@ impl World {
         let at = self.now();
         self.trace.note(at, format_args!("begin {:?}", event.fault));
         *self.strikes.entry(event.fault.kind()).or_default() += 1;
+        let span = self.recorder.fault(event.fault.kind(), format!("{:?}", event.fault), at);
         if let Some(struck) = self.strike(&event.fault) {
-            self.lasting.push(Lasting { event: event.clone(), struck });
+            self.lasting.push(Lasting { event: event.clone(), struck, span });
         }
     }
 
@@ -50,6 +53,7 @@ impl World {
         let over: Vec<Lasting> = over;
         for fault in over {
             self.trace.note(now, format_args!("end {:?}", fault.event.fault));
+            self.recorder.fault_ended(fault.span, now);
             self.mend(fault);
         }
     }

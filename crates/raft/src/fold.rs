@@ -7,6 +7,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, OnceLock};
 
+use argosy_failpoint::{Failpoint, Planted, fires, planted};
 use argosy_storage::{GroupId, GroupStore, Snapshot};
 use futures::{Stream, StreamExt};
 use openraft::storage::{ApplyResponder, EntryResponder, RaftStateMachine};
@@ -103,7 +104,7 @@ impl Fold {
         catch_unwind(AssertUnwindSafe(|| machine.publish(index, term)))
             .map_err(|panic| self.panicked(&format!("publishing entry {index}"), panic.as_ref()))?;
         self.signals.applied_term.send_if_modified(|current| std::mem::replace(current, term) != term);
-        if self.bytes_since_snapshot >= self.snapshot_every_bytes {
+        if self.bytes_since_snapshot >= self.snapshot_every_bytes || fires(Failpoint::SnapshotTakenEarly) {
             self.bytes_since_snapshot = 0;
             self.signals.want_snapshot.notify_one();
         }
@@ -175,7 +176,7 @@ impl RaftStateMachine<TypeConfig> for Fold {
             let (entry, responder) = item?;
             let response = self.fold(entry.log_id, entry.payload)?;
             responses.extend(responder.map(|responder| (responder, response)));
-            if responses.len() >= RESPONSES_HELD {
+            if responses.len() >= RESPONSES_HELD || fires(Failpoint::PublishedOneByOne) {
                 self.publish()?;
                 responses.drain(..).for_each(|(responder, response)| responder.send(response));
             }
@@ -193,7 +194,9 @@ impl RaftStateMachine<TypeConfig> for Fold {
     }
 
     async fn install_snapshot(&mut self, meta: &SnapshotMeta, snapshot: Snapshot) -> io::Result<()> {
-        self.restore(&snapshot).await?;
+        if !planted(Planted::RestoreForgotten) {
+            self.restore(&snapshot).await?;
+        }
         self.applied = meta.last_log_id;
         self.membership = meta.last_membership.clone();
         self.bytes_since_snapshot = 0;

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use argosy_failpoint::{Failpoint, Planted, fires, pause, planted};
 use argosy_storage::{GroupId, GroupStore, Store};
 use openraft::ReadPolicy;
 use openraft::errors::{ClientWriteError, Fatal, ForwardToLeader, LinearizableReadError, RaftError};
@@ -139,6 +140,9 @@ impl Group {
         let share = bytes.clamp(1, inner.limits.proposals_in_flight_bytes);
         let share = u32::try_from(share).unwrap_or(u32::MAX);
         let room = inner.room.clone().acquire_many_owned(share).await.map_err(|_| self.shut_down())?;
+        if let Some(pause) = pause(Failpoint::ProposalHeldBack, Duration::from_secs(2)) {
+            tokio::time::sleep(pause).await;
+        }
         let (responder, completed) = ProgressResponder::complete_only();
         inner
             .raft
@@ -153,11 +157,18 @@ impl Group {
     /// # Errors
     /// When this replica does not lead, or cannot prove in time that it does.
     pub async fn read_barrier(&self, read: Read) -> Result<u64, ReadError> {
+        if planted(Planted::ReadUnconfirmed) {
+            return Ok(self.status().applied);
+        }
         let policy = match read {
-            Read::Index => ReadPolicy::ReadIndex,
-            Read::Lease => ReadPolicy::LeaseRead,
+            Read::Lease if !fires(Failpoint::LeaseDistrusted) => ReadPolicy::LeaseRead,
+            Read::Index | Read::Lease => ReadPolicy::ReadIndex,
         };
-        match self.inner.raft.ensure_linearizable(policy).await {
+        let confirmed = self.inner.raft.ensure_linearizable(policy).await;
+        if let Some(pause) = pause(Failpoint::BarrierLate, Duration::from_millis(500)) {
+            tokio::time::sleep(pause).await;
+        }
+        match confirmed {
             Ok(read) => Ok(read.index()),
             Err(RaftError::Fatal(fatal)) => Err(stopped(self.inner.id, &fatal).into()),
             Err(RaftError::APIError(LinearizableReadError::ForwardToLeader(forward))) => {
@@ -227,7 +238,7 @@ impl Group {
     /// Gives up leadership, if this replica has it, to the voter that is furthest, and returns when it leads, or could not in time.
     pub async fn hand_over(&self) {
         let me = self.inner.me.node();
-        if self.inner.leadership.borrow().leader != Some(me) {
+        if self.inner.leadership.borrow().leader != Some(me) || fires(Failpoint::HandOverSkipped) {
             return;
         }
         let status = self.status();

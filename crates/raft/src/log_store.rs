@@ -7,6 +7,7 @@ use std::fmt::Debug;
 use std::io;
 use std::ops::{Bound, RangeBounds};
 
+use argosy_failpoint::{Failpoint, Planted, fires, planted};
 use argosy_storage::{Durability, GroupStore, StorageError};
 use bytes::Bytes;
 use futures::{Stream, TryStreamExt};
@@ -78,7 +79,8 @@ impl RaftLogReader<TypeConfig> for LogStore {
     }
 
     async fn limited_get_log_entries(&mut self, start: u64, end: u64) -> io::Result<Vec<Entry>> {
-        self.entries(start, end, READ_BYTES)
+        let most = if fires(Failpoint::LogReadShort) { 0 } else { READ_BYTES };
+        self.entries(start, end, most)
     }
 
     /// A node that starts may have far to go: entries are read as they are applied, not all at once.
@@ -125,7 +127,9 @@ impl RaftLogStorage<TypeConfig> for LogStore {
 
     /// Not synced: it rides with the next batch that is. An old value costs a restarted node a little time, never a wrong answer.
     async fn save_committed(&mut self, committed: Option<LogId>) -> io::Result<()> {
-        self.store.set_cell(COMMITTED, &codec::encode(&committed), Durability::Buffered, None);
+        if !fires(Failpoint::CommitMarkNotSaved) {
+            self.store.set_cell(COMMITTED, &codec::encode(&committed), Durability::Buffered, None);
+        }
         Ok(())
     }
 
@@ -152,6 +156,10 @@ impl RaftLogStorage<TypeConfig> for LogStore {
         let done: argosy_storage::Completion =
             Box::new(move |outcome| callback.io_completed(outcome.map_err(io::Error::other)));
         match first {
+            Some(first) if planted(Planted::AppendAnsweredEarly) => {
+                self.store.append(first, records, Box::new(|_| {}));
+                done(Ok(()));
+            }
             Some(first) => self.store.append(first, records, done),
             None => done(Ok(())),
         }

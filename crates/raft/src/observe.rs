@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use argosy_failpoint::{Failpoint, fires};
 use openraft::async_runtime::WatchReceiver;
 use openraft::type_config::TypeConfigExt;
 use openraft::{RaftMetrics, ServerState};
@@ -25,7 +26,7 @@ pub(crate) fn start(raft: &Raft, me: ReplicaId, timing: Timing, signals: Signals
         let mut hearing = Hearing { patience: timing.election_max * 3, led_since: None };
         loop {
             let mut seen = leadership(&server, me, *applied_term.borrow_and_update());
-            seen.ready &= hearing.is_heard(seen, &raft);
+            seen.ready &= hearing.is_heard(seen, &raft) && !fires(Failpoint::ReadinessLost);
             publish.send_if_modified(|current| std::mem::replace(current, seen) != seen);
             tokio::select! {
                 changed = server.changed() => if changed.is_err() { break },

@@ -1,6 +1,7 @@
 //! What a provider's record of a machine means, beside what the log knows. Pure: the leader drops what means nothing, the
 //! fold acts on the rest, and both ask here.
 
+use argosy_failpoint::{Planted, planted};
 use argosy_model::{Cause, Flags, Machine, MachineIx, ShapeIx, State};
 
 use crate::observed::{Listing, ObservedMachine, ObservedShape};
@@ -95,7 +96,7 @@ pub(crate) fn judge_operation(
     seen: &ObservedMachine,
 ) -> Meaning {
     let attempt = &operation.attempt;
-    if asked_at < attempt.fence.sequence {
+    if asked_at < attempt.fence.sequence && !planted(Planted::StaleListingBelieved) {
         return Meaning::Stale;
     }
     let refused = match attempt.progress {

@@ -2,6 +2,7 @@
 
 use argosy_engine::Policy;
 use argosy_engine::policy::reclaim_cap;
+use argosy_failpoint::{Planted, planted};
 use argosy_model::demand::Reporting;
 use argosy_model::{ClusterIx, ShardTime, State};
 
@@ -17,7 +18,7 @@ const CONFIRMED_BY: u8 = 3;
 
 /// The rail that holds back every action, if one does.
 pub(crate) fn standstill(policy: &Policy) -> Option<DropReason> {
-    match (policy.kill_switch, policy.dry_run) {
+    match (policy.kill_switch && !planted(Planted::KillSwitchIgnored), policy.dry_run) {
         (true, _) => Some(DropReason::KillSwitch),
         (false, true) => Some(DropReason::DryRun),
         (false, false) => None,
@@ -40,7 +41,8 @@ impl ShardState {
     pub(crate) fn window_with(&self, cluster: ClusterIx, reclaims: u32) -> Result<ReclaimWindow, DropReason> {
         let mut window = self.window_at(cluster, self.now);
         window.taken = window.taken.saturating_add(reclaims);
-        if window.taken > window.allowed { Err(DropReason::ReclaimCap) } else { Ok(window) }
+        let is_over = window.taken > window.allowed && !planted(Planted::ReclaimCapIgnored);
+        if is_over { Err(DropReason::ReclaimCap) } else { Ok(window) }
     }
 
     /// The reclaim window of a cluster at `now`: the running one, or a fresh one with its cap fixed by what the cluster

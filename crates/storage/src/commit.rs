@@ -11,6 +11,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use argosy_failpoint::{Failpoint, fires};
+
 use crate::disk::{Batch, Disk, Durability};
 use crate::errors::StorageError;
 
@@ -233,7 +235,8 @@ impl CommitQueue {
             bytes += write.bytes;
             first || bytes <= BATCH_BYTES
         });
-        let taken = fits.count();
+        let fitting = fits.count();
+        let taken = if fires(Failpoint::CommitOneAtATime) { fitting.min(1) } else { fitting };
         let rest = state.waiting.split_off(taken);
         mem::replace(&mut state.waiting, rest)
     }

@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 
+use argosy_failpoint::{Failpoint, fires};
 use bytes::Bytes;
 
 /// Bytes of records that a log keeps in memory although the disk has them.
@@ -72,7 +73,8 @@ impl Tail {
 
     /// Drops the oldest entries that are over the budget and that the disk has.
     pub(crate) fn evict(&mut self, is_written: impl Fn(u64) -> bool) {
-        while self.bytes > BUDGET_BYTES {
+        let budget = if fires(Failpoint::TailForgotten) { 0 } else { BUDGET_BYTES };
+        while self.bytes > budget {
             match self.entries.front() {
                 Some(entry) if is_written(entry.sequence) => self.purge(self.first + 1),
                 _ => return,

@@ -1,7 +1,8 @@
 //! Every rule over the real repository. What a rule catches is shown by the self-test beside it.
 
 use argosy_tidy::rules::{
-    adr, book, error_pages, graph, hosts, links, lints, module_docs, names, purity, readme, sizes, unfinished, waits,
+    adr, book, error_pages, failpoints, graph, hosts, links, lints, module_docs, names, purity, readme, sizes,
+    unfinished, waits,
 };
 use argosy_tidy::{Repo, Violation};
 use std::sync::LazyLock;
@@ -30,6 +31,8 @@ kept! {
     adr::records_are_numbered_once,
     book::every_page_is_listed,
     error_pages::codes_and_pages_agree,
+    failpoints::every_switch_stands_somewhere,
+    failpoints::only_worlds_arm_failpoints,
     graph::arrows_point_down,
     graph::foreign_packages_stay_wrapped,
     hosts::no_machine_paths,

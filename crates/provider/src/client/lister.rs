@@ -5,6 +5,7 @@
 
 use std::hash::BuildHasher;
 
+use argosy_failpoint::{Failpoint, fires};
 use argosy_proto::bigfleet::v1alpha1 as api;
 use bytes::Bytes;
 use foldhash::fast::FixedState;
@@ -94,7 +95,11 @@ impl Lister {
     /// Fetches the next page. After an error the next call goes on from the last good page.
     pub async fn next_page(&mut self, client: &Client) -> Result<Page, Refusal> {
         // A stock provider never gave us a cursor worth keeping, and must not cap: it could not say that it did.
-        let cap = if self.cursor.is_empty() { 0 } else { PAGE };
+        let cap = match self.cursor.is_empty() {
+            true => 0,
+            false if fires(Failpoint::PageSmall) => 3,
+            false => PAGE,
+        };
         let answer = client.list(self.cursor.clone(), cap).await?;
         Ok(self.take(answer))
     }

@@ -12,6 +12,7 @@ mod refusal;
 use std::future::Future;
 use std::time::Duration;
 
+use argosy_failpoint::{Failpoint, fires};
 use argosy_proto::argosy::v1::ListRequestExtension;
 use argosy_proto::bigfleet::v1alpha1 as api;
 use argosy_proto::bigfleet::v1alpha1::capacity_provider_client::CapacityProviderClient;
@@ -69,6 +70,18 @@ impl Client {
     /// Carries out one attempt at an operation. An `Err` says whether the provider may have acted nevertheless:
     /// [`Refusal::may_have_executed`].
     pub async fn carry_out(&self, order: Order) -> Result<Accepted, Refusal> {
+        if fires(Failpoint::CallRepeated) {
+            // As a network that delivers twice would: what came of the first is not heard.
+            let _ = self.send(order.clone()).await;
+        }
+        let answer = self.send(order).await;
+        if answer.is_ok() && fires(Failpoint::AnswerLost) {
+            return Err(Refusal::Unavailable("the answer was lost".to_owned()));
+        }
+        answer
+    }
+
+    async fn send(&self, order: Order) -> Result<Accepted, Refusal> {
         let mut rpc = self.rpc.clone();
         let fence = order.fence;
         let (machine_id, argosy) = (order.machine_id, order.tag.map(Tag::into_wire));
@@ -132,6 +145,7 @@ impl Client {
     where
         F: Future<Output = Result<Response<R>, Status>>,
     {
+        let limit = if fires(Failpoint::DeadlineShort) { limit / 1_000 } else { limit };
         let mut request = Request::new(ask);
         // The provider learns the deadline too, so that it does not work for a caller who has left.
         request.set_timeout(limit);

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use argosy_failpoint::{Failpoint, fires};
 use argosy_proto::argosy::v1::{RaftCall, RaftFrame};
 use argosy_storage::{GroupId, Identity, InstanceId, NodeId};
 use bytes::Bytes;
@@ -72,11 +73,14 @@ impl Link {
     ) -> impl Future<Output = Result<(InstanceId, Bytes), CallError>> + Send + use<> {
         let (reply, answer) = oneshot::channel();
         let frame = RaftFrame { group: group.0, kind: kind.into(), payload, ..RaftFrame::default() };
-        let queued = self.calls.try_send(Call { expected, frame, reply });
+        let queued = match fires(Failpoint::CallUnsent) {
+            true => Err("the queue of calls is full".to_owned()),
+            false => self.calls.try_send(Call { expected, frame, reply }).map_err(|error| error.to_string()),
+        };
         let target = self.target;
         async move {
             if let Err(full_or_closed) = queued {
-                return Err(CallError::Unreachable(target, full_or_closed.to_string()));
+                return Err(CallError::Unreachable(target, full_or_closed));
             }
             match tokio::time::timeout(deadline, answer).await {
                 Ok(Ok(answer)) => answer,

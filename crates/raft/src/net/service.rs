@@ -4,7 +4,9 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
+use argosy_failpoint::{Failpoint, Planted, fires, pause, planted};
 use argosy_proto::argosy::v1::{RaftCall, RaftFrame, RaftSnapshotPart, RaftSnapshotReply, raft_server};
 use argosy_storage::{GroupId, Identity, NodeId};
 use futures::Stream;
@@ -22,6 +24,8 @@ use crate::types::{ReplicaId, TypeConfig};
 
 /// Answers that wait for a peer to take them.
 const ANSWERS_WAITING: usize = 1024;
+/// How late an answer may be at a failpoint: about as long as an election takes.
+const ANSWERED_LATE: Duration = Duration::from_millis(700);
 
 /// Says whether a connection may speak for a node.
 ///
@@ -123,7 +127,10 @@ async fn answer(replicas: &Replicas, peer: ReplicaId, frame: RaftFrame) -> Resul
     let malformed = |error: io::Error| error.to_string();
     match frame.kind() {
         RaftCall::Append => {
-            let (head, entries) = codec::decode_with_entries::<AppendHead>(&frame.payload).map_err(malformed)?;
+            let (mut head, entries) = codec::decode_with_entries::<AppendHead>(&frame.payload).map_err(malformed)?;
+            if planted(Planted::AppliedBeforeCommitted) {
+                head.leader_commit = entries.last().map(|entry| entry.log_id).or(head.leader_commit);
+            }
             let request = AppendEntriesRequest {
                 vote: head.vote,
                 prev_log_id: head.prev_log_id,
@@ -135,17 +142,30 @@ async fn answer(replicas: &Replicas, peer: ReplicaId, frame: RaftFrame) -> Resul
             if !matches!(response, AppendEntriesResponse::HigherVote(_)) {
                 group.note_heard();
             }
+            if fires(Failpoint::AppendAnswerLost) {
+                std::future::pending::<()>().await;
+            }
+            if let Some(pause) = pause(Failpoint::AppendAnsweredLate, ANSWERED_LATE) {
+                tokio::time::sleep(pause).await;
+            }
             Ok(codec::encode(&response))
         }
         RaftCall::Vote => {
             let request = codec::decode(&frame.payload).map_err(malformed)?;
-            raft.vote(request).await.map(|response| codec::encode(&response)).map_err(|error| error.to_string())
+            let answer = raft.vote(request).await;
+            if let Some(pause) = pause(Failpoint::VoteAnsweredLate, ANSWERED_LATE) {
+                tokio::time::sleep(pause).await;
+            }
+            answer.map(|response| codec::encode(&response)).map_err(|error| error.to_string())
         }
         RaftCall::PreVote => {
             let request = codec::decode(&frame.payload).map_err(malformed)?;
             pre_vote(&group, peer, request).await.map(|response| codec::encode(&response))
         }
         RaftCall::TransferLeader => {
+            if fires(Failpoint::TransferIgnored) {
+                std::future::pending::<()>().await;
+            }
             let transfer: Transfer = codec::decode(&frame.payload).map_err(malformed)?;
             let request = TransferLeaderRequest::new(transfer.from, transfer.to, transfer.last_log_id);
             raft.handle_transfer_leader(request)
@@ -153,6 +173,7 @@ async fn answer(replicas: &Replicas, peer: ReplicaId, frame: RaftFrame) -> Resul
                 .map(|response| codec::encode(&response))
                 .map_err(|error| error.to_string())
         }
+        RaftCall::Inquire if fires(Failpoint::InquiryRefused) => Err("ARG-0315: the group is not open yet".to_owned()),
         RaftCall::Inquire => Ok(codec::encode(&ReplicaState { has_members: group.has_members() })),
         RaftCall::Unspecified | RaftCall::Greeting => {
             Err("ARG-0314: a call of an unknown kind; is the peer of a later version?".to_owned())
@@ -169,6 +190,9 @@ async fn pre_vote(
     let Inner { me, reach, timing, .. } = &*group.inner;
     let last_asked = request.last_log_id;
     let response = group.raft().pre_vote(request).await.map_err(|error| error.to_string())?;
+    if response.vote_granted && fires(Failpoint::PreVoteRefused) {
+        return Ok(VoteResponse { vote_granted: false, ..response });
+    }
     let has_no_better_claim = *me < peer && last_asked <= response.last_log_id;
     if response.vote_granted && has_no_better_claim && reach.canvass.turns_down(Instant::now(), timing) {
         return Ok(VoteResponse { vote_granted: false, ..response });

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use argosy_failpoint::{Failpoint, fires};
 use argosy_proto::argosy::v1::raft_client::RaftClient;
 use argosy_proto::argosy::v1::{RaftCall, RaftFrame};
 use argosy_storage::{Identity, InstanceId, NodeId};
@@ -59,6 +60,9 @@ impl Session {
                 && !self.send(call)
             {
                 return "the stream is closed".to_owned();
+            }
+            if fires(Failpoint::LinkBroken) {
+                return "a failpoint broke it".to_owned();
             }
             tokio::select! {
                 biased;

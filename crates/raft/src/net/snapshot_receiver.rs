@@ -1,5 +1,8 @@
 //! Takes a snapshot in, chunk by chunk, straight to the disk; it becomes current only if Raft accepts it.
 
+use std::time::Duration;
+
+use argosy_failpoint::{Failpoint, pause};
 use argosy_proto::argosy::v1::raft_snapshot_part::Part;
 use argosy_proto::argosy::v1::{RaftSnapshotChunk, RaftSnapshotHead, RaftSnapshotPart};
 use argosy_storage::{CHUNK_BYTES, GroupId, GroupStore, Snapshot, SnapshotWriter, StorageError};
@@ -32,6 +35,9 @@ impl RaftService {
             codec::decode(&head.payload).map_err(|error| Status::invalid_argument(error.to_string()))?;
         let snapshot = spool(group.store(), &head, &about, &mut parts).await?;
         metrics::counter!("argosy_raft_snapshots_received").increment(1);
+        if let Some(pause) = pause(Failpoint::SnapshotInstalledLate, Duration::from_secs(3)) {
+            tokio::time::sleep(pause).await;
+        }
         let snapshot = openraft::alias::SnapshotOf::<crate::types::TypeConfig, Snapshot> { meta: about.meta, snapshot };
         let answer = group.raft().install_full_snapshot(about.vote, snapshot).await;
         answer.map(|answer| codec::encode(&answer)).map_err(|fatal| Status::unavailable(fatal.to_string()))

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use argosy_failpoint::{Failpoint, fires};
 use argosy_proto::argosy::v1::raft_client::RaftClient;
 use argosy_proto::argosy::v1::raft_snapshot_part::Part;
 use argosy_proto::argosy::v1::{RaftSnapshotChunk, RaftSnapshotHead, RaftSnapshotPart};
@@ -57,7 +58,7 @@ fn unreachable(reason: impl ToString) -> StreamingError<TypeConfig> {
 fn parts(head: RaftSnapshotHead, snapshot: Snapshot) -> impl futures::Stream<Item = RaftSnapshotPart> + Send + 'static {
     let head = futures::stream::once(std::future::ready(RaftSnapshotPart { part: Some(Part::Head(head)) }));
     let chunks = futures::stream::unfold((snapshot, 0), |(snapshot, number)| async move {
-        if number == snapshot.chunks() {
+        if number == snapshot.chunks() || fires(Failpoint::SnapshotBrokenOff) {
             return None;
         }
         match snapshot.chunk(number) {

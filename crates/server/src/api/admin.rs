@@ -1,7 +1,9 @@
 //! `argosy.v1.Admin`: rails, machines, membership, snapshots. Every change names its author and reason; the log keeps both.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use argosy_failpoint::{Failpoint, Planted, pause, planted};
 use argosy_proto::argosy::v1::admin_client::AdminClient;
 use argosy_proto::argosy::v1::admin_server::Admin;
 use argosy_proto::argosy::v1::{
@@ -21,6 +23,8 @@ use crate::replica::Replica;
 
 /// Everything in parts per million; a cap as high as this is no cap.
 const WHOLE_PPM: u32 = 1_000_000;
+/// How late a change of settings may be at a failpoint: longer than an election.
+const LATE: Duration = Duration::from_secs(2);
 
 /// The service.
 #[derive(Clone)]
@@ -50,7 +54,7 @@ impl AdminService {
         ask: &SetRailsRequest,
         by: By,
     ) -> Result<SetRailsResponse, Status> {
-        let _alone = self.settings.lock().await;
+        let _alone = if planted(Planted::UpdateLost) { None } else { Some(self.settings.lock().await) };
         let view = self.site.fresh(replica).await?;
         let mut settings = view.state.settings().clone();
         let policy = &mut settings.policy;
@@ -61,6 +65,9 @@ impl AdminService {
             policy.reclaim_cap_ppm = (ppm != WHOLE_PPM).then_some(ppm);
         }
         settings.check().map_err(refusal::bad_setting)?;
+        if let Some(pause) = pause(Failpoint::SettingsLate, LATE) {
+            tokio::time::sleep(pause).await;
+        }
         let revision = self.commit(replica, Command::SetSettings { settings: Box::new(settings), by }).await?;
         Ok(SetRailsResponse { rails: Some(rows::rails(&replica.view().state)), revision })
     }

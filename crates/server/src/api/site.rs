@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use argosy_failpoint::{Failpoint, fires};
 use argosy_raft::{Group, GroupStatus, NodeId, Read};
 use argosy_storage::Store;
 use tonic::metadata::MetadataValue;
@@ -96,6 +97,9 @@ impl Site {
 
     /// The leader of a group: `None` if it is this node, else a channel to it.
     pub(super) async fn leader(&self, group: &Group, forwarded: bool) -> Result<Option<Channel>, Status> {
+        if fires(Failpoint::RequestTurnedAway) {
+            return Err(refusal::no_leader());
+        }
         let mut leadership = group.leadership();
         let settled = leadership.wait_for(|l| l.ready || l.leader.is_some_and(|leader| leader != self.mesh.me()));
         let known = tokio::time::timeout(LEADER_PATIENCE, settled).await;

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use argosy_coordinator::{Command, Directory, Node, Placement, Reply, Shard, ShardState};
+use argosy_failpoint::{Failpoint, fires};
 use argosy_raft::{InstanceId, NodeId};
 
 use super::Coordinator;
@@ -26,6 +27,9 @@ pub(crate) async fn keep_filled(coordinator: Coordinator, config: Config) {
                     && told.insert(why.clone())
                 {
                     tracing::warn!(?command, why, "the directory was not filled");
+                }
+                if fires(Failpoint::DirectoryPiecemeal) {
+                    break;
                 }
             }
         }

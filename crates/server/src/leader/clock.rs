@@ -5,6 +5,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use argosy_failpoint::{Planted, planted};
 use argosy_model::ShardTime;
 use tokio::time::Instant;
 
@@ -41,6 +42,7 @@ impl Clock {
         match self {
             Self::Running { base, since } => {
                 let elapsed = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
+                let elapsed = if planted(Planted::TimeByTheCalendar) { by_the_calendar() } else { elapsed };
                 ShardTime(base.0.saturating_add(elapsed))
             }
             Self::Lockstep(now) => ShardTime(now.load(Ordering::SeqCst)),
@@ -70,6 +72,12 @@ impl Clock {
             Self::Lockstep(_) => None,
         }
     }
+}
+
+/// The wall clock, for the planted bug that asks it.
+fn by_the_calendar() -> u64 {
+    let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX) % (1 << 40)
 }
 
 #[cfg(test)]

@@ -11,8 +11,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use argosy_engine::{Decision, Engine, Plan, lint};
+use argosy_failpoint::{Failpoint, Planted, fires, pause, planted};
 use argosy_model::ShardTime;
-use argosy_shard::{Command, DropReason, PlanEntry, PlanTaken, Response};
+use argosy_shard::{Command, DropReason, PlanEntry, PlanTaken, Rehearsed, Response};
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until};
 
@@ -109,7 +110,8 @@ impl Cycle {
     /// One cycle.
     pub(super) async fn turn(&self) -> Result<Turn, CommitError> {
         let (view, began) = (self.committer.view(), Instant::now());
-        if view.state.leader_term() != self.committer.term() || view.state.halted().is_some() {
+        let is_halted = view.state.halted().is_some();
+        if view.state.leader_term() != self.committer.term() || is_halted || fires(Failpoint::CycleSkipped) {
             return Ok(Turn::NotNow);
         }
         let at = self.committer.clock().now().max(view.state.now());
@@ -135,6 +137,9 @@ impl Cycle {
             *engine = Engine::new();
             engine
         });
+        if fires(Failpoint::EngineForgets) {
+            *engine = Engine::new();
+        }
         engine.decide(&view.state.view(at))
     }
 
@@ -158,12 +163,18 @@ impl Cycle {
             }
             return Ok((Turn::HeldBack, nothing));
         }
-        let rehearsed = inline(|| view.state.rehearse(plan.clone(), at));
+        if let Some(pause) = pause(Failpoint::CycleLate, LATE) {
+            tokio::time::sleep(pause).await;
+        }
+        let rehearsed = match fires(Failpoint::RehearsalSkipped) {
+            true => Rehearsed { plan: plan.clone(), dropped: Vec::new() },
+            false => inline(|| view.state.rehearse(plan.clone(), at)),
+        };
         let mut all = PlanTaken { dropped: rehearsed.dropped, ..PlanTaken::default() };
         let mut kept = standing(plan.units.len(), &all.dropped);
         let holds = !rehearsed.plan.is_empty();
         if holds {
-            for entry in PlanEntry::cut(rehearsed.plan, view.state.revision()) {
+            for entry in in_pieces(PlanEntry::cut(rehearsed.plan, view.state.revision())) {
                 let rest = kept.split_off(entry.units.len());
                 let committed = self.committer.commit(Command::Plan(entry)).await?;
                 if let Response::Plan(taken) = committed.response {
@@ -223,12 +234,33 @@ impl Cycle {
 /// The rail that keeps every plan out of the log, by the counter of what it held back.
 fn rail(view: &View) -> Option<&'static str> {
     let policy = &view.state.settings().policy;
+    if planted(Planted::KillSwitchIgnored) {
+        return None;
+    }
     // Pause wins if both are on.
     match (policy.kill_switch, policy.dry_run) {
         (true, _) => Some(names::ACTIONS_SUPPRESSED),
         (false, true) => Some(names::ACTIONS_DRYRUN),
         (false, false) => None,
     }
+}
+
+/// How late a plan may be at a failpoint.
+const LATE: Duration = Duration::from_millis(1_500);
+
+/// The entries as they are; at a failpoint each unit in an entry of its own. Marks go with the last, as ever.
+fn in_pieces(entries: Vec<PlanEntry>) -> Vec<PlanEntry> {
+    if !fires(Failpoint::PlanInPieces) {
+        return entries;
+    }
+    let mut pieces = Vec::new();
+    for PlanEntry { based_on, units, marks } in entries {
+        pieces.extend(units.into_iter().map(|unit| PlanEntry { based_on, units: vec![unit], marks: Vec::new() }));
+        if let Some(last) = pieces.last_mut() {
+            last.marks = marks;
+        }
+    }
+    pieces
 }
 
 /// The positions of a plan's units without those that were dropped.

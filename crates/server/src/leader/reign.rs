@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use argosy_failpoint::{Failpoint, fires, pause};
 use argosy_raft::Leadership;
 use argosy_shard::{Command, Rejection, Response};
 use tokio::sync::watch;
@@ -52,6 +53,7 @@ pub(crate) async fn supervise(replica: Replica, settings: Arc<LeaderSettings>, c
                 tokio::select! {
                     () = over(&mut leadership, term) => {}
                     () = runtime.resumed() => {}
+                    () = resigned() => {}
                     () = closing.cancelled() => {}
                 }
                 runtime.end().await;
@@ -73,6 +75,21 @@ async fn over(leadership: &mut watch::Receiver<Leadership>, term: u64) {
     let _ = leadership.wait_for(|now| !now.ready || now.term != term).await;
 }
 
+/// How long a leader may wait at a failpoint before it takes its shard over.
+const TAKEN_OVER_LATE: Duration = Duration::from_secs(2);
+/// How often a leadership passes the failpoint that ends it.
+const RESIGNS_EVERY: Duration = Duration::from_secs(10);
+
+/// Returns when a failpoint has this leadership end; never in what is deployed.
+async fn resigned() {
+    if !argosy_failpoint::ARMED {
+        std::future::pending::<()>().await;
+    }
+    while !fires(Failpoint::LeadershipResigned) {
+        tokio::time::sleep(RESIGNS_EVERY).await;
+    }
+}
+
 /// The running parts of one leadership.
 struct Runtime {
     replica: Replica,
@@ -83,6 +100,9 @@ struct Runtime {
 
 /// Takes the shard over: begins it if nobody has, commits this leader's start, and starts the runtime.
 async fn begin(replica: &Replica, settings: &LeaderSettings, term: u64) -> Result<Runtime, CommitError> {
+    if let Some(pause) = pause(Failpoint::TakeOverLate, TAKEN_OVER_LATE) {
+        tokio::time::sleep(pause).await;
+    }
     let view = replica.view();
     let state = &view.state;
     let clock = match settings.mode {

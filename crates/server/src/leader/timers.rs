@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use argosy_failpoint::{Failpoint, fires, pause};
 use argosy_shard::Command;
 use futures::future::OptionFuture;
 use tokio::time::{Duration, Instant, sleep_until};
@@ -12,6 +13,9 @@ use super::commit::Committer;
 
 /// Least time between two ticks, whatever the timers ask.
 const GAP: Duration = Duration::from_millis(50);
+
+/// How late a tick may be at a failpoint.
+const LATE: Duration = Duration::from_secs(3);
 
 /// Ticks until the leadership ends, which drops it.
 pub(super) async fn run(committer: Arc<Committer>) {
@@ -22,8 +26,14 @@ pub(super) async fn run(committer: Arc<Committer>) {
         let due = due.map(|due| due.max(last + GAP));
         tokio::select! {
             // The replica outlives its leadership.
-            _ = views.changed() => {}
+            _ = views.changed() => if fires(Failpoint::TickIdle) {
+                // What becomes of a tick that nobody needs does not matter.
+                let _ = committer.commit(Command::Tick).await;
+            },
             Some(()) = OptionFuture::from(due.map(sleep_until)) => {
+                if let Some(pause) = pause(Failpoint::TickLate, LATE) {
+                    tokio::time::sleep(pause).await;
+                }
                 last = Instant::now();
                 if let Err(error) = committer.commit(Command::Tick).await {
                     tracing::debug!(shard = committer.shard(), %error, "a tick was not committed");

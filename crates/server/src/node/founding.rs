@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use argosy_failpoint::{Failpoint, pause};
 use argosy_raft::{Group, GroupId, MembershipError, NodeId};
 use tokio_util::sync::CancellationToken;
 
@@ -31,6 +32,9 @@ impl Unfounded {
 
 /// Offers to found a group until it has members.
 pub(super) async fn found(group: Group, voters: Vec<NodeId>, unfounded: Unfounded, closing: CancellationToken) {
+    if let Some(pause) = pause(Failpoint::FoundingLate, Duration::from_secs(1)) {
+        tokio::time::sleep(pause).await;
+    }
     let mut told = String::new();
     loop {
         let offered = tokio::select! {

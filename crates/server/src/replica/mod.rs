@@ -9,6 +9,7 @@ pub(crate) mod lone;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use argosy_failpoint::{Planted, planted};
 use argosy_model::MachineIx;
 use argosy_raft::{Group, GroupStatus, Leadership, Read, ReadError};
 use argosy_shard::{Event, ShardState};
@@ -69,6 +70,9 @@ impl Published {
     fn publish(&self, view: View, events: &[Folded]) {
         let view = Arc::new(view);
         self.view.send_replace(Arc::clone(&view));
+        if planted(Planted::WatchGap) && view.applied % 16 == 0 {
+            return;
+        }
         let listeners = self.listeners().clone();
         for listener in listeners {
             listener.folded(&view, events);

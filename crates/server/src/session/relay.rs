@@ -1,5 +1,6 @@
 //! The accepting node's end of a relayed session: an [`Inlet`] and an [`Attached`] over a connection between nodes.
 
+use argosy_failpoint::{Failpoint, fires};
 use argosy_proto::argosy::v1::relay_up::Message as Up;
 use argosy_proto::argosy::v1::session_relay_client::SessionRelayClient;
 use argosy_proto::argosy::v1::{RelayDown, RelayHello, RelayRollup, RelayUp, SessionGeneration};
@@ -99,6 +100,7 @@ async fn ascend(mut inlet: Inlet, up: &mpsc::Sender<RelayUp>) {
 async fn descend(mut down: Streaming<RelayDown>, to_front: &mpsc::Sender<Result<Frame, Ended>>) -> Ended {
     loop {
         match down.message().await {
+            Ok(Some(_)) if fires(Failpoint::RelayBroken) => return Ended::Moved,
             Ok(Some(RelayDown { message, settled, .. })) => {
                 if to_front.send(Ok(Frame { message, settled })).await.is_err() {
                     return Ended::Moved;

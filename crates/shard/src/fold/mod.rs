@@ -17,6 +17,8 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use argosy_failpoint::{Planted, planted};
+
 use crate::command::{Command, Envelope};
 use crate::digest::Hasher;
 use crate::event::{Applied, Event};
@@ -99,6 +101,7 @@ impl ShardState {
             command,
             Command::LeaderStarted | Command::Observe(_) | Command::Plan(_) | Command::Outcomes(_) | Command::Retry(_)
         );
+        let by_leader = by_leader && !planted(Planted::OldTermAccepted);
         let proposed = envelope.proposed_in_term;
         if by_leader && (proposed != term || proposed < self.leader_term) {
             return Err(Rejection::StaleTerm { proposed, term });

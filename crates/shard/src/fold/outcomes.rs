@@ -1,5 +1,6 @@
 //! What came of attempts, as the actuator reports it. Only what is said of the current attempt of an open operation counts.
 
+use argosy_failpoint::{Planted, planted};
 use argosy_model::{Cause, State};
 
 use super::Fold;
@@ -19,7 +20,10 @@ impl Fold<'_> {
         let (mut taken, mut late) = (0, 0);
         for report in reports {
             let current = self.state.ledger.get(report.operation).copied();
-            match current.filter(|operation| operation.attempt.number == report.attempt) {
+            let counts = |operation: &Operation| {
+                operation.attempt.number == report.attempt || planted(Planted::LateOutcomeCounted)
+            };
+            match current.filter(counts) {
                 Some(operation) => {
                     self.outcome(operation, &report.outcome);
                     taken += 1;
@@ -62,7 +66,11 @@ impl Fold<'_> {
         }
     }
 
-    fn refused(&mut self, operation: Operation, refusal: Refusal, text: &str) {
+    fn refused(&mut self, mut operation: Operation, refusal: Refusal, text: &str) {
+        operation.maybe_executed &= !planted(Planted::MaybeExecutedForgotten);
+        if planted(Planted::BarTakenForUndone) && matches!(refusal, Refusal::Fenced | Refusal::OutOfPosition) {
+            return self.roll_back(&operation, refusal);
+        }
         match refusal {
             Refusal::Fenced => {
                 self.state.counters.fenced += 1;

@@ -3,9 +3,11 @@
 //! Everything about a unit is checked before anything of it is written, the rails included, so that no leader can go past
 //! them and no unit can be taken by half.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use argosy_engine::{Action, ActionKind, Reason, Unit};
+use argosy_failpoint::{Planted, planted};
 use argosy_model::{Cause, Claim, ClusterIx, Duration, Flags, Machine, MachineIx, NeedKey, ShardTime};
 
 use super::Fold;
@@ -30,7 +32,8 @@ impl Fold<'_> {
     pub(crate) fn take_plan(&mut self, plan: &PlanEntry) -> PlanTaken {
         let mut result = PlanTaken::default();
         for (at, unit) in (0..).zip(&plan.units) {
-            match self.take_unit(unit, plan.based_on, result.opened) {
+            let unit = self.state.taken_by_half(unit);
+            match self.take_unit(&unit, plan.based_on, result.opened) {
                 Ok(opened) => {
                     result.opened += opened;
                     result.taken += 1;
@@ -136,15 +139,30 @@ impl ShardState {
             return Err(DropReason::TooMany);
         }
         let read = |key: &NeedKey| self.demand.get(key).map(|need| need.version);
-        if unit.needs.iter().any(|(key, version)| key.fold == 0 && read(key) != Some(*version)) {
+        let changed = |(key, version): &(NeedKey, u32)| key.fold == 0 && read(key) != Some(*version);
+        if !planted(Planted::UnitRecheckDropped) && unit.needs.iter().any(changed) {
             return Err(DropReason::NeedChanged);
         }
         unit.actions.iter().map(|action| Ok((action, self.check_action(action)?))).collect()
     }
 
+    /// The unit as it is; with the planted bug, without those of its actions that do not hold.
+    fn taken_by_half<'a>(&self, unit: &'a Unit) -> Cow<'a, Unit> {
+        if !planted(Planted::GangTakenByHalf) {
+            return Cow::Borrowed(unit);
+        }
+        let mut half = unit.clone();
+        half.needs.clear();
+        half.actions.retain(|action| self.check_action(action).is_ok());
+        Cow::Owned(half)
+    }
+
     /// Checks one action, and returns the machine's next record.
     fn check_action(&self, action: &Action) -> Result<Machine, DropReason> {
         let machine = self.fleet.get(action.machine).ok_or(DropReason::MachineChanged)?;
+        if planted(Planted::UnitRecheckDropped) {
+            return Ok(machine.moved(Kind::of(&action.kind).first_step().doing(), self.now));
+        }
         if self.ledger.on(action.machine).is_some() {
             return Err(DropReason::Busy);
         }

@@ -1,5 +1,7 @@
 //! What time and leaders do to operations: timers that fire, attempts that are made anew.
 
+use argosy_failpoint::{Planted, planted};
+use argosy_model::demand::Reporting;
 use argosy_model::{Cause, Flags, ShardTime, State};
 
 use super::Fold;
@@ -49,6 +51,11 @@ impl Fold<'_> {
     /// A new leader's first entry.
     pub(super) fn take_over(&mut self) -> Response {
         self.state.leader_term = self.term;
+        if planted(Planted::GateForgotten) {
+            let clusters: Vec<_> = self.state.books.keys().copied().collect();
+            let forgotten = Reporting { heard: true, quarantined: 0, rows: 0 };
+            clusters.into_iter().for_each(|cluster| self.state.demand.set_reporting(cluster, forgotten));
+        }
         Response::Leader { renewed: self.renew_open_attempts() }
     }
 
@@ -98,12 +105,12 @@ impl Fold<'_> {
         if operation.attempt.fence.sequence >= self.index {
             return false;
         }
-        operation.attempt = Attempt {
-            number: operation.attempt.number.saturating_add(1),
-            fence: Fence::new(self.state.generation, self.term, self.index),
-            not_before,
-            progress: Progress::Open,
+        let fence = match planted(Planted::FenceReused) {
+            true => operation.attempt.fence,
+            false => Fence::new(self.state.generation, self.term, self.index),
         };
+        operation.attempt =
+            Attempt { number: operation.attempt.number.saturating_add(1), fence, not_before, progress: Progress::Open };
         self.state.ledger.update(operation);
         self.state.counters.attempts += 1;
         self.events.push(Event::AttemptOpened(operation.id));

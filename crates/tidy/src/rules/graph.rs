@@ -6,18 +6,20 @@ use std::collections::BTreeSet;
 
 /// Each crate with those of ours it may be built from. A crate that is not in here does not exist yet.
 const MAY_USE: &[(&str, &[&str])] = &[
+    // Switches for simulations: constants in everything else.
+    ("failpoint", &[]),
     ("model", &[]),
     ("engine", &["model"]),
     // The engine's oracle: it may be linked into what tests and simulates, never into what is deployed.
     ("proof", &["model", "engine"]),
-    ("shard", &["model", "engine"]),
+    ("shard", &["model", "engine", "failpoint"]),
     ("coordinator", &["model"]),
-    ("storage", &[]),
+    ("storage", &["failpoint"]),
     ("proto", &[]),
-    ("raft", &["storage", "proto"]),
-    ("provider", &["proto", "model"]),
+    ("raft", &["storage", "proto", "failpoint"]),
+    ("provider", &["proto", "model", "failpoint"]),
     ("workload", &["proto", "model"]),
-    ("server", &["model", "engine", "shard", "coordinator", "storage", "proto", "raft", "provider"]),
+    ("server", &["model", "engine", "shard", "coordinator", "storage", "proto", "raft", "provider", "failpoint"]),
     // Starts the binaries and speaks to them; what it shares with the server is the form of its files.
     ("localfleet", &["proto", "model", "provider", "workload", "server"]),
     // Whole fleets on virtual time: beside the product, never in it.
@@ -29,6 +31,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "chaos",
         &[
+            "failpoint",
             "hermetic",
             "model",
             "engine",
@@ -62,6 +65,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "lab",
         &[
+            "failpoint",
             "model",
             "engine",
             "shard",

@@ -3,6 +3,7 @@
 pub mod adr;
 pub mod book;
 pub mod error_pages;
+pub mod failpoints;
 pub mod graph;
 pub mod hosts;
 pub mod links;

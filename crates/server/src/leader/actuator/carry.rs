@@ -2,16 +2,20 @@
 
 use std::collections::BTreeMap;
 
+use argosy_failpoint::{Failpoint, fires, pause};
 use argosy_model::{Claim, Duration as Span};
 use argosy_proto::bigfleet::v1alpha1::{BootstrapRequest, ReclaimInstruction};
 use argosy_provider::client::{Fence, Mutation, Order, Tag};
-use argosy_shard::{Call, Outcome, Refusal, Report, ShardState, Step, Verb};
+use argosy_shard::{Call, Command, Outcome, Refusal, Report, ShardState, Step, Verb};
 use bytes::Bytes;
-use tokio::time::Instant;
+use tokio::time::{Duration, Instant, sleep};
 
 use super::{Actuator, outcome};
 use crate::leader::sessions::{Reclaimed, requirements};
 use crate::metrics::names;
+
+/// How late a call may be at a failpoint: its leader may be another by then.
+const CALLED_LATE: Duration = Duration::from_secs(4);
 
 /// A call that has ended, and what the log is to be told.
 pub(super) struct Carried {
@@ -57,6 +61,13 @@ impl Actuator {
         if !self.is_current(call) {
             tracing::info!(shard = self.committer.shard(), operation = %call.operation, call.attempt, "attempt overtaken before its call");
             return Vec::new();
+        }
+        if let Some(pause) = pause(Failpoint::CallLate, CALLED_LATE) {
+            sleep(pause).await;
+        }
+        if fires(Failpoint::AttemptRenewed) {
+            // If it is not committed, this attempt is simply the only one.
+            let _ = self.committer.commit(Command::Retry(vec![call.operation])).await;
         }
         self.call_provider(call, step, mutation).await
     }

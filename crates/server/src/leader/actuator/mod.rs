@@ -13,6 +13,7 @@ mod work;
 
 use std::sync::Arc;
 
+use argosy_failpoint::{Failpoint, Planted, fires, planted};
 use argosy_shard::{Command, Report};
 use futures::future::{BoxFuture, OptionFuture};
 use futures::stream::FuturesUnordered;
@@ -77,7 +78,8 @@ impl Actuator {
             queue.add(listening.arrivals.take());
             self.fill(&mut queue, &mut hands);
             if committing.is_none() && !reports.is_empty() {
-                let batch = reports.drain(..reports.len().min(BATCH)).collect();
+                let most = if fires(Failpoint::OutcomesOneByOne) { 1 } else { BATCH };
+                let batch = reports.drain(..reports.len().min(most)).collect();
                 committing = Some(self.report(batch).boxed());
             }
             let due = queue.next_due().and_then(|due| self.committer.clock().when(due));
@@ -145,6 +147,10 @@ impl Actuator {
     /// anew.
     async fn report(&self, batch: Vec<Report>) -> Result<(), CommitError> {
         let operations = batch.iter().map(|report| report.operation).collect();
+        if fires(Failpoint::OutcomesForgotten) {
+            self.committer.commit(Command::Retry(operations)).await?;
+            return Ok(());
+        }
         let Err(error) = self.committer.commit(Command::Outcomes(batch)).await else { return Ok(()) };
         if self.committer.still_leads() {
             tracing::warn!(shard = self.committer.shard(), %error, "outcomes were not committed; the attempts are made anew");
@@ -159,6 +165,9 @@ impl Actuator {
         let arrivals = Arc::new(Arrivals::default());
         let listener: Arc<dyn Listener> = Arc::clone(&arrivals) as _;
         self.committer.replica().published().listen(Arc::clone(&listener));
+        if planted(Planted::QueueEntryLost) {
+            return Listening { actuator: self, arrivals, listener };
+        }
         // After the listener is in place, so that nothing falls between.
         arrivals.add(self.committer.view().state.ledger().iter().map(|operation| operation.id));
         Listening { actuator: self, arrivals, listener }

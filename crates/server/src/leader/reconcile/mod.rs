@@ -9,6 +9,7 @@ mod held;
 use std::sync::Arc;
 use std::time::Duration;
 
+use argosy_failpoint::{Failpoint, fires, pause};
 use argosy_provider::client::{Client, Lister, Page, PageKind, Refusal};
 use argosy_shard::{Listing, Progress};
 use futures::{StreamExt as _, stream};
@@ -27,6 +28,9 @@ const BATCH: usize = 2_000;
 /// Machines asked for by name in one round, and how many of them side by side.
 const ASKED: usize = 64;
 const SIDE_BY_SIDE: usize = 8;
+
+/// How late a page may be at a failpoint.
+const LATE: Duration = Duration::from_secs(3);
 
 /// How often a provider is listed.
 #[derive(Clone, Copy, Debug)]
@@ -108,12 +112,18 @@ impl Reconciler {
 
     /// One round: everything that the provider has to say. Returns whether the state changed.
     pub(super) async fn round(&mut self) -> Result<bool, RoundError> {
+        if fires(Failpoint::CursorForgotten) {
+            (self.lister, self.swept) = (Lister::new(), false);
+        }
         let before = self.committer.view().state.revision();
         let mut pages = 0;
         let mut gathered = None;
         let (last, kind) = loop {
             let asked = self.committer.view();
             let page = self.lister.next_page(&self.client).await?;
+            if let Some(pause) = pause(Failpoint::ListingLate, LATE) {
+                tokio::time::sleep(pause).await;
+            }
             pages += 1;
             let (is_last, kind) = (page.last, page.kind);
             let listing = self.take(page, &asked);
@@ -197,7 +207,8 @@ impl Reconciler {
         let mut machines = std::mem::take(&mut listing.machines).into_iter().peekable();
         let mut part = Listing { machines: Vec::new(), ..listing };
         loop {
-            part.machines.extend(machines.by_ref().take(BATCH));
+            let most = if fires(Failpoint::ListingInPieces) { 1 } else { BATCH };
+            part.machines.extend(machines.by_ref().take(most));
             self.commit(&part).await?;
             let now = self.committer.view();
             for record in part.machines.drain(..) {

@@ -1,5 +1,6 @@
 //! What the actuator asks of operators: bootstrap blobs before a machine is configured, reclaims before one is drained.
 
+use argosy_failpoint::{Failpoint, fires};
 use argosy_proto::bigfleet::v1alpha1::shard_message::Message as FromShard;
 use argosy_proto::bigfleet::v1alpha1::{
     BootstrapBlobResponse, BootstrapRequest, ReclaimAck, ReclaimInstruction, ShardMessage,
@@ -44,7 +45,9 @@ impl Hub {
         let (id, cluster) = (request.request_id.clone(), request.cluster_id.clone());
         let message = ShardMessage { message: Some(FromShard::BootstrapRequest(request)) };
         let mut asked = self.blobs.ask(id, &cluster, message.clone());
-        self.tell(&cluster, Frame { message: Some(message), settled: 0 });
+        if !fires(Failpoint::QuestionUntold) {
+            self.tell(&cluster, Frame { message: Some(message), settled: 0 });
+        }
         match timeout(limit, asked.answered()).await {
             Ok(Some(BootstrapBlobResponse { user_data, error, .. })) if error.is_empty() => Ok(user_data),
             Ok(Some(BootstrapBlobResponse { error, .. })) => Err(NoBlob::Refused(error)),

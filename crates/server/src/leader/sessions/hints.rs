@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use argosy_failpoint::{Failpoint, fires};
 use argosy_model::{MicroUsd, Operator, Profile, ProfileIx, State, Vocabulary};
 use argosy_proto::bigfleet::v1alpha1::available_capacity_update::Confidence;
 use argosy_proto::bigfleet::v1alpha1::node_selector_requirement::Operator as WireOperator;
@@ -46,6 +47,9 @@ impl Told {
 impl Hub {
     /// Tells every attached cluster what has changed about the capacity that it asks for.
     pub(crate) fn hint(&self) {
+        if fires(Failpoint::HintUntold) {
+            return;
+        }
         let view = self.view();
         let (state, now) = (&view.state, Instant::now());
         let words = &state.fleet().words;

@@ -7,7 +7,9 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
+use argosy_failpoint::{Failpoint, Planted, pause, planted};
 use argosy_proto::bigfleet::v1alpha1::shard_message::Message as FromShard;
 use argosy_proto::bigfleet::v1alpha1::{Acknowledgement, ClusterCapacityNeeds, ShardMessage};
 use argosy_raft::Read;
@@ -21,6 +23,8 @@ use crate::session::Frame;
 
 /// How often a delta is made again before the operator's next roll-up is waited for.
 const TRIES: u32 = 8;
+/// How late a step of a roll-up may be at a failpoint.
+const LATE: Duration = Duration::from_secs(1);
 
 /// What [`Ingest::take`] returns: what to tell the operator, if anything.
 pub(super) type Taking<'a> = Pin<Box<dyn Future<Output = Option<Frame>> + Send + 'a>>;
@@ -52,6 +56,9 @@ impl Ingest for RollUps {
                 Ok(rows) => self.commit(cluster, &rows).await.ok()?,
                 Err(error) => Dealt::Refused(error.to_string()),
             };
+            if let Some(pause) = pause(Failpoint::AckLate, LATE) {
+                tokio::time::sleep(pause).await;
+            }
             let message = match dealt {
                 Dealt::Acknowledge => Some(ShardMessage { message: Some(FromShard::Ack(self.ack("rollup"))) }),
                 Dealt::Refused(reason) => {
@@ -82,6 +89,9 @@ impl RollUps {
                 self.committer.confirm(Read::Lease).await?;
                 return Ok(Dealt::Acknowledge);
             };
+            if let Some(pause) = pause(Failpoint::DeltaLate, LATE) {
+                tokio::time::sleep(pause).await;
+            }
             match self.committer.commit(delta).await {
                 Ok(committed) => {
                     if let Response::RollUp(RollUpTaken::HeldBack { times }) = committed.response {
@@ -99,6 +109,7 @@ impl RollUps {
                 Err(CommitError::Rejected(rejection)) if is_about_the_rollup(&rejection) => {
                     return Ok(Dealt::Refused(rejection.to_string()));
                 }
+                Err(_) if planted(Planted::AcknowledgedUncommitted) => return Ok(Dealt::Acknowledge),
                 Err(error) => return Err(error),
             }
         }

@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use argosy_failpoint::{Failpoint, fires};
 use argosy_model::MachineIx;
 use argosy_proto::bigfleet::v1alpha1::{AvailableCapacityUpdate, NodeStateUpdate};
 use tokio::sync::Notify;
@@ -66,7 +67,7 @@ impl Outbox {
         if waiting.end.is_some() {
             return;
         }
-        if waiting.frames.len() >= self.limit {
+        if waiting.frames.len() >= self.limit || fires(Failpoint::SessionTooSlow) {
             waiting.finish(Ended::TooSlow);
         } else {
             waiting.frames.push_back(frame);

@@ -4,8 +4,9 @@
 
 use std::sync::Arc;
 
-use argosy_proto::bigfleet::v1alpha1::ShardMessage;
+use argosy_failpoint::{Failpoint, Planted, fires, planted};
 use argosy_proto::bigfleet::v1alpha1::shard_message::Message as FromShard;
+use argosy_proto::bigfleet::v1alpha1::{ClusterCapacityNeeds, ShardMessage};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -41,6 +42,10 @@ impl Seat {
             let _ = self.frames.send(Err(end)).await;
         }
         self.hub.leave(&self.cluster, self.generation);
+        if planted(Planted::SilenceIsNoDemand) {
+            let nothing = ClusterCapacityNeeds { cluster_id: self.cluster.clone(), ..Default::default() };
+            let _ = self.ingest.take(&self.cluster, 0, &nothing).await;
+        }
     }
 
     async fn write(&self) -> Option<Ended> {
@@ -61,6 +66,9 @@ impl Seat {
                 }
             };
             let frame = Frame { message: Some(ShardMessage { message: Some(message) }), settled: 0 };
+            if fires(Failpoint::NewsTwice) {
+                self.frames.send(Ok(frame.clone())).await.ok()?;
+            }
             self.frames.send(Ok(frame)).await.ok()?;
         }
     }
@@ -73,6 +81,7 @@ impl Seat {
             let newest = rollups.borrow_and_update().clone();
             let Some(Numbered { number, needs }) = newest else { continue };
             match self.ingest.take(&self.cluster, number, &needs).await {
+                Some(_) if fires(Failpoint::SessionMoved) => return Some(Ended::Moved),
                 Some(frame) => self.outbox.push(frame),
                 None => return Some(Ended::Moved),
             }

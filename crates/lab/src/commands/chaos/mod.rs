@@ -1,18 +1,22 @@
 //! `argosy-lab chaos`: the real replicas in simulated worlds, under faults, judged by invariants.
 
-use std::fmt::Write as _;
+mod child;
+mod proof;
+mod show;
+mod shrink;
+
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use argosy_chaos::planted::Planted;
-use argosy_chaos::report::Report;
-use argosy_chaos::run::Outcome;
 use argosy_chaos::scenario::Scenario;
 use argosy_chaos::series::Series;
+use argosy_failpoint::Planted;
 use clap::{Args, Subcommand};
-use indicatif::{ProgressBar, ProgressStyle};
+
+use self::child::Apart;
+use self::show::{broken, progress, summary, told};
 
 /// Arguments of `argosy-lab chaos`.
 #[derive(Debug, Args)]
@@ -28,7 +32,12 @@ enum ChaosCommand {
     /// Run one world again and write down what happens in it
     Replay(ReplayArgs),
     /// Plant bugs, and see which seed finds which; ends with 1 if one is not found
-    Proof(ProofArgs),
+    Proof(proof::ProofArgs),
+    /// Take away from a seed's faults what it does not need to break its promise, and write the rest down as a scenario
+    Shrink(shrink::ShrinkArgs),
+    /// Run the worlds that are asked for on standard input: what `run` starts as its children
+    #[command(hide = true)]
+    World,
 }
 
 /// Which worlds.
@@ -40,6 +49,12 @@ struct WorldArgs {
     /// How long drawn faults strike before everything is healed, in the world's time
     #[arg(long, value_name = "TIME", default_value = "10m", value_parser = humantime::parse_duration)]
     strike_for: Duration,
+    /// Draw no failpoints: the product does what is rare as rarely as ever
+    #[arg(long, conflicts_with = "scenario")]
+    no_failpoints: bool,
+    /// Give the product this bug
+    #[arg(long, value_name = "BUG", value_parser = parse_bug)]
+    planted: Option<Planted>,
 }
 
 #[derive(Debug, Args)]
@@ -58,6 +73,9 @@ struct RunArgs {
     /// Worlds at a time
     #[arg(long, value_name = "J", default_value_t = 1)]
     jobs: usize,
+    /// End with 1 when a failpoint never fired
+    #[arg(long)]
+    require_failpoints: bool,
     /// Write the outcome to this file as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -75,16 +93,6 @@ struct ReplayArgs {
     trace: Option<PathBuf>,
 }
 
-#[derive(Debug, Args)]
-struct ProofArgs {
-    /// Seeds to try for each bug
-    #[arg(long, value_name = "N", default_value_t = 100)]
-    seeds: u64,
-    /// How long faults strike in each, in the world's time
-    #[arg(long, value_name = "TIME", default_value = "1m", value_parser = humantime::parse_duration)]
-    strike_for: Duration,
-}
-
 /// Seeds that are run when nothing else is said.
 const SEEDS: RangeInclusive<u64> = 1..=20;
 
@@ -93,7 +101,9 @@ pub(crate) fn run(args: ChaosArgs) -> anyhow::Result<()> {
     match args.command {
         ChaosCommand::Run(args) => run_series(&args),
         ChaosCommand::Replay(args) => replay(&args),
-        ChaosCommand::Proof(args) => prove(&args),
+        ChaosCommand::Proof(args) => proof::prove(&args),
+        ChaosCommand::Shrink(args) => shrink::shrink(&args),
+        ChaosCommand::World => child::serve(),
     }
 }
 
@@ -107,7 +117,7 @@ fn run_series(args: &RunArgs) -> anyhow::Result<()> {
     };
     let series = args.world.series(seeds, args.jobs, until)?;
     let bar = progress(&series);
-    let report = series.run(|outcome| {
+    let report = series.run(Apart::default, |outcome| {
         for violation in &outcome.violations {
             let text = told(&args.world, outcome, &violation.invariant, violation.at, &violation.detail);
             // Without a terminal the bar is silent; this is not.
@@ -122,6 +132,10 @@ fn run_series(args: &RunArgs) -> anyhow::Result<()> {
         std::fs::write(path, text).with_context(|| format!("ARG-0913: {} cannot be written", path.display()))?;
     }
     print!("{}", summary(&report));
+    let silent = report.silent();
+    if args.require_failpoints && !silent.is_empty() {
+        bail!("ARG-0953: failpoints that never fired: {}; run more seeds", silent.join(", "));
+    }
     if !report.violations.is_empty() {
         bail!(
             "ARG-0951: {} promises broken in {} worlds; replay a seed to see how",
@@ -154,29 +168,6 @@ fn replay(args: &ReplayArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn prove(args: &ProofArgs) -> anyhow::Result<()> {
-    let mut missed = 0;
-    for planted in Planted::ALL {
-        let proof = argosy_chaos::proof::prove(planted, args.seeds, args.strike_for);
-        match proof.found {
-            Some((seed, violation)) => println!(
-                "{planted:?}: seed {seed} after {:.1} s: {}: {}",
-                violation.at.as_secs_f64(),
-                violation.invariant,
-                violation.detail
-            ),
-            None => {
-                missed += 1;
-                println!("{planted:?}: not found by {} seeds", proof.seeds);
-            }
-        }
-    }
-    if missed > 0 {
-        bail!("ARG-0951: {missed} of {} planted bugs were not found", Planted::ALL.len());
-    }
-    Ok(())
-}
-
 impl WorldArgs {
     fn series(&self, seeds: RangeInclusive<u64>, jobs: usize, until: Option<Instant>) -> anyhow::Result<Series> {
         let scenario = match &self.scenario {
@@ -186,60 +177,29 @@ impl WorldArgs {
                 Some(Scenario::parse(&path.display().to_string(), &text)?)
             }
         };
-        Ok(Series { seeds, scenario, safety: self.strike_for, jobs, until })
+        let (failpoints, planted) = (!self.no_failpoints, self.planted);
+        Ok(Series { seeds, scenario, safety: self.strike_for, failpoints, planted, jobs, until })
     }
 
     /// The options that make the same worlds.
     fn options(&self) -> String {
-        match &self.scenario {
+        let mut options = match &self.scenario {
             Some(path) => format!("--scenario {}", path.display()),
             None => format!("--strike-for {}", humantime::format_duration(self.strike_for)),
+        };
+        if self.no_failpoints {
+            options.push_str(" --no-failpoints");
         }
+        if let Some(bug) = self.planted {
+            options.push_str(&format!(" --planted {bug}"));
+        }
+        options
     }
 }
 
-fn told(world: &WorldArgs, outcome: &Outcome, invariant: &str, at: Duration, detail: &str) -> String {
-    let (seed, at, options) = (outcome.seed, at.as_secs_f64(), world.options());
-    format!(
-        "seed {seed} at {at:.2} s: {invariant}: {detail}\n  argosy-lab chaos replay --seed {seed} {options} --trace trace.txt"
-    )
-}
-
-fn progress(series: &Series) -> ProgressBar {
-    let count = series.seeds.end().saturating_sub(*series.seeds.start()).saturating_add(1);
-    // A series that ends with the clock has no length.
-    let bar = if count > 1 << 32 { ProgressBar::no_length() } else { ProgressBar::new(count) };
-    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} worlds, {elapsed} {msg}");
-    bar.set_style(style.expect("the template is fixed"));
-    bar
-}
-
-fn summary(report: &Report) -> String {
-    let mut text = String::new();
-    let speed = report.simulated_s / report.wall_s.max(0.001);
-    let _infallible = writeln!(
-        text,
-        "{} worlds, {:.2} h simulated in {:.1} s ({speed:.0} times real time), {} faults struck, {} administrators' operations answered",
-        report.seeds.len(),
-        report.simulated_s / 3_600.0,
-        report.wall_s,
-        report.faults(),
-        report.answered,
-    );
-    let (gaps, rest) = (report.unavailable_s, report.recovery_s);
-    let _infallible = writeln!(
-        text,
-        "outages p50 {:.2} s, p99 {:.2} s, max {:.2} s; rest after healing p50 {:.1} s, p99 {:.1} s, max {:.1} s",
-        gaps.p50, gaps.p99, gaps.max, rest.p50, rest.p99, rest.max
-    );
-    for (kind, count) in &report.fault_events {
-        let _infallible = writeln!(text, "  {kind:<16} {count}");
-    }
-    text
-}
-
-fn broken(report: &Report) -> usize {
-    report.violations.iter().map(|finding| finding.seed).collect::<std::collections::BTreeSet<_>>().len()
+fn parse_bug(name: &str) -> Result<Planted, String> {
+    let names = || Planted::ALL.iter().map(|bug| bug.name()).collect::<Vec<_>>().join(", ");
+    Planted::named(name).ok_or_else(|| format!("no such bug; there are {}", names()))
 }
 
 fn parse_seeds(text: &str) -> Result<RangeInclusive<u64>, String> {
