@@ -70,7 +70,7 @@ impl Published {
     fn publish(&self, view: View, events: &[Folded]) {
         let view = Arc::new(view);
         self.view.send_replace(Arc::clone(&view));
-        if planted(Planted::WatchGap) && view.applied % 16 == 0 {
+        if planted(Planted::WatchGap) && view.applied.is_multiple_of(16) {
             return;
         }
         let listeners = self.listeners().clone();
