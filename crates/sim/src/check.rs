@@ -3,9 +3,11 @@
 use std::fmt;
 
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 
 use crate::fleet::FleetSim;
 use crate::leader::Leader;
+use crate::trace::hex;
 
 /// One expectation and what was seen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -86,6 +88,27 @@ impl Report {
             virtual_s: fleet.now_ms() / 1_000,
             trace_hash,
         }
+    }
+
+    /// Both runs as one: what one was expected to come to, and what the other was.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.passed &= other.passed;
+        self.assertions.extend(other.assertions);
+        self.violations.extend(other.violations);
+        self.cycles += other.cycles;
+        self.entries += other.entries;
+        self.virtual_s += other.virtual_s;
+        self.trace_hash = hex(&Sha256::digest(format!("{}{}", self.trace_hash, other.trace_hash)));
+        self
+    }
+
+    /// Several runs as one.
+    ///
+    /// # Panics
+    /// When there are none.
+    pub fn all(reports: impl IntoIterator<Item = Self>) -> Self {
+        reports.into_iter().reduce(Self::and).expect("there is a run")
     }
 }
 

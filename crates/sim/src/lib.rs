@@ -13,13 +13,14 @@
 //! - [`cloud`] is the provider: slots, fences, transitions that take their time, faults;
 //! - [`leader`] is one shard as its leader runs it, and what must hold after each of its entries;
 //! - [`fleet`] is the clock: the next thing that is due happens next, on one thread, in a total order;
-//! - [`script`] acts on a fleet from outside; [`suite`] lists all that can be run.
+//! - [`script`] and [`closed`] act on a fleet from outside; [`suite`] lists all that can be run.
 //!
 //! **What is deliberately absent:** clocks, threads, entropy. One seed gives the same bytes on any machine and on any number
 //! of cores. This crate is never linked into what is deployed.
 
 pub mod actor;
 pub mod check;
+pub mod closed;
 pub mod cloud;
 pub mod difference;
 pub mod error;

@@ -1,7 +1,7 @@
 //! Rows of demand, put together piece by piece.
 
 use argosy_model::vocabulary::{INSTANCE_TYPE_KEY, RACK_KEY, ZONE_KEY};
-use argosy_model::{Bucket, MicroUsd, Operator};
+use argosy_model::{Bucket, MicroUsd, Operator, Profile, Requirement, Spread, Vocabulary};
 use argosy_shard::{NeedRow, RequirementRow, SpreadRow};
 use argosy_workload::amounts::Amounts;
 
@@ -86,4 +86,17 @@ impl Row {
     pub fn build(self) -> NeedRow {
         self.0
     }
+}
+
+/// The text by which every shard knows a row's profile.
+pub fn fingerprint(row: &NeedRow) -> String {
+    let mut words = Vocabulary::default();
+    let mut requirement = |row: &RequirementRow| Requirement {
+        key: words.symbol(&row.key),
+        operator: row.operator,
+        values: row.values.iter().map(|value| words.symbol(value)).collect(),
+    };
+    let requirements = row.requirements.iter().map(&mut requirement).collect();
+    let spread = row.spread.as_ref().map(|spread| Spread { key: words.symbol(&spread.key), max_skew: spread.max_skew });
+    words.fingerprint(&Profile::new(requirements, spread, row.priority, row.interruption, row.reclamation))
 }

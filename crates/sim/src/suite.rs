@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::check::Report;
+use crate::closed::cases;
 use crate::difference;
 use crate::error::SimError;
 use crate::script::stories;
@@ -13,6 +14,8 @@ use crate::trace::Trace;
 pub enum Family {
     /// Fixed from beginning to end, with a golden trace.
     Scripted,
+    /// Pods, schedulers and the engine in a loop.
+    ClosedLoop,
 }
 
 impl Family {
@@ -20,6 +23,7 @@ impl Family {
     pub fn name(self) -> &'static str {
         match self {
             Self::Scripted => "scripted",
+            Self::ClosedLoop => "closed-loop",
         }
     }
 }
@@ -32,6 +36,8 @@ pub struct Run {
     pub family: Family,
     /// What it shows.
     pub about: String,
+    /// Whether it takes minutes without optimisation.
+    pub heavy: bool,
     play: Box<dyn Fn() -> Played>,
 }
 
@@ -47,7 +53,12 @@ pub struct Played {
 impl Run {
     /// A run.
     pub fn new(name: &str, family: Family, about: &str, play: impl Fn() -> Played + 'static) -> Self {
-        Self { name: name.to_owned(), family, about: about.to_owned(), play: Box::new(play) }
+        Self { name: name.to_owned(), family, about: about.to_owned(), heavy: false, play: Box::new(play) }
+    }
+
+    fn heavy_if(mut self, heavy: bool) -> Self {
+        self.heavy = heavy;
+        self
     }
 
     /// Runs it.
@@ -91,7 +102,14 @@ impl Run {
 /// All runs, family by family.
 pub fn all() -> Vec<Run> {
     let scripted = stories::all().into_iter();
-    scripted.map(|script| Run::new(script.name, Family::Scripted, script.about, move || script.play())).collect()
+    let scripted = scripted.map(|script| Run::new(script.name, Family::Scripted, script.about, move || script.play()));
+    let closed = cases::all().into_iter();
+    let untraced = |report| Played { report, trace: Trace::default() };
+    let closed = closed.map(|case| {
+        let heavy = case.heavy;
+        Run::new(case.name, Family::ClosedLoop, case.about, move || untraced(case.play())).heavy_if(heavy)
+    });
+    scripted.chain(closed).collect()
 }
 
 /// The run of a name.

@@ -77,6 +77,12 @@ impl Offer {
         self
     }
 
+    /// Bound for a need of this fingerprint, and for this gang.
+    pub fn stamp(&mut self, fingerprint: &str, gang: Option<&str>) {
+        self.metadata.push((echo::FINGERPRINT.to_owned(), fingerprint.to_owned()));
+        self.metadata.extend(gang.map(|gang| (echo::GROUP.to_owned(), gang.to_owned())));
+    }
+
     /// What a machine of it has, by dimension.
     pub fn resources(&self) -> BTreeMap<&str, u64> {
         self.shape.resources.iter().map(|(dim, amount)| (dim.as_str(), *amount)).collect()
