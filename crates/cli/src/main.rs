@@ -6,6 +6,7 @@
 
 mod ask;
 mod config;
+mod health;
 mod output;
 mod pki;
 mod provider;
@@ -13,6 +14,7 @@ mod server;
 mod stop;
 mod up;
 mod version;
+mod xid;
 
 use std::process::ExitCode;
 
@@ -42,6 +44,8 @@ enum Command {
     Cordon(ask::CordonArgs),
     Resume(ask::ResumeArgs),
     Member(ask::MemberArgs),
+    Health(health::HealthArgs),
+    Xid(xid::XidArgs),
     Version(version::VersionArgs),
 }
 
@@ -62,6 +66,8 @@ impl Command {
             Self::Cordon(args) => ask::cordon(args),
             Self::Resume(args) => ask::resume(args),
             Self::Member(args) => ask::member(args),
+            Self::Health(args) => health::run(args),
+            Self::Xid(args) => xid::run(&args),
             Self::Version(args) => version::run(&args),
         }
     }

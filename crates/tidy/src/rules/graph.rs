@@ -13,13 +13,18 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // The engine's oracle: it may be linked into what tests and simulates, never into what is deployed.
     ("proof", &["model", "engine"]),
     ("shard", &["model", "engine", "failpoint"]),
+    // Not below the shard: conditions are evaluated on the leader, and what comes of them goes through the log.
+    ("health", &["model"]),
     ("coordinator", &["model"]),
     ("storage", &["failpoint"]),
     ("proto", &[]),
     ("raft", &["storage", "proto", "failpoint"]),
     ("provider", &["proto", "model", "failpoint"]),
     ("workload", &["proto", "model"]),
-    ("server", &["model", "engine", "shard", "coordinator", "storage", "proto", "raft", "provider", "failpoint"]),
+    (
+        "server",
+        &["model", "engine", "shard", "health", "coordinator", "storage", "proto", "raft", "provider", "failpoint"],
+    ),
     // Starts the binaries and speaks to them; what it shares with the server is the form of its files.
     ("localfleet", &["proto", "model", "provider", "workload", "server"]),
     // Whole fleets on virtual time: beside the product, never in it.
@@ -51,6 +56,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "model",
             "engine",
             "shard",
+            "health",
             "coordinator",
             "storage",
             "proto",
@@ -92,6 +98,7 @@ const WRAPPED_BY: &[(&str, &str)] = &[
     ("openraft-rt-tokio", "raft"),
     ("turmoil", "chaos"),
     ("nvml-wrapper", "agent"),
+    ("cel", "health"),
 ];
 
 /// Crates at whose edge an error may lose its type.
