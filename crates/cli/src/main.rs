@@ -7,6 +7,7 @@
 mod ask;
 mod config;
 mod health;
+mod import;
 mod output;
 mod pki;
 mod provider;
@@ -46,6 +47,9 @@ enum Command {
     Member(ask::MemberArgs),
     Health(health::HealthArgs),
     Xid(xid::XidArgs),
+    Pools(ask::PoolsArgs),
+    Pool(ask::PoolArgs),
+    Import(import::ImportArgs),
     Version(version::VersionArgs),
 }
 
@@ -68,6 +72,9 @@ impl Command {
             Self::Member(args) => ask::member(args),
             Self::Health(args) => health::run(args),
             Self::Xid(args) => xid::run(&args),
+            Self::Pools(args) => ask::pools(args),
+            Self::Pool(args) => ask::pool(args),
+            Self::Import(args) => import::run(&args),
             Self::Version(args) => version::run(&args),
         }
     }

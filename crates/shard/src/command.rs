@@ -6,6 +6,7 @@
 
 use argosy_engine::Unit;
 use argosy_model::{NeedKey, NeedMark, ShardTime};
+use argosy_pool::{Decision, Specification};
 use serde::{Deserialize, Serialize};
 
 use crate::need_row::NeedRow;
@@ -97,6 +98,29 @@ pub enum Command {
         /// Who and why.
         by: By,
     },
+    /// Says what a pool is, new or anew.
+    SetPool {
+        /// All of it.
+        specification: Box<Specification>,
+        /// Who and why.
+        by: By,
+    },
+    /// Ends a pool; its machines are given back.
+    RemovePool {
+        /// Its name.
+        pool: String,
+        /// Who and why.
+        by: By,
+    },
+    /// What a pool's policy has decided.
+    SizePool {
+        /// Its name.
+        pool: String,
+        /// Log index of the specification that this was decided by.
+        specified_at: u64,
+        /// How many machines, and why.
+        decision: Decision,
+    },
 }
 
 impl Command {
@@ -118,6 +142,9 @@ impl Command {
             Self::RaiseGeneration { .. } => "raise_generation",
             Self::RaiseStateVersion { .. } => "raise_state_version",
             Self::Resume { .. } => "resume",
+            Self::SetPool { .. } => "set_pool",
+            Self::RemovePool { .. } => "remove_pool",
+            Self::SizePool { .. } => "size_pool",
         }
     }
 
@@ -300,9 +327,21 @@ mod tests {
             Command::RaiseGeneration { generation: 0, by: by() },
             Command::RaiseStateVersion { to: 0 },
             Command::Resume { by: by() },
+            Command::SetPool { specification: Box::new(pool()), by: by() },
+            Command::RemovePool { pool: String::new(), by: by() },
+            Command::SizePool { pool: String::new(), specified_at: 0, decision: sized() },
         ];
         let numbers: Vec<u8> = commands.into_iter().map(number).collect();
-        assert_eq!(numbers, (0..15).collect::<Vec<u8>>());
+        assert_eq!(numbers, (0..18).collect::<Vec<u8>>());
+    }
+
+    fn pool() -> Specification {
+        let text = "version: 1\npools: [{name: p, min: 0, max: 1, machine: {resources: {cpu: 1}}}]";
+        argosy_pool::PoolFile::parse("test", text).expect("sound").pools.remove(0)
+    }
+
+    fn sized() -> Decision {
+        Decision { target: 1, wanted: 1, reason: argosy_pool::Reason::Fixed, held: None }
     }
 
     proptest! {

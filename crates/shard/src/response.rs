@@ -236,6 +236,20 @@ pub enum Rejection {
         /// The provider, cut to a sane length.
         provider: String,
     },
+    /// A pool that makes no sense, or a decision for one that has changed since.
+    #[error("ARG-1202: pool '{pool}': {why}; nothing was changed")]
+    Pool {
+        /// Its name, cut to a sane length.
+        pool: String,
+        /// What makes no sense.
+        why: Why,
+    },
+    /// No such pool.
+    #[error("ARG-1203: this shard has no pool '{pool}'; `argosy pools` lists them")]
+    UnknownPool {
+        /// Its name, cut to a sane length.
+        pool: String,
+    },
 }
 
 impl Rejection {
@@ -258,6 +272,8 @@ impl Rejection {
             Self::Setting { .. } => "ARG-0421",
             Self::FuturePlan { .. } => "ARG-0422",
             Self::Observation { .. } => "ARG-0423",
+            Self::Pool { .. } => "ARG-1202",
+            Self::UnknownPool { .. } => "ARG-1203",
         }
     }
 }
@@ -304,6 +320,8 @@ mod tests {
             Rejection::RollUp { cluster: "c".to_owned(), why: "no".into() },
             Rejection::Setting { why: "no".into() },
             Rejection::Observation { provider: "p".to_owned() },
+            Rejection::Pool { pool: "p".to_owned(), why: "no".into() },
+            Rejection::UnknownPool { pool: "p".to_owned() },
         ];
         for rejection in rejections {
             assert!(rejection.to_string().starts_with(rejection.code()), "{rejection}");

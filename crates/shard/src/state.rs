@@ -17,6 +17,7 @@ use crate::echo;
 use crate::ledger::Ledger;
 use crate::operation::{Call, Operation, OperationId, Step, Verb};
 use crate::ownership::Ownership;
+use crate::pools::Pool;
 use crate::profiles::Profiles;
 use crate::settings::Settings;
 use crate::settled::Settled;
@@ -83,6 +84,7 @@ pub struct ShardState {
     pub(crate) decision_marks: Vector<(u64, Digest)>,
     pub(crate) halted: Option<Arc<Halt>>,
     pub(crate) profiles: Profiles,
+    pub(crate) pools: OrdMap<String, Pool>,
 }
 
 impl ShardState {
@@ -185,6 +187,16 @@ impl ShardState {
     /// Why the shard is halted, if it is.
     pub fn halted(&self) -> Option<&Halt> {
         self.halted.as_deref()
+    }
+
+    /// The pools, by name.
+    pub fn pools(&self) -> impl ExactSizeIterator<Item = (&str, &Pool)> + '_ {
+        self.pools.iter().map(|(name, pool)| (name.as_str(), pool))
+    }
+
+    /// The pool with this name.
+    pub fn pool(&self, name: &str) -> Option<&Pool> {
+        self.pools.get(name)
     }
 
     /// The plain profile that a `Same` profile folds into, and others that the vocabulary does not keep.

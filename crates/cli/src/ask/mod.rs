@@ -7,6 +7,7 @@ mod change;
 mod machines;
 mod needs;
 mod operations;
+mod pools;
 mod shards;
 mod table;
 mod target;
@@ -20,6 +21,7 @@ pub(crate) use change::{run_cordon as cordon, run_member as member, run_rails as
 pub(crate) use machines::{MachinesArgs, run as machines};
 pub(crate) use needs::{NeedsArgs, ShortfallsArgs, run as needs, run_shortfalls as shortfalls};
 pub(crate) use operations::{OperationsArgs, run as operations};
+pub(crate) use pools::{PoolArgs, PoolsArgs, run as pools, run_one as pool};
 pub(crate) use shards::{ShardsArgs, run as shards};
 
 /// Runs a command's future to its end on a small runtime.

@@ -59,7 +59,8 @@ impl Target {
         request
     }
 
-    fn channel(&self) -> Result<Channel> {
+    /// A connection, for the clients of other services.
+    pub(crate) fn channel(&self) -> Result<Channel> {
         let (address, files) = self.address_and_files()?;
         let loopback = ["127.0.0.1", "localhost", "[::1]"].iter().any(|host| address.to_string().starts_with(host));
         let security = match files {

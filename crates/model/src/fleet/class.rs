@@ -101,6 +101,15 @@ impl Classes {
             .map(|(class, members)| (class.shape, members))
     }
 
+    /// How many machines of `cluster` are Configured and count as cover.
+    pub fn covering(&self, cluster: ClusterIx) -> usize {
+        self.from(Class::first(State::Configured, Some(cluster)))
+            .take_while(move |(class, _)| class.state == State::Configured && class.cluster == Some(cluster))
+            .filter(|(class, _)| class.flags.is_cover())
+            .map(|(_, members)| members.len())
+            .sum()
+    }
+
     /// All classes in `state`, by cluster (nobody's first), then shape.
     pub fn in_state(&self, state: State) -> impl Iterator<Item = (Class, &Members)> {
         self.from(Class::first(state, None)).take_while(move |(class, _)| class.state == state)

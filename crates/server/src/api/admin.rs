@@ -17,7 +17,7 @@ use tokio::sync::Mutex;
 use tonic::transport::Channel;
 use tonic::{Request, Response, Status};
 
-use super::site::{COORDINATOR, Place, Site, caller, is_forwarded, members, passed_on};
+use super::site::{COORDINATOR, Place, Site, by, caller, commit, is_forwarded, members, passed_on};
 use super::{refusal, rows};
 use crate::replica::Replica;
 
@@ -41,13 +41,6 @@ impl AdminService {
         Self { site, settings: Arc::default() }
     }
 
-    /// Commits a command on the leader, which this node is.
-    async fn commit(&self, replica: &Replica, command: Command) -> Result<u64, Status> {
-        let leader = replica.leader().ok_or_else(refusal::no_leader)?;
-        let committed = leader.commit(command).await;
-        committed.map(|committed| committed.index).map_err(|error| refusal::not_committed(&error))
-    }
-
     async fn set_rails_here(
         &self,
         replica: &Replica,
@@ -68,7 +61,7 @@ impl AdminService {
         if let Some(pause) = pause(Failpoint::SettingsLate, LATE) {
             tokio::time::sleep(pause).await;
         }
-        let revision = self.commit(replica, Command::SetSettings { settings: Box::new(settings), by }).await?;
+        let revision = commit(replica, Command::SetSettings { settings: Box::new(settings), by }).await?;
         Ok(SetRailsResponse { rails: Some(rows::rails(&replica.view().state)), revision })
     }
 
@@ -135,14 +128,6 @@ fn group_status(site: &Site, name: &str, group: &Group) -> ShardStatus {
     }
 }
 
-/// Who asks, and why; a change without a reason is refused.
-fn by<T>(request: &Request<T>, reason: &str) -> Result<By, Status> {
-    if reason.trim().is_empty() {
-        return Err(refusal::no_reason());
-    }
-    Ok(By { actor: caller(request), reason: reason.to_owned() })
-}
-
 #[tonic::async_trait]
 impl Admin for AdminService {
     async fn set_rails(&self, request: Request<SetRailsRequest>) -> Result<Response<SetRailsResponse>, Status> {
@@ -163,7 +148,7 @@ impl Admin for AdminService {
                 if self.site.fresh(&replica).await?.state.fleet().find(&machine).is_none() {
                     return Err(refusal::unknown_machine(&machine));
                 }
-                let revision = self.commit(&replica, Command::Cordon { machine, on: cordoned, by }).await?;
+                let revision = commit(&replica, Command::Cordon { machine, on: cordoned, by }).await?;
                 Ok(Response::new(SetCordonResponse { revision }))
             }
             Place::There(channel) => {
@@ -182,7 +167,7 @@ impl Admin for AdminService {
                 if self.site.fresh(&replica).await?.state.halted().is_none() {
                     return Err(refusal::not_halted(replica.name()));
                 }
-                let revision = self.commit(&replica, Command::Resume { by }).await?;
+                let revision = commit(&replica, Command::Resume { by }).await?;
                 Ok(Response::new(ResumeShardResponse { revision }))
             }
             Place::There(channel) => {

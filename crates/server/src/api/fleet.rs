@@ -8,7 +8,7 @@ use argosy_model::{MachineIx, NeedKey};
 use argosy_proto::argosy::v1::fleet_client::FleetClient;
 use argosy_proto::argosy::v1::fleet_server::Fleet;
 use argosy_proto::argosy::v1::{
-    AsOf, Freshness, GetMachineRequest, GetShardRequest, ListMachinesRequest, ListMachinesResponse, ListNeedsRequest,
+    Freshness, GetMachineRequest, GetShardRequest, ListMachinesRequest, ListMachinesResponse, ListNeedsRequest,
     ListNeedsResponse, ListOperationsRequest, ListOperationsResponse, ListShardsRequest, ListShardsResponse,
     ListShortfallsRequest, ListShortfallsResponse, MachineDetail, MachineRow, NeedRow, ShardDetail, ShardStatus,
 };
@@ -72,17 +72,6 @@ impl FleetService {
         }
     }
 
-    fn as_of(&self, replica: &Replica, view: &View, fresh: bool) -> AsOf {
-        AsOf {
-            shard: replica.name().to_owned(),
-            revision: view.applied,
-            term: view.term,
-            shard_time_ms: view.state.now().0,
-            node: self.site.node.id.to_string(),
-            stale_ms: if fresh { 0 } else { silence_ms(replica) },
-        }
-    }
-
     fn status(&self, shard: &crate::config::ShardPlacement) -> ShardStatus {
         let (id, home_region) = (shard.id.to_string(), shard.home_region.to_string());
         let Some(replica) = self.site.shards.get(shard.id.as_str()) else {
@@ -111,7 +100,7 @@ impl FleetService {
         let attached = |cluster: &str| sessions.iter().any(|attached| attached == cluster);
         let counters = state.counters();
         Ok(ShardDetail {
-            as_of: Some(self.as_of(replica, view, fresh)),
+            as_of: Some(self.site.as_of(replica, view, fresh)),
             status: Some(self.status(self.site.shard(replica.name())?)),
             machines_by_state: rows::machines_by_state(state),
             needs: state.demand().len() as u64,
@@ -129,10 +118,6 @@ impl FleetService {
             entries: counters.entries,
         })
     }
-}
-
-fn silence_ms(replica: &Replica) -> u64 {
-    u64::try_from(replica.group().silence().as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Verdicts by the rows of demand that they speak for.
@@ -166,7 +151,7 @@ impl Fleet for FleetService {
         match self.source(&ask.shard, ask.freshness, &request).await? {
             Source::View { replica, view, fresh } => {
                 let (machines, next_page_token) = page(&view, request.get_ref())?;
-                let as_of = Some(self.as_of(&replica, &view, fresh));
+                let as_of = Some(self.site.as_of(&replica, &view, fresh));
                 Ok(Response::new(ListMachinesResponse { as_of, machines, next_page_token }))
             }
             Source::Elsewhere(mut client) => client.list_machines(passed_on(request)).await.map_err(refusal::relayed),
@@ -194,7 +179,7 @@ impl Fleet for FleetService {
                 let leader = replica.leader();
                 let decided = leader.as_ref().and_then(|leader| leader.decided());
                 let (needs, total) = need_rows(&view, decided.as_deref().map(|d| &*d.decision), request.get_ref());
-                let as_of = Some(self.as_of(&replica, &view, fresh));
+                let as_of = Some(self.site.as_of(&replica, &view, fresh));
                 Ok(Response::new(ListNeedsResponse { as_of, needs, total }))
             }
             Source::Elsewhere(mut client) => client.list_needs(passed_on(request)).await.map_err(refusal::relayed),
@@ -212,7 +197,7 @@ impl Fleet for FleetService {
                 let decided = leader.as_ref().and_then(|leader| leader.decided());
                 let (shortfalls, by_reason) =
                     shortfall_rows(&view, decided.as_deref().map(|d| &*d.decision), request.get_ref().limit);
-                let as_of = Some(self.as_of(&replica, &view, fresh));
+                let as_of = Some(self.site.as_of(&replica, &view, fresh));
                 Ok(Response::new(ListShortfallsResponse { as_of, shortfalls, by_reason }))
             }
             Source::Elsewhere(mut client) => client.list_shortfalls(passed_on(request)).await.map_err(refusal::relayed),
@@ -229,7 +214,7 @@ impl Fleet for FleetService {
                 let ledger = view.state.ledger();
                 let limit = limit(request.get_ref().limit);
                 let operations = ledger.iter().take(limit).map(|open| rows::operation(&view.state, open)).collect();
-                let as_of = Some(self.as_of(&replica, &view, fresh));
+                let as_of = Some(self.site.as_of(&replica, &view, fresh));
                 Ok(Response::new(ListOperationsResponse { as_of, operations, total: ledger.len() as u64 }))
             }
             Source::Elsewhere(mut client) => client.list_operations(passed_on(request)).await.map_err(refusal::relayed),
@@ -243,7 +228,7 @@ impl FleetService {
         let words = &state.fleet().words;
         let profile = state.fleet().machine(ix).claim.and_then(|claim| claim.profile);
         MachineDetail {
-            as_of: Some(self.as_of(replica, view, fresh)),
+            as_of: Some(self.site.as_of(replica, view, fresh)),
             machine: Some(rows::machine(state, ix)),
             operation: state.ledger().on(ix).map(|open| rows::operation(state, open)),
             profile_fingerprint: profile.map(|p| words.fingerprint(words.profile_of(p))).unwrap_or_default(),

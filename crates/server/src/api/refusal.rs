@@ -4,6 +4,8 @@ use std::fmt::Display;
 
 use tonic::Status;
 
+use crate::leader::CommitError;
+
 pub(super) fn unknown_shard<'a>(shard: &str, known: impl Iterator<Item = &'a str>) -> Status {
     let known = known.collect::<Vec<_>>().join(", ");
     Status::not_found(format!("ARG-0650: there is no shard '{shard}'; the shards are {known}"))
@@ -43,7 +45,11 @@ pub(super) fn membership(why: &dyn Display) -> Status {
     Status::failed_precondition(format!("ARG-0658: the members were not changed: {why}"))
 }
 
-pub(super) fn not_committed(why: &dyn Display) -> Status {
+/// What the fold turned down is known not to have happened; of anything else nobody knows.
+pub(super) fn not_committed(why: &CommitError) -> Status {
+    if let CommitError::Rejected(rejection) = why {
+        return Status::failed_precondition(rejection.to_string());
+    }
     Status::unavailable(format!(
         "ARG-0659: it is not known to be committed ({why}); look, and try again if it did not happen"
     ))
@@ -59,6 +65,14 @@ pub(super) fn snapshot(why: &dyn Display) -> Status {
 
 pub(super) fn not_halted(shard: &str) -> Status {
     Status::failed_precondition(format!("ARG-0662: shard '{shard}' is not halted; there is nothing to resume"))
+}
+
+pub(super) fn unknown_pool(pool: &str) -> Status {
+    Status::not_found(format!("ARG-1203: this shard has no pool '{pool}'; `argosy pools` lists them"))
+}
+
+pub(super) fn bad_percent(percent: f64) -> Status {
+    Status::invalid_argument(format!("ARG-1204: {percent} is no utilisation; send a number from 0 to 100"))
 }
 
 /// What the node that a request was passed on to said. Its own refusals go through as they are; that the connection to it

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use argosy_failpoint::{Failpoint, fires};
+use argosy_proto::argosy::v1::AsOf;
 use argosy_raft::{Group, GroupStatus, NodeId, Read};
+use argosy_shard::{By, Command};
 use argosy_storage::Store;
 use tonic::metadata::MetadataValue;
 use tonic::transport::Channel;
@@ -116,9 +118,40 @@ impl Site {
         replica.linearizable(Read::Index).await.map_err(|error| refusal::unconfirmed(&error))
     }
 
+    /// From which state an answer is taken.
+    pub(super) fn as_of(&self, replica: &Replica, view: &View, fresh: bool) -> AsOf {
+        AsOf {
+            shard: replica.name().to_owned(),
+            revision: view.applied,
+            term: view.term,
+            shard_time_ms: view.state.now().0,
+            node: self.node.id.to_string(),
+            stale_ms: if fresh { 0 } else { silence_ms(replica) },
+        }
+    }
+
     fn channel(&self, node: NodeId) -> Result<Channel, Status> {
         self.mesh.channel(node).map_err(|error| refusal::unconfirmed(&error))
     }
+}
+
+fn silence_ms(replica: &Replica) -> u64 {
+    u64::try_from(replica.group().silence().as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Commits a command on the leader, which this node is.
+pub(super) async fn commit(replica: &Replica, command: Command) -> Result<u64, Status> {
+    let leader = replica.leader().ok_or_else(refusal::no_leader)?;
+    let committed = leader.commit(command).await;
+    committed.map(|committed| committed.index).map_err(|error| refusal::not_committed(&error))
+}
+
+/// Who asks, and why; a change without a reason is refused.
+pub(super) fn by<T>(request: &Request<T>, reason: &str) -> Result<By, Status> {
+    if reason.trim().is_empty() {
+        return Err(refusal::no_reason());
+    }
+    Ok(By { actor: caller(request), reason: reason.to_owned() })
 }
 
 /// Whether a request was passed on by another node.

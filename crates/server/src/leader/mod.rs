@@ -19,6 +19,7 @@ mod cycle;
 mod lockstep;
 mod measure;
 mod observed;
+mod pools;
 mod providers;
 mod reconcile;
 mod reign;
@@ -38,6 +39,8 @@ pub use commit::{CommitError, Committed, Committer};
 pub(crate) use cycle::inline;
 pub use cycle::{Decided, Pace};
 pub use lockstep::{StepError, Stepped};
+pub use pools::{Autoscaler, Told};
+pub(crate) use pools::{coming, ready};
 pub use providers::{CallLimits, Port, Providers};
 pub use reconcile::ListingPace;
 pub(crate) use reign::supervise;
@@ -83,6 +86,7 @@ pub struct Leader {
     committer: Arc<Committer>,
     hub: Arc<Hub>,
     cycle: Arc<Cycle>,
+    autoscaler: Arc<Autoscaler>,
     lockstep: Option<Lockstep>,
     ended: CancellationToken,
 }
@@ -149,6 +153,12 @@ impl Leader {
     #[must_use]
     pub fn hub(&self) -> &Arc<Hub> {
         &self.hub
+    }
+
+    /// The policies of the shard's pools.
+    #[must_use]
+    pub fn autoscaler(&self) -> &Autoscaler {
+        &self.autoscaler
     }
 
     /// In lockstep: moves shard time to `to` and goes on until nothing moves. Can be repeated, also at another leader.

@@ -16,6 +16,7 @@ use super::commit::{CommitError, Committer};
 use super::cycle::Cycle;
 use super::lockstep::Lockstep;
 use super::measure::Measure;
+use super::pools::Autoscaler;
 use super::reconcile::{Portion, Reconciler};
 use super::sessions::Hub;
 use super::{Leader, LeaderSettings, Mode, timers};
@@ -145,16 +146,18 @@ impl Runtime {
         let (calls, concurrency) = (settings.calls, settings.concurrency);
         let actuator = Actuator::new(Arc::clone(&committer), Arc::clone(&hub), providers.clone(), calls, concurrency);
         let actuator = Arc::new(actuator);
+        let autoscaler = Autoscaler::new(Arc::clone(&committer));
         let mut tasks = JoinSet::new();
         let lockstep = match settings.mode {
             Mode::Lockstep => Some(Lockstep::new(Arc::clone(&committer), Arc::clone(&cycle), actuator, providers)),
             Mode::Running => {
                 let after = after_cycle(&hub, &cycle, measure);
                 spawn(&mut tasks, settings, &committer, &cycle, after, actuator);
+                tasks.spawn(Arc::clone(&autoscaler).run());
                 None
             }
         };
-        let leader = Arc::new(Leader { committer, hub, cycle, lockstep, ended });
+        let leader = Arc::new(Leader { committer, hub, cycle, autoscaler, lockstep, ended });
         replica.set_leader(Some(Arc::clone(&leader)));
         Self { replica: replica.clone(), leader, listeners, tasks }
     }

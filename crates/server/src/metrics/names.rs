@@ -116,6 +116,12 @@ metrics! {
     LEADERSHIPS: Counter = "argosy_shard_leaderships_total" ["shard"];
     /// Committed operations that are not finished.
     OPEN_OPERATIONS: Gauge = "argosy_shard_open_operations" ["shard", "kind"];
+    /// Machines of a pool that work.
+    POOL_READY: Gauge = "argosy_pool_ready_machines" ["shard", "pool"];
+    /// Machines that a pool is to have.
+    POOL_TARGET: Gauge = "argosy_pool_target_machines" ["shard", "pool"];
+    /// Machines that a pool's policy wants, before steps, cooldowns and bounds.
+    POOL_WANTED: Gauge = "argosy_pool_wanted_machines" ["shard", "pool"];
     /// Sessions that this node passes on to leaders elsewhere.
     RELAYED_SESSIONS: Gauge = "argosy_node_relayed_sessions" [];
 }

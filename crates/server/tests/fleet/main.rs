@@ -10,4 +10,5 @@ mod installation;
 mod lockstep;
 mod operator;
 mod people;
+mod pools;
 mod sessions;

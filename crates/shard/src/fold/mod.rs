@@ -10,6 +10,7 @@ mod machines;
 mod observe;
 mod outcomes;
 mod plan;
+mod pools;
 mod roll_up;
 mod timers;
 
@@ -99,7 +100,12 @@ impl ShardState {
         }
         let by_leader = matches!(
             command,
-            Command::LeaderStarted | Command::Observe(_) | Command::Plan(_) | Command::Outcomes(_) | Command::Retry(_)
+            Command::LeaderStarted
+                | Command::Observe(_)
+                | Command::Plan(_)
+                | Command::Outcomes(_)
+                | Command::Retry(_)
+                | Command::SizePool { .. }
         );
         let by_leader = by_leader && !planted(Planted::OldTermAccepted);
         let proposed = envelope.proposed_in_term;
@@ -141,6 +147,9 @@ impl Fold<'_> {
             Command::RaiseGeneration { generation, by } => self.raise_generation(generation, by),
             Command::RaiseStateVersion { to } => self.raise_state_version(to),
             Command::Resume { by } => self.resume(by),
+            Command::SetPool { specification, by } => self.set_pool(*specification, by),
+            Command::RemovePool { pool, by } => self.remove_pool(&pool, by),
+            Command::SizePool { pool, specified_at, decision } => self.size_pool(&pool, specified_at, decision),
         }
     }
 }

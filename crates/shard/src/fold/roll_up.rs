@@ -7,6 +7,7 @@ use super::Fold;
 use crate::command::RollUp;
 use crate::event::Event;
 use crate::need_row::{MAX_ROWS, MAX_TEXT_BYTES, NeedRow};
+use crate::pools::Pool;
 use crate::rails;
 use crate::response::{Rejection, Response, RollUpTaken};
 
@@ -42,6 +43,10 @@ impl Fold<'_> {
             let why = "the cluster's id is empty or longer than 512 bytes".into();
             return Err(Rejection::RollUp { cluster, why });
         }
+        if Pool::named_by(&roll_up.cluster).is_some() {
+            let why = "ids that begin with `pool/` are those of pools".into();
+            return Err(Rejection::RollUp { cluster, why });
+        }
         if roll_up.rows as usize > MAX_ROWS || roll_up.put.len() > roll_up.rows as usize {
             let why = "it has more than 200,000 rows, or more than it says".into();
             return Err(Rejection::RollUp { cluster, why });
@@ -64,7 +69,7 @@ impl Fold<'_> {
         Ok(())
     }
 
-    fn replace_demand(&mut self, cluster: ClusterIx, roll_up: &RollUp) {
+    pub(super) fn replace_demand(&mut self, cluster: ClusterIx, roll_up: &RollUp) {
         let now = self.state.now;
         for key in &roll_up.withdraw {
             self.state.demand.withdraw(key, &self.state.fleet.words);
@@ -81,7 +86,7 @@ impl Fold<'_> {
         rows.any(|need| self.state.profiles.plain(need.key.profile) == Some(plain))
     }
 
-    fn intern(&mut self, cluster: ClusterIx, row: &NeedRow) -> (NeedKey, Resources, Resources) {
+    pub(super) fn intern(&mut self, cluster: ClusterIx, row: &NeedRow) -> (NeedKey, Resources, Resources) {
         let words = &mut self.state.fleet.words;
         let mut requirements = Vec::with_capacity(row.requirements.len());
         for requirement in &row.requirements {

@@ -16,6 +16,7 @@ use crate::digest::Digest;
 use crate::ledger::Ledger;
 use crate::operation::Operation;
 use crate::ownership::Ownership;
+use crate::pools::Pool;
 use crate::profiles::Profiles;
 use crate::settings::Settings;
 use crate::settled::Settled;
@@ -31,6 +32,7 @@ const BOOKS: u8 = 7;
 const OPERATIONS: u8 = 8;
 const COOLING: u8 = 9;
 const SETTLED: u8 = 10;
+const POOLS: u8 = 11;
 
 /// Everything that there is one of.
 #[derive(Serialize, Deserialize)]
@@ -78,7 +80,8 @@ pub(super) fn write(state: &ShardState, out: &mut FrameWriter<'_>) -> io::Result
     state.books.iter().try_for_each(|book| out.record(BOOKS, &book))?;
     state.ledger.iter().try_for_each(|operation| out.record(OPERATIONS, operation))?;
     state.cooling.iter().try_for_each(|cool_down| out.record(COOLING, &cool_down))?;
-    state.settled.iter().try_for_each(|settled| out.record(SETTLED, &settled))
+    state.settled.iter().try_for_each(|settled| out.record(SETTLED, &settled))?;
+    state.pools.values().try_for_each(|pool| out.record(POOLS, pool))
 }
 
 fn header(state: &ShardState) -> Header {
@@ -136,6 +139,10 @@ pub(super) fn read(input: &mut FrameReader<'_>) -> Result<ShardState, SnapshotEr
     })?;
     state.ledger = read_ledger(input, &state.fleet)?;
     read_timers(input, &mut state)?;
+    input.records(POOLS, |pool: Pool| {
+        state.pools.insert(pool.specification.name.clone(), pool);
+        Ok(())
+    })?;
     Ok(state)
 }
 

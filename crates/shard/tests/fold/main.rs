@@ -5,6 +5,7 @@ mod observations;
 mod operations;
 mod plans;
 mod poison;
+mod pools;
 mod roll_ups;
 mod snapshots;
 mod world;

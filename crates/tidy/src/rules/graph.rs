@@ -12,7 +12,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("engine", &["model"]),
     // The engine's oracle: it may be linked into what tests and simulates, never into what is deployed.
     ("proof", &["model", "engine"]),
-    ("shard", &["model", "engine", "failpoint"]),
+    ("pool", &["model"]),
+    ("shard", &["model", "engine", "pool", "failpoint"]),
     // Not below the shard: conditions are evaluated on the leader, and what comes of them goes through the log.
     ("health", &["model"]),
     ("coordinator", &["model"]),
@@ -23,7 +24,19 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("workload", &["proto", "model"]),
     (
         "server",
-        &["model", "engine", "shard", "health", "coordinator", "storage", "proto", "raft", "provider", "failpoint"],
+        &[
+            "model",
+            "engine",
+            "pool",
+            "shard",
+            "health",
+            "coordinator",
+            "storage",
+            "proto",
+            "raft",
+            "provider",
+            "failpoint",
+        ],
     ),
     // Starts the binaries and speaks to them; what it shares with the server is the form of its files.
     ("localfleet", &["proto", "model", "provider", "workload", "server"]),
@@ -55,6 +68,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &[
             "model",
             "engine",
+            "pool",
             "shard",
             "health",
             "coordinator",

@@ -6,7 +6,7 @@ use argosy_failpoint::{Failpoint, fires, pause};
 use argosy_model::{Claim, Duration as Span};
 use argosy_proto::bigfleet::v1alpha1::{BootstrapRequest, ReclaimInstruction};
 use argosy_provider::client::{Fence, Mutation, Order, Tag};
-use argosy_shard::{Call, Command, Outcome, Refusal, Report, ShardState, Step, Verb};
+use argosy_shard::{Call, Command, Outcome, Pool, Refusal, Report, ShardState, Step, Verb};
 use bytes::Bytes;
 use tokio::time::{Duration, Instant, sleep};
 
@@ -116,6 +116,9 @@ impl Actuator {
 
     /// Asks the cluster for a bootstrap blob. Without one the provider is not called, and the machine goes back to idle.
     async fn blob(&self, call: &Call, cluster: &str, claim: &Claim) -> Result<Bytes, Outcome> {
+        if let Some(pool) = Pool::named_by(cluster) {
+            return self.user_data(call, pool);
+        }
         let began = Instant::now();
         let request = BootstrapRequest {
             request_id: format!("{}/{}", call.operation, call.attempt),
@@ -131,8 +134,23 @@ impl Actuator {
         })
     }
 
+    /// What a machine of a pool is started with: its specification says so, and nobody has to be asked.
+    fn user_data(&self, call: &Call, pool: &str) -> Result<Bytes, Outcome> {
+        let view = self.committer.view();
+        let found = view.state.pool(pool);
+        let user_data = found.map(|pool| pool.specification.user_data_for(self.committer.shard(), &call.machine));
+        user_data.map(Bytes::from).ok_or_else(|| {
+            let text = format!("the pool {pool:?} has been removed");
+            Outcome::Refused { refusal: Refusal::NoBlob, text }
+        })
+    }
+
     /// Tells the cluster that a node is to be drained, and gives it the chance to begin before the provider does.
     async fn announce(&self, call: &Call, cluster: &str, grace: Span, preemptor_priority: i32) {
+        // Nobody stands behind a pool who could be told.
+        if Pool::named_by(cluster).is_some() {
+            return;
+        }
         let instruction = ReclaimInstruction {
             instruction_id: call.operation.to_string(),
             nodes: vec![call.machine.clone()],

@@ -1,0 +1,96 @@
+//! Pools: what people say they are, and what their policies decide. Either becomes demand in the same entry.
+
+use std::sync::Arc;
+
+use argosy_model::NeedKey;
+use argosy_model::demand::Reporting;
+use argosy_pool::decide::first_target;
+use argosy_pool::{Decision, Specification, Standing};
+
+use super::Fold;
+use crate::command::{By, RollUp};
+use crate::pools::{MAX_POOLS, Pool};
+use crate::response::{Rejection, Response};
+
+impl Fold<'_> {
+    pub(super) fn set_pool(&mut self, specification: Specification, by: By) -> Result<Response, Rejection> {
+        let name = specification.name.clone();
+        let refuse = |why: &str| Err(Rejection::Pool { pool: name.chars().take(64).collect(), why: why.into() });
+        if let Some(fault) = specification.faults().first() {
+            return refuse(&fault.to_string());
+        }
+        let known = self.state.pools.get(&name);
+        if known.is_none() && self.state.pools.len() >= MAX_POOLS {
+            return refuse("the shard has 10,000 pools already");
+        }
+        if known.is_some_and(|known| *known.specification == specification) {
+            return Ok(Response::Done);
+        }
+        let first = first_target(&specification);
+        let bounds = specification.bounds();
+        // What a policy has found stays, as far as the new bounds allow; a fixed size is a person's word. A new pool has not
+        // moved yet, so it does not rest either.
+        let standing = match (known.map(|known| known.standing), &specification.autoscaler) {
+            (None, _) => Standing { target: first, ..Standing::default() },
+            (Some(known), None) => known.moved(first, self.state.now),
+            (Some(known), Some(_)) => known.moved(known.target.clamp(bounds.min, bounds.max), self.state.now),
+        };
+        let target = standing.target;
+        let pool = Pool { specification: Arc::new(specification), specified_at: self.index, standing, decision: None };
+        self.demand_of_pool(&name, &pool)?;
+        self.state.pools.insert(name.clone(), pool);
+        Ok(self.audit(format!("set pool {name}: {target} machines"), by))
+    }
+
+    pub(super) fn remove_pool(&mut self, name: &str, by: By) -> Result<Response, Rejection> {
+        let Some(mut pool) = self.state.pools.get(name).cloned() else { return Err(unknown(name)) };
+        pool.standing.target = 0;
+        self.demand_of_pool(name, &pool)?;
+        self.state.pools.remove(name);
+        Ok(self.audit(format!("remove pool {name}"), by))
+    }
+
+    pub(super) fn size_pool(
+        &mut self,
+        name: &str,
+        specified_at: u64,
+        decision: Decision,
+    ) -> Result<Response, Rejection> {
+        let Some(mut pool) = self.state.pools.get(name).cloned() else { return Err(unknown(name)) };
+        if pool.specified_at != specified_at {
+            let why = "it has been specified anew since this was decided".into();
+            return Err(Rejection::Pool { pool: name.to_owned(), why });
+        }
+        let bounds = pool.specification.bounds();
+        if !(bounds.min..=bounds.max).contains(&decision.target) {
+            return Err(Rejection::Pool { pool: name.to_owned(), why: "the decision leaves its bounds".into() });
+        }
+        pool.standing = pool.standing.moved(decision.target, self.state.now);
+        pool.decision = Some(decision);
+        self.demand_of_pool(name, &pool)?;
+        self.state.pools.insert(name.to_owned(), pool);
+        Ok(Response::Done)
+    }
+
+    /// Makes a pool's demand what its standing says. Nothing is changed when the row breaks a rule of demand.
+    fn demand_of_pool(&mut self, name: &str, pool: &Pool) -> Result<(), Rejection> {
+        let row = pool.row();
+        if let Some(error) = row.as_ref().and_then(|row| row.check().err()) {
+            return Err(Rejection::Pool { pool: name.to_owned(), why: error.to_string().as_str().into() });
+        }
+        let claimant = Pool::claimant(name);
+        let cluster = self.state.fleet.words.cluster(&claimant);
+        let before: Vec<NeedKey> = self.state.demand.of_cluster(cluster).map(|need| need.key).collect();
+        let key = row.as_ref().map(|row| self.intern(cluster, row).0);
+        let withdraw = before.into_iter().filter(|old| Some(*old) != key).collect();
+        let put: Vec<_> = row.into_iter().collect();
+        let rows = u32::try_from(put.len()).unwrap_or(u32::MAX);
+        self.replace_demand(cluster, &RollUp { cluster: claimant, base: 0, rows, put, withdraw });
+        self.state.demand.set_reporting(cluster, Reporting { heard: true, quarantined: 0, rows });
+        Ok(())
+    }
+}
+
+fn unknown(name: &str) -> Rejection {
+    Rejection::UnknownPool { pool: name.chars().take(64).collect() }
+}

@@ -1,0 +1,71 @@
+//! The pools of a shard: what each is, where it stands, and the one row of demand that follows.
+//!
+//! A pool claims machines under a name of its own, `pool/NAME`, which no cluster can take. To the engine it is a cluster
+//! like any other.
+
+use std::sync::Arc;
+
+use argosy_model::Operator;
+use argosy_model::vocabulary::{INSTANCE_TYPE_KEY, REGION_KEY, ZONE_KEY};
+use argosy_pool::specification::Machine;
+use argosy_pool::{Decision, Specification, Standing, offerings};
+use serde::{Deserialize, Serialize};
+
+use crate::need_row::{NeedRow, RequirementRow};
+
+/// What the claimants of pools are called before their names. No cluster's id may begin with it.
+pub const CLAIMANT_PREFIX: &str = "pool/";
+/// Most pools of one shard.
+pub const MAX_POOLS: usize = 10_000;
+
+/// One pool.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pool {
+    /// What it is.
+    pub specification: Arc<Specification>,
+    /// Log index of the entry that last said so.
+    pub specified_at: u64,
+    /// Where it stands.
+    pub standing: Standing,
+    /// The last decision of its policy that changed something.
+    pub decision: Option<Decision>,
+}
+
+impl Pool {
+    /// Under which name a pool claims machines.
+    #[must_use]
+    pub fn claimant(name: &str) -> String {
+        format!("{CLAIMANT_PREFIX}{name}")
+    }
+
+    /// The pool that claims machines under this name, if it is a pool's.
+    #[must_use]
+    pub fn named_by(claimant: &str) -> Option<&str> {
+        claimant.strip_prefix(CLAIMANT_PREFIX)
+    }
+
+    /// Its demand; none while its target is 0.
+    pub(crate) fn row(&self) -> Option<NeedRow> {
+        let (of, target) = (&self.specification, self.standing.target);
+        (target > 0).then(|| NeedRow {
+            requirements: requirements(&of.machine),
+            spread: None,
+            priority: of.priority,
+            interruption: of.interruption(),
+            reclamation: of.reclamation(),
+            group: None,
+            aggregate: of.amounts(target),
+            min_unit: of.amounts(1),
+        })
+    }
+}
+
+fn requirements(machine: &Machine) -> Vec<RequirementRow> {
+    let types = offerings::expand(&machine.instance_types);
+    let lists = [(INSTANCE_TYPE_KEY, types), (REGION_KEY, machine.regions.clone()), (ZONE_KEY, machine.zones.clone())];
+    let labels = machine.labels.iter().map(|(key, value)| (key.as_str(), vec![value.clone()]));
+    let one_of = |(key, values): (&str, Vec<String>)| {
+        (!values.is_empty()).then(|| RequirementRow { key: key.to_owned(), operator: Operator::In, values })
+    };
+    lists.into_iter().chain(labels).filter_map(one_of).collect()
+}
