@@ -103,7 +103,7 @@ chaos-night: rocksdb ## The same for a night
 	@$(CARGO) run --release --locked --package argosy-lab -- chaos run --jobs 2 $(CHAOS_NIGHT_ARGS)
 
 .PHONY: sim
-sim: ## Run simulated fleets on virtual time: scripted against golden traces, closed loops
+sim: ## Run simulated fleets on virtual time: scripted, closed loop, random worlds, soak
 	@$(CARGO) run --release --locked --package argosy-sim --example fleet_sim
 
 ##@ Measure

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
+use argosy_sim::closed::random::{Draft, shrink};
 use argosy_sim::suite;
 
 fn main() -> ExitCode {
@@ -15,6 +16,11 @@ fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     match args.first().map(String::as_str) {
         None | Some("--light") => everything(&golden),
+        Some("--quality") => {
+            println!("{:#?}", argosy_sim::quality::tally(1, 300));
+            ExitCode::SUCCESS
+        }
+        Some("--random") => random(args.get(1), args.get(2)),
         Some("--record") => {
             for run in suite::all().iter().filter(|run| run.has_golden()) {
                 println!("{}", run.record(&golden).expect("the golden folder can be written").display());
@@ -35,6 +41,25 @@ fn main() -> ExitCode {
             }
         },
     }
+}
+
+/// `--random SEED COUNT`: random worlds; the first that fails is reduced and shown.
+fn random(seed: Option<&String>, count: Option<&String>) -> ExitCode {
+    let number = |text: Option<&String>, default| text.map_or(default, |text| text.parse().expect("a number"));
+    let (seed, count) = (number(seed, 1), number(count, 1_000));
+    for nth in 0..count {
+        let draft = Draft::new(seed, nth);
+        if let Err(wrong) = draft.run() {
+            let alike = |other: &Draft| other.run().is_err_and(|found| found.is_like(&wrong));
+            let least = shrink(draft, alike);
+            println!("seed {seed}, world {nth}: {wrong}");
+            println!("{}", serde_json::to_string(&least).expect("a draft is plain data"));
+            println!("reduced: {}", least.run().expect_err("it fails"));
+            return ExitCode::FAILURE;
+        }
+    }
+    println!("{count} worlds of seed {seed}: sound, and at rest");
+    ExitCode::SUCCESS
 }
 
 fn everything(golden: &Path) -> ExitCode {

@@ -13,7 +13,8 @@
 //! - [`cloud`] is the provider: slots, fences, transitions that take their time, faults;
 //! - [`leader`] is one shard as its leader runs it, and what must hold after each of its entries;
 //! - [`fleet`] is the clock: the next thing that is due happens next, on one thread, in a total order;
-//! - [`script`] and [`closed`] act on a fleet from outside; [`suite`] lists all that can be run.
+//! - [`script`], [`closed`] and [`soak`] act on a fleet from outside; [`quality`] holds small fleets against the best there is;
+//!   [`suite`] lists all that can be run.
 //!
 //! **What is deliberately absent:** clocks, threads, entropy. One seed gives the same bytes on any machine and on any number
 //! of cores. This crate is never linked into what is deployed.
@@ -26,9 +27,11 @@ pub mod difference;
 pub mod error;
 pub mod fleet;
 pub mod leader;
+pub mod quality;
 pub mod routes;
 pub mod row;
 pub mod script;
+pub mod soak;
 pub mod suite;
 pub mod trace;
 

@@ -3,10 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use crate::check::Report;
-use crate::closed::cases;
+use crate::closed::{cases, random};
 use crate::difference;
 use crate::error::SimError;
+use crate::quality;
 use crate::script::stories;
+use crate::soak::Soak;
 use crate::trace::Trace;
 
 /// What kind of run it is.
@@ -16,6 +18,10 @@ pub enum Family {
     Scripted,
     /// Pods, schedulers and the engine in a loop.
     ClosedLoop,
+    /// Drawn from a seed.
+    Random,
+    /// Everything at once, for long.
+    Soak,
 }
 
 impl Family {
@@ -24,6 +30,8 @@ impl Family {
         match self {
             Self::Scripted => "scripted",
             Self::ClosedLoop => "closed-loop",
+            Self::Random => "random",
+            Self::Soak => "soak",
         }
     }
 }
@@ -104,12 +112,43 @@ pub fn all() -> Vec<Run> {
     let scripted = stories::all().into_iter();
     let scripted = scripted.map(|script| Run::new(script.name, Family::Scripted, script.about, move || script.play()));
     let closed = cases::all().into_iter();
-    let untraced = |report| Played { report, trace: Trace::default() };
     let closed = closed.map(|case| {
         let heavy = case.heavy;
         Run::new(case.name, Family::ClosedLoop, case.about, move || untraced(case.play())).heavy_if(heavy)
     });
-    scripted.chain(closed).collect()
+    scripted.chain(closed).chain(drawn()).chain(soaks()).collect()
+}
+
+fn untraced(report: Report) -> Played {
+    Played { report, trace: Trace::default() }
+}
+
+fn drawn() -> Vec<Run> {
+    let best = "three hundred small fleets, held against the best that trying everything finds";
+    vec![
+        Run::new(
+            "random-worlds",
+            Family::Random,
+            "four hundred drawn worlds under the reference engine: sound, and at rest",
+            || untraced(random::campaign("random-worlds", 1, 400)),
+        )
+        .heavy_if(true),
+        Run::new("near-the-best", Family::Random, best, || {
+            let checks = quality::tally(1, 300).checks();
+            untraced(Report::of_many("near-the-best", checks))
+        }),
+    ]
+}
+
+fn soaks() -> Vec<Run> {
+    let short = Soak { cycles: 600, calm: 250, machines: 600, clusters: 8, ..Soak::default() };
+    let day = "28 hours of 3,000 machines and 30 clusters: shortage, gangs, spread, losses, failures, new leaders";
+    vec![
+        Run::new("soak-short", Family::Soak, "the same for two hours of 600 machines", move || {
+            untraced(short.run("soak-short"))
+        }),
+        Run::new("soak", Family::Soak, day, move || untraced(Soak::default().run("soak"))).heavy_if(true),
+    ]
 }
 
 /// The run of a name.

@@ -7,6 +7,7 @@
 pub mod cases;
 mod hosts;
 mod pods;
+pub mod random;
 mod run;
 mod schedule;
 mod seed;

@@ -16,7 +16,7 @@ use super::schedule::{Discipline, Scheduler};
 use super::seed::Pool;
 use super::shape::PodShape;
 use crate::actor::Actor;
-use crate::cloud::Offer;
+use crate::cloud::{Faults, Offer};
 use crate::fleet::{FleetSim, Setup};
 use crate::leader::Cycled;
 
@@ -64,6 +64,8 @@ pub struct Arrivals {
     pub mean_life_ms: u64,
     /// Fewest and most pods.
     pub replicas: (u64, u64),
+    /// At this moment the last one ends.
+    pub until_ms: u64,
 }
 
 /// A world to be.
@@ -93,6 +95,12 @@ pub struct LoopSetup {
     pub faults: Vec<Fault>,
     /// Jobs.
     pub arrivals: Vec<Arrivals>,
+    /// New leaders: in which cycle, before it is run, and of which shard.
+    pub leaders: Vec<(u64, usize)>,
+    /// What goes wrong with calls and machines, until cycle `lucky_from`; after it only what is broken is repaired.
+    pub luck: Faults,
+    /// From this cycle on nothing goes wrong by chance.
+    pub lucky_from: u64,
     /// The order in which clusters report changes with every cycle, as that of independent operators does.
     pub in_turn: bool,
     /// Machines that pods begin on carry what they were bound for, as machines do that were bound by a shard. Without it they
@@ -116,6 +124,9 @@ impl LoopSetup {
             scales: Vec::new(),
             faults: Vec::new(),
             arrivals: Vec::new(),
+            leaders: Vec::new(),
+            luck: Faults::default(),
+            lucky_from: u64::MAX,
             in_turn: false,
             stamped: false,
         }
@@ -271,6 +282,16 @@ impl World {
         }
     }
 
+    fn turn_leaders(&self, fleet: &mut FleetSim) {
+        for (_, shard) in self.setup.leaders.iter().filter(|(cycle, _)| *cycle == self.cycle) {
+            fleet.fail_over(*shard);
+        }
+        if self.cycle == self.setup.lucky_from {
+            let (repair_ms, return_ms) = (self.setup.luck.repair_ms, self.setup.luck.return_ms);
+            fleet.cloud_mut().set_faults(Faults { repair_ms, return_ms, ..Faults::default() });
+        }
+    }
+
     fn jobs(&mut self, now_ms: u64) {
         for number in 0..self.clusters.len() {
             for at in (0..self.clusters[number].objects.len()).rev() {
@@ -280,7 +301,7 @@ impl World {
                 }
             }
             for (index, jobs) in self.setup.arrivals.clone().iter().enumerate() {
-                while self.next_job_ms[number][index] <= now_ms {
+                while self.next_job_ms[number][index] <= now_ms.min(jobs.until_ms) {
                     let dice = &mut self.dice[number];
                     let (least, most) = jobs.replicas;
                     let (replicas, life) = (dice.between(least, most), dice.exponential(jobs.mean_life_ms));
@@ -288,7 +309,7 @@ impl World {
                     self.next_job_ms[number][index] = began + dice.exponential(jobs.mean_gap_ms).max(1);
                     self.jobs += 1;
                     let name = format!("{}-job-{}", self.clusters[number].name, self.jobs);
-                    self.clusters[number].add(name, jobs.shape, replicas, Some(began + life));
+                    self.clusters[number].add(name, jobs.shape, replicas, Some((began + life).min(jobs.until_ms)));
                 }
             }
         }
@@ -345,9 +366,11 @@ impl Actor for World {
 
     fn act(&mut self, fleet: &mut FleetSim) {
         if !std::mem::replace(&mut self.has_begun, true) {
+            fleet.cloud_mut().set_faults(self.setup.luck.clone());
             return self.report(fleet);
         }
         self.cycle += 1;
+        self.turn_leaders(fleet);
         self.scale();
         self.strike(fleet);
         self.jobs(fleet.now_ms());

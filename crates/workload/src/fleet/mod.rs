@@ -5,6 +5,7 @@
 //! sizes of the instance types. So the fleet is neither impossible nor idle by an error of the catalogue.
 
 mod demand;
+mod preflight;
 mod racks;
 mod supply;
 
@@ -13,6 +14,7 @@ use std::collections::BTreeMap;
 use argosy_model::CapacityType;
 
 pub use demand::PodTarget;
+pub use preflight::{Misfit, Reason, Unhostable};
 pub use racks::RackSlots;
 
 use crate::catalogue::Catalogue;
