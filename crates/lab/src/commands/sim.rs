@@ -9,6 +9,8 @@ use anyhow::Context as _;
 use argosy_sim::SimError;
 use argosy_sim::check::Report;
 use argosy_sim::suite::{self, Run};
+use argosy_workload::catalogue::{Catalogue, CatalogueError};
+use argosy_workload::fleet::{FleetPlan, FleetSpec, RegionSpec, Unhostable};
 use clap::{Args, Subcommand};
 
 /// Arguments of `argosy-lab sim`.
@@ -39,6 +41,18 @@ enum SimCommand {
         #[arg(long, value_name = "FILE")]
         json: Option<PathBuf>,
     },
+    /// Say whether a fleet could host the workload of a catalogue, with the arithmetic where it could not
+    Preflight {
+        /// A catalogue that ships
+        #[arg(long, default_value = "realistic")]
+        catalogue: String,
+        /// Machines of the fleet
+        #[arg(long, default_value_t = 5_000)]
+        machines: u64,
+        /// Regions of three zones and two clusters each
+        #[arg(long, default_value_t = 1)]
+        regions: u64,
+    },
     /// Write the golden trace of one run
     Record {
         /// Its name
@@ -67,7 +81,7 @@ struct Golden {
 pub(crate) fn run(args: SimArgs) -> anyhow::Result<ExitCode> {
     match dispatch(args.command) {
         Ok(passed) => Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }),
-        Err(error) if error.is::<SimError>() => {
+        Err(error) if error.is::<SimError>() || error.is::<CatalogueError>() || error.is::<Unhostable>() => {
             eprintln!("{error:#}");
             Ok(ExitCode::from(2))
         }
@@ -85,6 +99,7 @@ fn dispatch(command: SimCommand) -> anyhow::Result<bool> {
         }
         SimCommand::Run { name, json, quiet } => one(&suite::find(&name)?, json, quiet),
         SimCommand::RunAll { json } => everything(json),
+        SimCommand::Preflight { catalogue, machines, regions } => preflight(&catalogue, machines, regions),
         SimCommand::Record { name, golden } => {
             println!("{}", suite::find(&name)?.record(&golden.golden)?.display());
             Ok(true)
@@ -105,6 +120,21 @@ fn one(run: &Run, json: Option<PathBuf>, quiet: bool) -> anyhow::Result<bool> {
     eprint!("{}", played.report);
     write(json, &timed(&played.report, began))?;
     Ok(played.report.passed)
+}
+
+fn preflight(catalogue: &str, machines: u64, regions: u64) -> anyhow::Result<bool> {
+    let catalogue = Catalogue::shipped(catalogue)?;
+    let region = |number: u64| RegionSpec {
+        name: format!("region-{number}"),
+        provider: "sim".to_owned(),
+        zones: ["a", "b", "c"].map(|zone| format!("region-{number}{zone}")).to_vec(),
+        clusters: (0..2).map(|cluster| format!("cluster-{number}-{cluster}")).collect(),
+    };
+    let spec = FleetSpec::new(machines, (0..regions).map(region).collect(), 1);
+    let plan = FleetPlan::new(&catalogue, &spec);
+    plan.preflight(&catalogue, &spec)?;
+    println!("{} machines can host what {} asks for", plan.slots(), catalogue.name);
+    Ok(true)
 }
 
 fn everything(json: Option<PathBuf>) -> anyhow::Result<bool> {

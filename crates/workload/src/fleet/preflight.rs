@@ -10,6 +10,7 @@ use std::fmt;
 
 use thiserror::Error;
 
+use super::supply::usable_types;
 use super::{FleetPlan, FleetSpec, Offering};
 use crate::catalogue::{Archetype, Catalogue, GangScope};
 
@@ -98,11 +99,9 @@ impl FleetPlan {
                 self.offerings.iter().filter(|offering| offering.region == region.name).collect();
             for archetype in &catalogue.demand {
                 let pods = self.pods_of(&region.name, &archetype.name);
-                if pods > 0 || archetype.burst_only {
-                    let reason = misfit(catalogue, &offerings, archetype, pods);
-                    let (region, archetype) = (region.name.clone(), archetype.name.clone());
-                    misfits.extend(reason.map(|reason| Misfit { region, archetype, reason }));
-                }
+                let reason = misfit(catalogue, &offerings, archetype, pods);
+                let (region, archetype) = (region.name.clone(), archetype.name.clone());
+                misfits.extend(reason.map(|reason| Misfit { region, archetype, reason }));
             }
         }
         if misfits.is_empty() { Ok(()) } else { Err(Unhostable(misfits)) }
@@ -116,15 +115,18 @@ impl FleetPlan {
 }
 
 fn misfit(catalogue: &Catalogue, offerings: &[&Offering], archetype: &Archetype, pods: u64) -> Option<Reason> {
+    if usable_types(catalogue, archetype).is_empty() {
+        // Such pods are laid out nowhere, so that their number says nothing: they would be missed by nobody.
+        let asks = archetype.largest_size().to_quantities();
+        return Some(Reason::Pod { asks, instance_types: archetype.instance_types.clone() });
+    }
     let unit = archetype.largest_size();
     let each = |offering: &Offering| catalogue.instance_types[&offering.instance_type].resources.units_of(&unit);
     let of_its_types = |offering: &&&Offering| archetype.instance_types.contains(&offering.instance_type);
     let fitting: Vec<&Offering> =
         offerings.iter().filter(of_its_types).filter(|offering| each(offering) > 0).copied().collect();
-    if fitting.is_empty() {
-        // A burst may bring a kind of machine that the steady fleet does not have; a region without machines has no demand.
-        let asks = unit.to_quantities();
-        return (!archetype.burst_only).then(|| Reason::Pod { asks, instance_types: archetype.instance_types.clone() });
+    if pods == 0 && (fitting.is_empty() || !archetype.burst_only) {
+        return None;
     }
     if let Some(gang) = &archetype.gang {
         let mut domains: BTreeMap<&str, u64> = BTreeMap::new();
@@ -197,7 +199,7 @@ mod tests {
         let mut catalogue = Catalogue::shipped("realistic-dev").unwrap();
         catalogue.demand[0].sizes[0].resources.set("cpu", 1_000_000);
         let text = check(&catalogue, 1_200).unwrap_err().to_string();
-        assert!(text.contains("tiny-stateless: a pod asks for cpu=1k"), "{text}");
+        assert!(text.contains("tiny-stateless: a pod asks for cpu=1000"), "{text}");
     }
 
     #[test]
