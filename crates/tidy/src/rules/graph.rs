@@ -46,6 +46,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // A C library for tests, loaded by path: nothing that is deployed may link it.
     ("nvml-standin", &[]),
     ("agent", &["proto", "nvml-standin"]),
+    ("tap", &[]),
+    ("switch", &[]),
     (
         "chaos",
         &[
@@ -63,6 +65,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "localfleet",
         ],
     ),
+    // Real processes and a real kernel; what it shares with the worlds is how a run is judged and shown.
+    ("hosts", &["tap", "switch", "proto", "model", "provider", "workload", "server", "localfleet", "chaos"]),
     (
         "cli",
         &[
@@ -99,6 +103,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "localfleet",
             "sim",
             "chaos",
+            "hosts",
         ],
     ),
     ("tidy", &[]),
