@@ -57,6 +57,23 @@ pub enum Pace {
     Lockstep,
 }
 
+/// Something that needs an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place<'a> {
+    /// The node of a region.
+    Node {
+        /// The region.
+        region: &'a str,
+    },
+    /// The metrics of that node.
+    Metrics {
+        /// The region.
+        region: &'a str,
+    },
+    /// The provider.
+    Provider,
+}
+
 /// One node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -102,22 +119,26 @@ pub struct ProviderSite {
 impl Blueprint {
     /// Lays out a fleet on free loopback ports.
     pub fn new(sizing: Sizing) -> Result<Self, FleetError> {
+        let mut ports = free_ports(sizing.regions.len() * 2 + 1)?.into_iter();
+        Self::placed(sizing, |_| SocketAddr::from((Ipv4Addr::LOCALHOST, ports.next().unwrap_or_default())))
+    }
+
+    /// Lays out a fleet whose processes listen where `address` says.
+    pub fn placed(sizing: Sizing, mut address: impl FnMut(Place<'_>) -> SocketAddr) -> Result<Self, FleetError> {
         if sizing.regions.is_empty() || sizing.shards == 0 {
             return Err(FleetError::Sizing { what: "a fleet needs at least one region and one shard" });
         }
-        let mut ports = free_ports(sizing.regions.len() * 2 + 1)?.into_iter();
-        let mut address = || SocketAddr::from((Ipv4Addr::LOCALHOST, ports.next().unwrap_or_default()));
         let nodes = (1u32..)
             .zip(&sizing.regions)
             .map(|(number, region)| NodeSite {
                 id: format!("{region}-1"),
                 number,
                 region: region.clone(),
-                address: address(),
-                metrics: address(),
+                address: address(Place::Node { region }),
+                metrics: address(Place::Metrics { region }),
             })
             .collect();
-        let provider = ProviderSite { name: "sim".to_owned(), address: address() };
+        let provider = ProviderSite { name: "sim".to_owned(), address: address(Place::Provider) };
         let shards = (1..=sizing.shards).map(|number| ShardSite::new(number, &sizing)).collect();
         Ok(Self { version: VERSION, sizing, nodes, shards, provider })
     }

@@ -1,5 +1,6 @@
 //! The certificates of a local fleet: a small authority, and one leaf for everybody who speaks.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
@@ -33,6 +34,8 @@ pub fn create(dir: &Path, blueprint: &Blueprint, further_clusters: &[String]) ->
     let holders = nodes
         .chain(clusters.map(|cluster| holder(Role::Cluster, cluster)))
         .chain([holder(Role::Provider, &blueprint.provider.name), holder(Role::Admin, "")]);
+    let listeners = blueprint.nodes.iter().map(|node| node.address).chain([blueprint.provider.address]);
+    let ips: BTreeSet<IpAddr> = listeners.map(|address| address.ip()).chain([Ipv4Addr::LOCALHOST.into()]).collect();
     for principal in holders {
         let principal = principal?;
         let paths = LeafPaths::of(dir, &principal);
@@ -40,7 +43,7 @@ pub fn create(dir: &Path, blueprint: &Blueprint, further_clusters: &[String]) ->
             continue;
         }
         let validity = Validity::days(LEAF_DAYS).map_err(failed)?;
-        let ips = vec![IpAddr::V4(Ipv4Addr::LOCALHOST)];
+        let ips = ips.iter().copied().collect();
         let request = LeafRequest { principal, dns: vec!["localhost".to_owned()], ips, validity };
         authority.issue(&request).and_then(|leaf| leaf.store(&paths)).map_err(failed)?;
     }

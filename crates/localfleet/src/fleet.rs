@@ -6,13 +6,15 @@ use std::time::Duration;
 
 use argosy_proto::argosy::v1::ListShardsRequest;
 use argosy_provider::sim::Catalogue;
+use rustix::process::Signal;
 use tokio::time::Instant;
 
 use crate::blueprint::{Blueprint, Pace};
+use crate::certificates;
 use crate::clients::Clients;
 use crate::error::FleetError;
 use crate::files::{self, Layout, Tuning};
-use crate::{certificates, process::Process};
+use crate::process::{Launch, Process};
 
 /// How long a whole fleet may take to come up on a slow machine.
 const START_PATIENCE: Duration = Duration::from_secs(90);
@@ -36,6 +38,8 @@ pub struct Start {
     pub catalogue: Catalogue,
     /// Clusters beyond those of the blueprint that need certificates.
     pub further_clusters: Vec<String>,
+    /// How processes are started, by name; those without an entry plainly.
+    pub launch: BTreeMap<String, Launch>,
 }
 
 /// A running fleet. Dropping it kills its processes; [`LocalFleet::stop`] ends them in order.
@@ -88,10 +92,31 @@ impl LocalFleet {
 
     /// Ends a node as a crash would: no hand-over, nothing flushed.
     pub async fn kill(&mut self, node: &str) -> Result<(), FleetError> {
-        match self.nodes.get_mut(node) {
-            Some(process) => process.kill().await,
-            None => Err(FleetError::Unreachable { name: node.to_owned(), what: "no such node".to_owned() }),
-        }
+        self.nodes.get_mut(node).ok_or_else(|| no_such(node))?.kill().await
+    }
+
+    /// Asks a node to end in good order. `false` if it had to be killed.
+    pub async fn terminate(&mut self, node: &str) -> Result<bool, FleetError> {
+        let process = self.nodes.get_mut(node).ok_or_else(|| no_such(node))?;
+        Ok(process.terminate(STOP_PATIENCE).await?.is_some())
+    }
+
+    /// Stops a node where it stands, with all its connections open, until it is resumed.
+    pub fn pause(&self, node: &str) -> Result<(), FleetError> {
+        self.nodes.get(node).ok_or_else(|| no_such(node))?.signal(Signal::STOP);
+        Ok(())
+    }
+
+    /// Lets a paused node go on.
+    pub fn resume(&self, node: &str) -> Result<(), FleetError> {
+        self.nodes.get(node).ok_or_else(|| no_such(node))?.signal(Signal::CONT);
+        Ok(())
+    }
+
+    /// The nodes that have ended without being asked to since this was last called, each with the error that tells how.
+    pub fn fallen(&mut self) -> BTreeMap<String, FleetError> {
+        let running = self.nodes.iter_mut().filter(|(_, process)| process.pid().is_some());
+        running.filter_map(|(id, process)| Some((id.clone(), process.check().err()?))).collect()
     }
 
     /// Starts a node again on its data directory.
@@ -125,7 +150,7 @@ impl LocalFleet {
     pub async fn stop(mut self) -> Result<Vec<String>, FleetError> {
         let mut stubborn = Vec::new();
         for process in self.nodes.values() {
-            process.signal(rustix::process::Signal::TERM);
+            process.signal(Signal::TERM);
         }
         for process in self.nodes.values_mut().filter(|process| process.pid().is_some()) {
             if process.terminate(STOP_PATIENCE).await?.is_none() {
@@ -151,10 +176,19 @@ impl LocalFleet {
     }
 }
 
+fn no_such(node: &str) -> FleetError {
+    FleetError::Unreachable { name: node.to_owned(), what: "no such node".to_owned() }
+}
+
 fn spawn_node(start: &Start, node: &str) -> Result<Process, FleetError> {
     let config = start.layout.config(node).display().to_string();
     let arguments = ["server".to_owned(), "--config".to_owned(), config];
-    Process::spawn(node, &start.program, &arguments, &start.layout.log(node))
+    spawn(start, node, &arguments)
+}
+
+fn spawn(start: &Start, name: &str, arguments: &[String]) -> Result<Process, FleetError> {
+    let launch = start.launch.get(name).cloned().unwrap_or_default();
+    Process::spawn(name, &start.program, arguments, &launch, &start.layout.log(name))
 }
 
 fn spawn_provider(start: &Start) -> Result<Process, FleetError> {
@@ -178,5 +212,5 @@ fn spawn_provider(start: &Start) -> Result<Process, FleetError> {
     if start.blueprint.sizing.pace == Pace::Lockstep {
         arguments.push("--virtual-time".to_owned());
     }
-    Process::spawn(&site.name, &start.program, &arguments, &start.layout.log(&site.name))
+    spawn(start, &site.name, &arguments)
 }

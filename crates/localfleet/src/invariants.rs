@@ -42,8 +42,8 @@ impl Invariants {
 
     /// Checks one look at the fleet.
     pub fn look(&mut self, picture: &Picture) {
-        for ((shard, node), (revision, hash)) in picture.replicas.iter().filter(|(_, (_, hash))| !hash.is_empty()) {
-            self.replica(shard, node, *revision, hash);
+        for ((shard, node), replica) in picture.replicas.iter().filter(|(_, replica)| !replica.hash.is_empty()) {
+            self.replica(shard, node, replica.revision, &replica.hash);
         }
         for (shard, detail) in &picture.shards {
             if let Some(as_of) = &detail.as_of {
@@ -104,10 +104,12 @@ impl Invariants {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::picture::Replica;
 
     fn replicas(entries: &[(&str, u64, &[u8])]) -> Picture {
         let of = |(node, revision, hash): &(&str, u64, &[u8])| {
-            (("s".to_owned(), (*node).to_owned()), (*revision, hash.to_vec()))
+            let replica = Replica { revision: *revision, hash: hash.to_vec(), ..Replica::default() };
+            (("s".to_owned(), (*node).to_owned()), replica)
         };
         Picture { replicas: entries.iter().map(of).collect(), ..Picture::default() }
     }

@@ -17,13 +17,13 @@ pub mod process;
 pub mod supply;
 pub mod watch;
 
-pub use blueprint::{Blueprint, NodeSite, Pace, ProviderSite, ShardSite, Sizing};
+pub use blueprint::{Blueprint, NodeSite, Pace, Place, ProviderSite, ShardSite, Sizing};
 pub use clients::Clients;
 pub use clusters::Clusters;
 pub use error::FleetError;
 pub use files::{Layout, Tuning};
 pub use fleet::{LocalFleet, Start};
 pub use invariants::{Invariants, Violation};
-pub use picture::Picture;
-pub use process::Process;
+pub use picture::{Picture, Replica};
+pub use process::{Launch, Process};
 pub use watch::Watch;

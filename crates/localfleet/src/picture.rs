@@ -1,8 +1,10 @@
 //! What a fleet looks like from outside, read over its own API: the live view, the checks and the summaries all start here.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use argosy_proto::argosy::v1::{Freshness, GetShardRequest, RecentDecision, ShardDetail};
+use futures::future::join_all;
 
 use crate::blueprint::Blueprint;
 use crate::clients::Clients;
@@ -14,9 +16,25 @@ pub struct Picture {
     pub shards: BTreeMap<String, ShardDetail>,
     /// Which nodes answered.
     pub nodes_up: BTreeMap<String, bool>,
-    /// What every replica says of itself: (shard, node) → (revision, state hash). The hash is empty unless it was asked for.
-    pub replicas: BTreeMap<(String, String), (u64, Vec<u8>)>,
+    /// What every replica says of itself, by shard and node.
+    pub replicas: BTreeMap<(String, String), Replica>,
 }
+
+/// What a replica says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Replica {
+    /// The log index of its state.
+    pub revision: u64,
+    /// The term that it knows of.
+    pub term: u64,
+    /// Whether it says that it leads.
+    pub leads: bool,
+    /// The hash of its state; empty unless it was asked for.
+    pub hash: Vec<u8>,
+}
+
+/// How long one question may take. A node that is paused or cut off answers none.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 impl Picture {
     /// Asks every shard's leader through some node that answers, and every node about its own replicas.
@@ -31,26 +49,28 @@ impl Picture {
 
     async fn taken(blueprint: &Blueprint, clients: &Clients, hashes: bool) -> Self {
         let mut picture = Self::default();
-        for node in &blueprint.nodes {
-            let mut up = false;
-            for shard in &blueprint.shards {
-                if let Ok(detail) = ask(clients, &node.id, &shard.id, Freshness::Stale, hashes).await {
-                    up = true;
-                    let revision = detail.as_of.as_ref().map_or(0, |as_of| as_of.revision);
-                    let hash = detail.state_hash.to_vec();
-                    picture.replicas.insert((shard.id.clone(), node.id.clone()), (revision, hash));
+        // All at once: those that do not answer keep nobody waiting but themselves.
+        let replicas = join_all(blueprint.nodes.iter().map(async |node| {
+            let own = join_all(blueprint.shards.iter().map(async |shard| {
+                let detail = ask(clients, &node.id, &shard.id, Freshness::Stale, hashes).await.ok()?;
+                Some(((shard.id.clone(), node.id.clone()), Replica::told(&node.id, &detail)))
+            }));
+            (node.id.clone(), own.await)
+        }));
+        for (node, own) in replicas.await {
+            picture.nodes_up.insert(node, own.iter().any(Option::is_some));
+            picture.replicas.extend(own.into_iter().flatten());
+        }
+        let up: Vec<&str> = picture.nodes_up.iter().filter(|(_, up)| **up).map(|(node, _)| node.as_str()).collect();
+        let details = join_all(blueprint.shards.iter().map(async |shard| {
+            for node in &up {
+                if let Ok(detail) = ask(clients, node, &shard.id, Freshness::Linearizable, false).await {
+                    return Some((shard.id.clone(), detail));
                 }
             }
-            picture.nodes_up.insert(node.id.clone(), up);
-        }
-        for shard in &blueprint.shards {
-            for node in blueprint.nodes.iter().filter(|node| picture.nodes_up.get(&node.id) == Some(&true)) {
-                if let Ok(detail) = ask(clients, &node.id, &shard.id, Freshness::Linearizable, false).await {
-                    picture.shards.insert(shard.id.clone(), detail);
-                    break;
-                }
-            }
-        }
+            None
+        }));
+        picture.shards = details.await.into_iter().flatten().collect();
         picture
     }
 
@@ -89,6 +109,18 @@ impl Picture {
     }
 }
 
+impl Replica {
+    fn told(node: &str, detail: &ShardDetail) -> Self {
+        let status = detail.status.as_ref();
+        Self {
+            revision: detail.as_of.as_ref().map_or(0, |as_of| as_of.revision),
+            term: status.map_or(0, |status| status.term),
+            leads: status.is_some_and(|status| status.leader == node),
+            hash: detail.state_hash.to_vec(),
+        }
+    }
+}
+
 async fn ask(
     clients: &Clients,
     node: &str,
@@ -97,6 +129,8 @@ async fn ask(
     with_state_hash: bool,
 ) -> Result<ShardDetail, tonic::Status> {
     let request = GetShardRequest { shard: shard.to_owned(), freshness: freshness.into(), with_state_hash };
+    let mut request = tonic::Request::new(request);
+    request.set_timeout(PATIENCE);
     clients.fleet(node)?.get_shard(request).await.map(tonic::Response::into_inner)
 }
 

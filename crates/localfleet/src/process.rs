@@ -18,13 +18,44 @@ pub struct Process {
     child: Child,
 }
 
+/// Around what a process is started: a command that becomes the process, and what its environment has besides ours.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Launch {
+    /// A command and its arguments, which runs what follows in its own stead, such as `ip netns exec NAME`. None if empty.
+    pub wrapper: Vec<String>,
+    /// Variables of the environment.
+    pub environment: Vec<(String, String)>,
+}
+
+impl Launch {
+    fn command(&self, program: &Path) -> Command {
+        let mut command = match self.wrapper.split_first() {
+            None => Command::new(program),
+            Some((wrapper, arguments)) => {
+                let mut command = Command::new(wrapper);
+                command.args(arguments).arg(program);
+                command
+            }
+        };
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
+    }
+}
+
 impl Process {
-    /// Starts `program` with `arguments`; both its outputs are appended to `log`.
-    pub fn spawn(name: &str, program: &Path, arguments: &[String], log: &Path) -> Result<Self, FleetError> {
+    /// Starts `program` with `arguments`, the way `launch` says; both its outputs are appended to `log`.
+    pub fn spawn(
+        name: &str,
+        program: &Path,
+        arguments: &[String],
+        launch: &Launch,
+        log: &Path,
+    ) -> Result<Self, FleetError> {
         let spawn_error = |source| FleetError::Spawn { name: name.to_owned(), source };
         let out = append(log)?;
         let err = out.try_clone().map_err(spawn_error)?;
-        let child = Command::new(program)
+        let child = launch
+            .command(program)
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(out)
@@ -107,7 +138,7 @@ mod tests {
 
     fn shell(script: &str, dir: &Path) -> Process {
         let arguments = ["-c".to_owned(), script.to_owned()];
-        Process::spawn("sh", Path::new("/bin/sh"), &arguments, &dir.join("log")).expect("a shell")
+        Process::spawn("sh", Path::new("/bin/sh"), &arguments, &Launch::default(), &dir.join("log")).expect("a shell")
     }
 
     #[tokio::test]
@@ -130,12 +161,28 @@ mod tests {
         assert!(error.contains("the reason") && error.contains('7'), "{error}");
     }
 
+    #[tokio::test]
+    async fn a_wrapper_becomes_the_process_and_hands_it_its_environment() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let launch = Launch {
+            wrapper: vec!["/usr/bin/env".to_owned(), "GIVEN=by the wrapper".to_owned()],
+            environment: vec![("OURS".to_owned(), "by us".to_owned())],
+        };
+        let (shell, log) = (Path::new("/bin/sh"), dir.path().join("log"));
+        let script = ["-c".to_owned(), "echo $$ $GIVEN $OURS".to_owned()];
+        let mut process = Process::spawn("sh", shell, &script, &launch, &log).expect("a shell");
+        let pid = process.pid().expect("it runs");
+        process.child.wait().await.expect("waited");
+        assert_eq!(tail(&log, 1), format!("{pid} by the wrapper by us"));
+    }
+
     #[test]
     fn a_program_that_is_not_there_is_named() {
         let dir = tempfile::tempdir().expect("a directory");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let _inside = runtime.enter();
-        let error = Process::spawn("ghost", Path::new("/nonexistent"), &[], &dir.path().join("log")).expect_err("none");
+        let (ghost, log) = (Path::new("/nonexistent"), dir.path().join("log"));
+        let error = Process::spawn("ghost", ghost, &[], &Launch::default(), &log).expect_err("none");
         assert!(error.to_string().contains("ghost"));
     }
 }

@@ -1,11 +1,14 @@
 //! The checks of [`Invariants`] on a running fleet: asks the fleet and its provider for the evidence.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use argosy_proto::argosy::v1::{Effect, EffectsRequest, ListMachinesRequest, MachineRow};
 use argosy_proto::bigfleet::v1alpha1::MachineState;
 use argosy_provider::sim::ledger::LedgerReport;
 
+use crate::blueprint::Blueprint;
+use crate::clients::Clients;
 use crate::fleet::LocalFleet;
 use crate::invariants::Invariants;
 use crate::picture::Picture;
@@ -15,14 +18,25 @@ const WHOLE_EVERY: u64 = 10;
 /// Machines asked for at a time.
 const PAGE: u32 = 10_000;
 
+/// How long one question may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// Checks a fleet look by look.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Watch {
+    blueprint: Blueprint,
+    clients: Clients,
     invariants: Invariants,
     looks: u64,
 }
 
 impl Watch {
+    /// Watches a fleet that nothing has been seen of yet.
+    pub fn new(fleet: &LocalFleet) -> Self {
+        let (blueprint, clients) = (fleet.blueprint().clone(), fleet.clients().clone());
+        Self { blueprint, clients, invariants: Invariants::default(), looks: 0 }
+    }
+
     /// What has been found so far.
     pub fn invariants(&self) -> &Invariants {
         &self.invariants
@@ -34,19 +48,19 @@ impl Watch {
     }
 
     /// Checks one look, and now and then what every shard holds.
-    pub async fn look(&mut self, picture: &Picture, fleet: &LocalFleet) {
+    pub async fn look(&mut self, picture: &Picture) {
         self.invariants.look(picture);
         if self.looks.is_multiple_of(WHOLE_EVERY) {
-            self.bound(fleet).await;
+            self.bound().await;
         }
         self.looks += 1;
     }
 
     /// Compares what the shards hold. Shards that cannot be asked now are left aside; the next look asks again.
-    pub async fn bound(&mut self, fleet: &LocalFleet) {
+    pub async fn bound(&mut self) {
         let mut machines = BTreeMap::new();
-        for shard in &fleet.blueprint().shards {
-            if let Ok(rows) = bound_machines(fleet, &shard.id).await {
+        for shard in &self.blueprint.shards {
+            if let Ok(rows) = bound_machines(&self.blueprint, &self.clients, &shard.id).await {
                 machines.insert(shard.id.clone(), rows);
             }
         }
@@ -54,16 +68,16 @@ impl Watch {
     }
 
     /// Checks the provider's whole ledger; `None` if it cannot be read.
-    pub async fn ledger(&mut self, fleet: &LocalFleet) -> Option<LedgerReport> {
-        let effects = effects(fleet).await.ok()?;
+    pub async fn ledger(&mut self) -> Option<LedgerReport> {
+        let effects = effects(&self.clients).await.ok()?;
         Some(self.invariants.ledger(effects))
     }
 }
 
 /// The provider's whole ledger.
-pub async fn effects(fleet: &LocalFleet) -> Result<Vec<Effect>, tonic::Status> {
+pub async fn effects(clients: &Clients) -> Result<Vec<Effect>, tonic::Status> {
     let request = EffectsRequest { after_seq: 0, follow: false };
-    let mut stream = fleet.clients().provider().effects(request).await?.into_inner();
+    let mut stream = clients.provider().effects(request).await?.into_inner();
     let mut effects = Vec::new();
     while let Some(answer) = stream.message().await? {
         effects.extend(answer.effects);
@@ -72,10 +86,14 @@ pub async fn effects(fleet: &LocalFleet) -> Result<Vec<Effect>, tonic::Status> {
 }
 
 /// The machines that a shard holds for a cluster now, from its leader.
-pub async fn bound_machines(fleet: &LocalFleet, shard: &str) -> Result<Vec<MachineRow>, tonic::Status> {
+pub async fn bound_machines(
+    blueprint: &Blueprint,
+    clients: &Clients,
+    shard: &str,
+) -> Result<Vec<MachineRow>, tonic::Status> {
     let mut last = tonic::Status::unavailable("no node answers");
-    for node in &fleet.blueprint().nodes {
-        match machines_through(fleet, &node.id, shard).await {
+    for node in &blueprint.nodes {
+        match machines_through(clients, &node.id, shard).await {
             Ok(rows) => return Ok(rows),
             Err(status) => last = status,
         }
@@ -83,19 +101,20 @@ pub async fn bound_machines(fleet: &LocalFleet, shard: &str) -> Result<Vec<Machi
     Err(last)
 }
 
-async fn machines_through(fleet: &LocalFleet, node: &str, shard: &str) -> Result<Vec<MachineRow>, tonic::Status> {
+async fn machines_through(clients: &Clients, node: &str, shard: &str) -> Result<Vec<MachineRow>, tonic::Status> {
     let states = [MachineState::Configuring, MachineState::Configured, MachineState::Draining].map(i32::from).to_vec();
-    let mut client = fleet.clients().fleet(node)?;
+    let mut client = clients.fleet(node)?;
     let mut rows = Vec::new();
     let mut page_token = String::new();
     loop {
-        let request = ListMachinesRequest {
+        let mut request = tonic::Request::new(ListMachinesRequest {
             shard: shard.to_owned(),
             states: states.clone(),
             page_size: PAGE,
             page_token,
             ..ListMachinesRequest::default()
-        };
+        });
+        request.set_timeout(PATIENCE);
         let answer = client.list_machines(request).await?.into_inner();
         rows.extend(answer.machines);
         page_token = answer.next_page_token;

@@ -11,6 +11,7 @@ mod lines;
 mod screen;
 mod summary;
 
+use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
 use std::path::Path;
 use std::process::ExitCode;
@@ -70,6 +71,7 @@ async fn start(args: &UpArgs) -> Result<(LocalFleet, Clusters)> {
         blueprint,
         tuning: Tuning::default(),
         further_clusters: Vec::new(),
+        launch: BTreeMap::new(),
     };
     let fleet = LocalFleet::start(start).await?;
     let clusters = Clusters::start(&plan.clusters, &catalogue, &Course::lively(), fleet.blueprint(), fleet.clients())?;
@@ -104,9 +106,9 @@ impl Running {
         let chaos = args.chaos.then(|| Chaos::new(args.kill_every, args.seed));
         let frame = Frame::default();
         Self {
-            fleet,
             clusters,
-            watch: Watch::default(),
+            watch: Watch::new(&fleet),
+            fleet,
             chaos,
             frame,
             picture: Picture::default(),
@@ -154,7 +156,7 @@ impl Running {
         } else {
             Picture::take(blueprint, clients).await
         };
-        self.watch.look(&self.picture, &self.fleet).await;
+        self.watch.look(&self.picture).await;
         let fault = self.chaos.as_ref().and_then(Chaos::last);
         self.frame.update(&self.picture, self.clusters.traffic(), self.watch.invariants(), self.begun.elapsed(), fault);
         Ok(())
@@ -179,8 +181,8 @@ impl Running {
             self.fleet.wait_for_leaders(SETTLE).await?;
         }
         self.picture = self.whole_picture().await;
-        self.watch.look(&self.picture, &self.fleet).await;
-        self.watch.ledger(&self.fleet).await;
+        self.watch.look(&self.picture).await;
+        self.watch.ledger().await;
         let kills = self.chaos.as_ref().map_or(0, Chaos::kills);
         let mut summary = Summary::new(&self.picture, self.fleet.blueprint(), self.watch.invariants(), kills);
         summary.leader_changes = self.frame.leader_changes();

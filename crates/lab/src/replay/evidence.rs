@@ -62,9 +62,8 @@ impl Evidence {
         loop {
             let picture = Picture::with_hashes(fleet.blueprint(), fleet.clients()).await;
             let level = fleet.blueprint().shards.iter().all(|shard| {
-                let of_shard =
-                    |(key, value): (&(String, String), &(u64, Vec<u8>))| (key.0 == shard.id).then_some(value.0);
-                let revisions: Vec<u64> = picture.replicas.iter().filter_map(of_shard).collect();
+                let of_shard = picture.replicas.iter().filter(|((of, _), _)| *of == shard.id);
+                let revisions: Vec<u64> = of_shard.map(|(_, replica)| replica.revision).collect();
                 revisions.len() == fleet.blueprint().nodes.len() && revisions.windows(2).all(|pair| pair[0] == pair[1])
             });
             if level {
@@ -83,7 +82,7 @@ impl Evidence {
 
     /// Checks the provider's ledger.
     pub(super) async fn read_ledger(&mut self, fleet: &LocalFleet) {
-        match watch::effects(fleet).await {
+        match watch::effects(fleet.clients()).await {
             Ok(effects) => {
                 let report = argosy_provider::sim::ledger::check(effects);
                 self.effects = report.effects;

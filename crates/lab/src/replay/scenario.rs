@@ -59,7 +59,8 @@ impl Scenario {
             tuning.keep_behind_snapshot = every / 4;
         }
         let program = options.program.clone();
-        let start = Start { program, layout, blueprint, tuning, catalogue, further_clusters: Vec::new() };
+        let (further_clusters, launch) = (Vec::new(), BTreeMap::new());
+        let start = Start { program, layout, blueprint, tuning, catalogue, further_clusters, launch };
         Ok(Self { start, clusters })
     }
 }
