@@ -7,6 +7,7 @@ use argosy_failpoint::Failpoint;
 use serde::Serialize;
 
 use crate::run::Outcome;
+use crate::timeline::Timeline;
 
 /// The sum of many runs.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -32,9 +33,32 @@ pub struct Report {
     /// Operations of administrators that were answered.
     pub answered: u64,
     #[serde(skip)]
-    outages: Vec<Duration>,
+    pub(crate) outages: Vec<Duration>,
     #[serde(skip)]
-    recoveries: Vec<Duration>,
+    pub(crate) recoveries: Vec<Duration>,
+    #[serde(skip)]
+    pub(crate) rows: Vec<Row>,
+    /// The runs that are worth drawing, with their seeds; the worst first.
+    #[serde(skip)]
+    pub(crate) drawn: Vec<(Weight, u64, Timeline)>,
+}
+
+/// Runs that are drawn of a series: a night has too many to keep them all.
+const DRAWN: usize = 12;
+
+/// How much a run is worth drawing: what it broke, then its longest outage.
+pub(crate) type Weight = (usize, Duration);
+
+/// One run in figures.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Row {
+    pub(crate) seed: u64,
+    pub(crate) simulated: Duration,
+    pub(crate) broken: usize,
+    pub(crate) faults: u64,
+    pub(crate) outages: Vec<Duration>,
+    pub(crate) recovery: Option<Duration>,
+    pub(crate) trace_hash: String,
 }
 
 /// One contradiction.
@@ -62,7 +86,9 @@ pub struct Spread {
 }
 
 impl Spread {
-    fn of(mut times: Vec<Duration>) -> Self {
+    /// The spread of these times; of none, nothing.
+    #[must_use]
+    pub fn of(mut times: Vec<Duration>) -> Self {
         times.sort_unstable();
         let at = |percent: usize| times.get((times.len() * percent / 100).min(times.len().saturating_sub(1)));
         let seconds = |time: Option<&Duration>| time.map_or(0.0, Duration::as_secs_f64);
@@ -91,6 +117,26 @@ impl Report {
         self.recoveries.extend(outcome.recovery);
         self.trace_hash.insert(outcome.seed, outcome.trace_hash.clone());
         self.answered += outcome.answered as u64;
+        self.draw(outcome);
+    }
+
+    fn draw(&mut self, outcome: &Outcome) {
+        let (seed, broken, outages) = (outcome.seed, outcome.violations.len(), outcome.outages.clone());
+        let weight = (broken, outages.iter().max().copied().unwrap_or_default());
+        let at = self.drawn.partition_point(|(known, other, _)| (*known, seed) > (weight, *other));
+        if at < DRAWN {
+            self.drawn.insert(at, (weight, seed, outcome.timeline.clone()));
+            self.drawn.truncate(DRAWN);
+        }
+        self.rows.push(Row {
+            seed,
+            simulated: outcome.simulated,
+            broken,
+            faults: outcome.strikes.values().sum(),
+            outages,
+            recovery: outcome.recovery,
+            trace_hash: outcome.trace_hash.clone(),
+        });
     }
 
     /// Closes the series.
@@ -102,8 +148,9 @@ impl Report {
         }
         self.violations.sort_by_key(|finding| finding.seed);
         self.wall_s = wall.as_secs_f64();
-        self.unavailable_s = Spread::of(std::mem::take(&mut self.outages));
-        self.recovery_s = Spread::of(std::mem::take(&mut self.recoveries));
+        self.rows.sort_by_key(|row| row.seed);
+        self.unavailable_s = Spread::of(self.outages.clone());
+        self.recovery_s = Spread::of(self.recoveries.clone());
         self
     }
 

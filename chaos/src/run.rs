@@ -12,7 +12,7 @@ use crate::faults::Campaign;
 use crate::history::{History, Verdict, check};
 use crate::invariants::{self, Invariant};
 use crate::liveness::unrest;
-use crate::timeline::{Outage, Timeline, ms};
+use crate::timeline::{Outage, Timeline};
 use crate::world::World;
 
 /// A healed world must come to rest within this time.
@@ -142,16 +142,16 @@ fn outcome(world: &World, seed: u64, mut judge: Judge, recovery: Option<Duration
         judge.violations.extend(contradictions(world, &history));
     }
     judge.violations.truncate(TOLD);
-    let outages = outages(&history);
+    let gaps = history.gaps(OUTAGE);
     let mut timeline = world.timeline();
-    timeline.outages = outages.clone();
+    timeline.outages = gaps.iter().map(Outage::from).collect();
     Outcome {
         seed,
         simulated: world.now(),
         violations: judge.violations,
         strikes: world.strikes().iter().map(|(kind, count)| ((*kind).to_owned(), *count)).collect(),
         failpoints: world.hits().into_iter().map(|(point, hits)| (point.name().to_owned(), hits)).collect(),
-        outages: outages.iter().map(|outage| Duration::from_millis(outage.until_ms - outage.from_ms)).collect(),
+        outages: gaps.iter().map(|gap| gap.to - gap.from).collect(),
         recovery,
         trace_hash: world.trace().hash(),
         trace: world.trace().lines().to_vec(),
@@ -224,21 +224,4 @@ fn contradictions(world: &World, history: &History) -> Vec<Violation> {
         found.push(Violation { invariant: "settings are linearizable".to_owned(), at: world.now(), detail });
     }
     found
-}
-
-/// Gaps between answers, shard by shard.
-fn outages(history: &History) -> Vec<Outage> {
-    let mut shards: BTreeMap<String, Vec<Duration>> = BTreeMap::new();
-    for (key, operations) in history.by_key() {
-        let shard = key.split('/').next().unwrap_or_default().to_owned();
-        shards.entry(shard).or_default().extend(operations.iter().filter_map(|operation| operation.answered));
-    }
-    let mut gaps = Vec::new();
-    for (shard, mut answers) in shards {
-        answers.sort_unstable();
-        let silences = answers.windows(2).filter(|pair| pair[1] - pair[0] > OUTAGE);
-        let outage = |pair: &[Duration]| Outage { shard: shard.clone(), from_ms: ms(pair[0]), until_ms: ms(pair[1]) };
-        gaps.extend(silences.map(outage));
-    }
-    gaps
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::history::Gap;
 use crate::sight::Sight;
 
 /// Progress is noted so often, where there is any.
@@ -104,6 +105,12 @@ pub struct Outage {
     pub until_ms: u64,
 }
 
+impl From<&Gap> for Outage {
+    fn from(gap: &Gap) -> Self {
+        Self { shard: gap.shard.clone(), from_ms: ms(gap.from), until_ms: ms(gap.to) }
+    }
+}
+
 /// Writes a timeline, look by look.
 #[derive(Debug, Default)]
 pub(crate) struct Recorder {
@@ -118,7 +125,8 @@ pub(crate) struct Recorder {
 }
 
 /// Milliseconds of a time.
-pub(crate) fn ms(at: Duration) -> u64 {
+#[must_use]
+pub fn ms(at: Duration) -> u64 {
     u64::try_from(at.as_millis()).unwrap_or(u64::MAX)
 }
 

@@ -29,6 +29,17 @@ pub struct Operation {
     pub answered: Option<Duration>,
 }
 
+/// A time in which a shard answered nobody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// The shard.
+    pub shard: String,
+    /// The last answer before.
+    pub from: Duration,
+    /// The first answer after.
+    pub to: Duration,
+}
+
 /// A name for an operation under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Token(usize);
@@ -73,9 +84,50 @@ impl History {
         keys
     }
 
+    /// Times longer than `longest` in which nothing that was asked of a shard was answered: the shard, the last answer before and the
+    /// first one after. A shard is what a key begins with, up to its first stroke.
+    #[must_use]
+    pub fn gaps(&self, longest: Duration) -> Vec<Gap> {
+        let mut shards: BTreeMap<&str, Vec<Duration>> = BTreeMap::new();
+        for (key, operation) in &self.operations {
+            let shard = key.split('/').next().unwrap_or_default();
+            shards.entry(shard).or_default().extend(operation.answered);
+        }
+        let mut gaps = Vec::new();
+        for (shard, mut answers) in shards {
+            answers.sort_unstable();
+            let apart = answers.windows(2).filter(|pair| pair[1] - pair[0] > longest);
+            gaps.extend(apart.map(|pair| Gap { shard: shard.to_owned(), from: pair[0], to: pair[1] }));
+        }
+        gaps
+    }
+
     /// How many operations were answered.
     #[must_use]
     pub fn answered(&self) -> usize {
         self.operations.iter().filter(|(_, operation)| operation.answered.is_some()).count()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gap_is_a_time_without_answers_from_one_shard() {
+        let s = Duration::from_secs;
+        let mut history = History::default();
+        for (key, asked, answered) in [
+            ("a/cap", 1, Some(2)),
+            ("a/guard", 2, Some(3)),
+            ("a/cap", 4, None),
+            ("a/cap", 6, Some(8)),
+            ("b/cap", 1, Some(5)),
+        ] {
+            let token = history.begin(1, key, Action::Write(1), s(asked));
+            history.end(token, answered.map(|_| Action::Write(1)), s(answered.unwrap_or(9)));
+        }
+        assert_eq!(history.gaps(s(1)), [Gap { shard: "a".to_owned(), from: s(3), to: s(8) }]);
+        assert_eq!(history.gaps(s(5)), []);
     }
 }

@@ -6,7 +6,7 @@ mod show;
 mod shrink;
 
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
@@ -79,6 +79,9 @@ struct RunArgs {
     /// Write the outcome to this file as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Write a page to this file that shows what happened; it opens from disk and needs no network
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -128,8 +131,10 @@ fn run_series(args: &RunArgs) -> anyhow::Result<()> {
     });
     bar.finish_and_clear();
     if let Some(path) = &args.json {
-        let text = serde_json::to_string_pretty(&report)?;
-        std::fs::write(path, text).with_context(|| format!("ARG-0913: {} cannot be written", path.display()))?;
+        put(path, &serde_json::to_string_pretty(&report)?)?;
+    }
+    if let Some(path) = &args.html {
+        put(path, &argosy_chaos::page::render(&report.page(|seed| args.world.again(seed))))?;
     }
     print!("{}", summary(&report));
     let silent = report.silent();
@@ -150,8 +155,7 @@ fn replay(args: &ReplayArgs) -> anyhow::Result<()> {
     let series = args.world.series(args.seed..=args.seed, 1, None)?;
     let outcome = argosy_chaos::run::run(&series.campaign(args.seed), args.seed);
     if let Some(path) = &args.trace {
-        let text = outcome.trace.join("\n");
-        std::fs::write(path, text).with_context(|| format!("ARG-0913: {} cannot be written", path.display()))?;
+        put(path, &outcome.trace.join("\n"))?;
     }
     println!(
         "trace {} of {} lines, {:.1} s simulated",
@@ -181,6 +185,11 @@ impl WorldArgs {
         Ok(Series { seeds, scenario, safety: self.strike_for, failpoints, planted, jobs, until })
     }
 
+    /// The command that makes the same world again.
+    fn again(&self, seed: u64) -> String {
+        format!("argosy-lab chaos replay --seed {seed} {} --trace trace.txt", self.options())
+    }
+
     /// The options that make the same worlds.
     fn options(&self) -> String {
         let mut options = match &self.scenario {
@@ -195,6 +204,11 @@ impl WorldArgs {
         }
         options
     }
+}
+
+/// Writes a file that was asked for, naming it on failure.
+pub(super) fn put(path: &Path, text: &str) -> anyhow::Result<()> {
+    std::fs::write(path, text).with_context(|| format!("ARG-0913: {} cannot be written", path.display()))
 }
 
 fn parse_bug(name: &str) -> Result<Planted, String> {

@@ -11,10 +11,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::WorldArgs;
 
 pub(super) fn told(world: &WorldArgs, outcome: &Outcome, invariant: &str, at: Duration, detail: &str) -> String {
-    let (seed, at, options) = (outcome.seed, at.as_secs_f64(), world.options());
-    format!(
-        "seed {seed} at {at:.2} s: {invariant}: {detail}\n  argosy-lab chaos replay --seed {seed} {options} --trace trace.txt"
-    )
+    let (seed, at) = (outcome.seed, at.as_secs_f64());
+    format!("seed {seed} at {at:.2} s: {invariant}: {detail}\n  {}", world.again(seed))
 }
 
 pub(super) fn progress(series: &Series) -> ProgressBar {
