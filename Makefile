@@ -41,8 +41,11 @@ tools: packages ## Build mdbook and cargo-deny, once per version
 
 ##@ Run
 .PHONY: build demo replay
+# Two calls: in one, cargo gives both the union of their features, and what the worlds of argosy-lab ask of tokio (a clock that can be
+# stopped) would be in the argosy that ships.
 build: rocksdb ## Build the release binaries argosy and argosy-lab
-	@$(CARGO) build --release --locked --package argosy-cli --package argosy-lab
+	@$(CARGO) build --release --locked --package argosy-cli
+	@$(CARGO) build --release --locked --package argosy-lab
 
 demo: rocksdb ## Run three regions on this machine with a simulated provider and clusters; Ctrl-C ends it
 	@$(CARGO) build --release --locked --package argosy-cli
