@@ -91,7 +91,7 @@ audit: tools ## Check dependencies for known vulnerabilities (downloads the advi
 docs: tools ## List new error pages and decision records in the book, and build it
 	@scripts/book.sh
 
-.PHONY: chaos chaos-proof chaos-night
+.PHONY: chaos chaos-proof chaos-night chaos-hosts
 # What the chaos targets hand on: make chaos CHAOS_ARGS='--seeds 1..50 --json out.json'
 CHAOS_ARGS ?= --seeds 1..201 --minutes 9
 CHAOS_NIGHT_ARGS ?= --minutes 600 --require-failpoints
@@ -101,6 +101,12 @@ chaos: rocksdb ## Run the real replicas in simulated worlds under faults, ten mi
 
 chaos-proof: rocksdb ## Plant bugs in the worlds, and see which seed finds which
 	@$(CARGO) run --release --locked --package argosy-lab -- chaos proof $(CHAOS_PROOF_ARGS)
+
+# What the plays take: make chaos-hosts HOSTS_ARGS='--play kill --rounds 30 --json out.json'
+HOSTS_ARGS ?=
+chaos-hosts: build ## Break real processes on network namespaces, and judge them; needs root (HOSTS_ARGS='--play kill --html out.html')
+	@scripts/setup.sh hosts || echo "chaos-hosts: what could not be installed is left out"
+	@. scripts/env.sh; exec "$$CARGO_TARGET_DIR/release/argosy-lab" chaos hosts $(HOSTS_ARGS)
 
 chaos-night: rocksdb ## The same for a night
 	@$(CARGO) run --release --locked --package argosy-lab -- chaos run --jobs 2 $(CHAOS_NIGHT_ARGS)

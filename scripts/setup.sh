@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Everything a new machine needs beyond Rust itself: scripts/setup.sh [packages] [rocksdb] [components] [tools]; no argument
-# means all of these. `valgrind`, which only the benchmarks' gate needs, is installed when it is asked for. Needs no terminal and no stdin, and costs under a second where there is nothing left to do.
+# means all of these. `valgrind`, which only the benchmarks' gate needs, and `hosts`, for plays on
+# real hosts, are installed when they are asked for. Needs no terminal and no stdin, and costs under a second where there is nothing left to do.
 set -euo pipefail
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 
@@ -90,6 +91,18 @@ valgrind() {
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends valgrind </dev/null
 }
 
+# What plays on real hosts need. Where libfaketime cannot be had, the play that lets clocks jump is left out, and says so.
+hosts() {
+    local missing=()
+    type -P ip >/dev/null || missing+=(iproute2)
+    type -P unshare >/dev/null || missing+=(util-linux)
+    compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null || missing+=(libfaketime)
+    [[ ${#missing[@]} -gt 0 ]] || return 0
+    echo "setup: installing ${missing[*]}"
+    as_root apt-get update -qq </dev/null
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" </dev/null
+}
+
 rocksdb() {
     "$root/scripts/rocksdb.sh"
 }
@@ -97,9 +110,9 @@ rocksdb() {
 [[ $# -gt 0 ]] || set -- packages rocksdb components tools
 for part in "$@"; do
     case "$part" in
-        packages | rocksdb | components | tools | valgrind) "$part" ;;
+        packages | rocksdb | components | tools | valgrind | hosts) "$part" ;;
         *)
-            echo "setup: unknown part '$part'; there are: packages rocksdb components tools valgrind" >&2
+            echo "setup: unknown part '$part'; there are: packages rocksdb components tools valgrind hosts" >&2
             exit 2
             ;;
     esac

@@ -11,7 +11,7 @@ impl Report {
     pub fn page(&self, again: impl Fn(u64) -> String) -> Page {
         let mut runs: Vec<Run> = self.rows.iter().map(|row| run(row, &again)).collect();
         for (_, seed, timeline) in &self.drawn {
-            if let Some(run) = runs.iter_mut().find(|run| run.name == seed.to_string()) {
+            if let Some(run) = runs.iter_mut().find(|run| run.name == name(*seed)) {
                 run.timeline = Some(timeline.clone());
                 let own = self.violations.iter().filter(|found| found.seed == *seed);
                 run.marks = own.map(mark).collect();
@@ -64,6 +64,10 @@ impl Report {
     }
 }
 
+fn name(seed: u64) -> String {
+    format!("seed {seed}")
+}
+
 fn run(row: &Row, again: impl Fn(u64) -> String) -> Run {
     let longest = row.outages.iter().max().copied().unwrap_or_default();
     let figures = vec![
@@ -74,7 +78,7 @@ fn run(row: &Row, again: impl Fn(u64) -> String) -> Run {
         row.recovery.map_or_else(|| "-".to_owned(), |time| seconds(time.as_secs_f64())),
         row.trace_hash.chars().take(12).collect(),
     ];
-    Run { name: row.seed.to_string(), broken: row.broken, figures, command: again(row.seed), ..Run::default() }
+    Run { name: name(row.seed), broken: row.broken, figures, command: again(row.seed), ..Run::default() }
 }
 
 fn finding(found: &crate::report::Finding, again: impl Fn(u64) -> String) -> Finding {
@@ -121,7 +125,7 @@ mod tests {
         let drawn: Vec<&str> =
             page.runs.iter().filter(|run| run.timeline.is_some()).map(|run| run.name.as_str()).collect();
         assert_eq!(drawn.len(), 12);
-        assert!(drawn.contains(&"3") && drawn.contains(&"40") && !drawn.contains(&"20"), "{drawn:?}");
+        assert!(drawn.contains(&"seed 3") && drawn.contains(&"seed 40") && !drawn.contains(&"seed 20"), "{drawn:?}");
         assert_eq!(page.runs.len(), 40);
         assert!(render(&page).contains("<code>replay 40</code>"));
     }

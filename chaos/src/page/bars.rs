@@ -12,7 +12,7 @@ pub(super) fn write(html: &mut String, counts: &BTreeMap<String, u64>) {
     for (name, count) in counts {
         let class = if *count == 0 { " class=\"never\"" } else { "" };
         // Counts differ by orders of magnitude, and the rare ones are those to be seen.
-        let share = if *count == 0 { 0.0 } else { (1.0 + log(*count)) / (1.0 + log(most)) * 100.0 };
+        let share = (float(*count) / float(most)).sqrt() * 100.0;
         let name = Escaped(name);
         let _infallible = writeln!(
             html,
@@ -23,6 +23,6 @@ pub(super) fn write(html: &mut String, counts: &BTreeMap<String, u64>) {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a bar's length needs no more")]
-fn log(count: u64) -> f64 {
-    (count as f64).log10()
+fn float(count: u64) -> f64 {
+    count as f64
 }

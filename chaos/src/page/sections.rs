@@ -69,9 +69,11 @@ fn timelines(html: &mut String, runs: &[Run]) {
     let drawn: Vec<&Run> = runs.iter().filter(|run| run.timeline.is_some()).collect();
     section(html, "timelines", "What happened", !drawn.is_empty(), |html| {
         html.push_str(LEGEND);
-        let any_broken = drawn.iter().any(|run| run.broken > 0);
-        for (at, run) in drawn.iter().enumerate() {
-            let open = if run.broken > 0 || (!any_broken && at == 0) { " open" } else { "" };
+        // Where nothing broke, the run in which most happened is the one to look at first.
+        let faults = |run: &Run| run.timeline.as_ref().map_or(0, |timeline| timeline.faults.len());
+        let most = drawn.iter().map(|run| (run.broken, faults(run))).max().unwrap_or_default();
+        for run in &drawn {
+            let open = if run.broken > 0 || (run.broken, faults(run)) == most { " open" } else { "" };
             let verdict = verdict(run);
             let _infallible =
                 writeln!(html, "<details{open}><summary><b>{}</b> {verdict}</summary>", Escaped(&run.name));

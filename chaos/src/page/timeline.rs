@@ -30,8 +30,9 @@ pub(super) fn write(html: &mut String, timeline: &Timeline, marks: &[Mark]) {
         body.shard(shard, timeline);
     }
     let height = body.y + HEAD;
+    let mut grid = Drawing { svg: String::new(), y: height, length_s: body.length_s };
+    grid.axis();
     let mut frame = Drawing { svg: String::new(), y: height, length_s: body.length_s };
-    frame.axis();
     if let Some(healed) = timeline.healed_ms {
         frame.line("healed", s(healed), "healed", "everything is healed");
     }
@@ -40,8 +41,8 @@ pub(super) fn write(html: &mut String, timeline: &Timeline, marks: &[Mark]) {
     }
     let _infallible = write!(
         html,
-        "<div class=\"scroll\"><svg class=\"timeline\" viewBox=\"0 0 {WIDTH} {height:.0}\" role=\"img\">\n{}{}</svg></div>\n",
-        body.svg, frame.svg
+        "<div class=\"scroll\"><svg class=\"timeline\" viewBox=\"0 0 {WIDTH} {height:.0}\" role=\"img\">\n{}{}{}</svg></div>\n",
+        grid.svg, body.svg, frame.svg
     );
 }
 

@@ -101,7 +101,7 @@ pub(crate) fn run(args: ReplayArgs) -> anyhow::Result<()> {
 }
 
 /// The binary `argosy` next to this one.
-fn beside_this() -> anyhow::Result<PathBuf> {
+pub(super) fn beside_this() -> anyhow::Result<PathBuf> {
     let program = std::env::current_exe().context("this program's own path")?.with_file_name("argosy");
     if !program.exists() {
         bail!(

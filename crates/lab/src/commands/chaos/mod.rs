@@ -1,6 +1,7 @@
 //! `argosy-lab chaos`: the real replicas in simulated worlds, under faults, judged by invariants.
 
 mod child;
+mod hosts;
 mod proof;
 mod show;
 mod shrink;
@@ -35,6 +36,8 @@ enum ChaosCommand {
     Proof(proof::ProofArgs),
     /// Take away from a seed's faults what it does not need to break its promise, and write the rest down as a scenario
     Shrink(shrink::ShrinkArgs),
+    /// Break real processes on network namespaces, and judge them; needs root
+    Hosts(hosts::HostsArgs),
     /// Run the worlds that are asked for on standard input: what `run` starts as its children
     #[command(hide = true)]
     World,
@@ -106,6 +109,7 @@ pub(crate) fn run(args: ChaosArgs) -> anyhow::Result<()> {
         ChaosCommand::Replay(args) => replay(&args),
         ChaosCommand::Proof(args) => proof::prove(&args),
         ChaosCommand::Shrink(args) => shrink::shrink(&args),
+        ChaosCommand::Hosts(args) => hosts::run(args),
         ChaosCommand::World => child::serve(),
     }
 }
