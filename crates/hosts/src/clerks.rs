@@ -52,7 +52,7 @@ impl Books {
             reason: "chaos".to_owned(),
             ..SetRailsRequest::default()
         }));
-        let answer = answer.await;
+        let answer = in_time(answer).await;
         // Whatever came back but an acknowledgement, the write may yet happen.
         let seen = answer.is_ok().then_some(Action::Write(value));
         self.end(token, seen);
@@ -65,7 +65,8 @@ impl Books {
             let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
             history.begin(clerk, &key(shard), Action::Read(None), self.began.elapsed())
         };
-        let answer = fleet.get_shard(patient(GetShardRequest { shard: shard.to_owned(), ..Default::default() })).await;
+        let question = patient(GetShardRequest { shard: shard.to_owned(), ..Default::default() });
+        let answer = in_time(fleet.get_shard(question)).await;
         let rails = answer.as_ref().ok().and_then(|answer| answer.get_ref().rails);
         let seen = rails.map(|rails| Action::Read(Some(i64::from(rails.reclaim_cap_ppm.unwrap_or(OFF)))));
         self.end(token, seen);
@@ -144,14 +145,20 @@ pub(crate) fn contradictions(history: &History, initial: impl Fn(&str) -> i64) -
 /// What the rail of a shard is before anybody writes it.
 pub(crate) async fn initial(clients: &Clients, node: &str, shard: &str) -> Result<i64, Status> {
     let mut fleet = clients.fleet(node)?;
-    let answer = fleet.get_shard(patient(GetShardRequest { shard: shard.to_owned(), ..Default::default() })).await?;
-    let rails = answer.into_inner().rails;
+    let question = patient(GetShardRequest { shard: shard.to_owned(), ..Default::default() });
+    let rails = in_time(fleet.get_shard(question)).await?.into_inner().rails;
     Ok(rails.map_or(i64::from(OFF), |rails| i64::from(rails.reclaim_cap_ppm.unwrap_or(OFF))))
 }
 
 /// The register of a shard.
 pub(crate) fn key(shard: &str) -> String {
     format!("{shard}/cap")
+}
+
+/// Gives up a call whose time is over. The deadline that travels with a call does not count while its channel still connects, and a
+/// node that is paused accepts connections and says nothing on them.
+pub(crate) async fn in_time<T>(call: impl Future<Output = Result<T, Status>>) -> Result<T, Status> {
+    tokio::time::timeout(PATIENCE, call).await.unwrap_or_else(|_| Err(Status::deadline_exceeded("no answer in time")))
 }
 
 /// A question that does not wait for ever.

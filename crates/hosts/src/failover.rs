@@ -9,7 +9,7 @@ use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use crate::clerks::{Books, patient};
+use crate::clerks::{Books, in_time, patient};
 
 /// A shard that has none of these after so long has broken a promise.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -105,5 +105,6 @@ async fn first(nodes: &[String], struck: Instant, question: impl AsyncFn(&str) -
 
 async fn ask(clients: &Clients, node: &str, shard: &str, freshness: Freshness) -> Option<ShardDetail> {
     let request = GetShardRequest { shard: shard.to_owned(), freshness: freshness.into(), with_state_hash: false };
-    clients.fleet(node).ok()?.get_shard(patient(request)).await.ok().map(tonic::Response::into_inner)
+    let mut fleet = clients.fleet(node).ok()?;
+    in_time(fleet.get_shard(patient(request))).await.ok().map(tonic::Response::into_inner)
 }

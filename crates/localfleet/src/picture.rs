@@ -131,7 +131,10 @@ async fn ask(
     let request = GetShardRequest { shard: shard.to_owned(), freshness: freshness.into(), with_state_hash };
     let mut request = tonic::Request::new(request);
     request.set_timeout(PATIENCE);
-    clients.fleet(node)?.get_shard(request).await.map(tonic::Response::into_inner)
+    let mut fleet = clients.fleet(node)?;
+    // The deadline that travels with a call does not count while its channel still connects.
+    let answer = tokio::time::timeout(PATIENCE, fleet.get_shard(request)).await;
+    answer.map_err(|_| tonic::Status::deadline_exceeded("no answer in time"))?.map(tonic::Response::into_inner)
 }
 
 fn sum<'a>(maps: impl Iterator<Item = &'a BTreeMap<String, u64>>) -> BTreeMap<String, u64> {

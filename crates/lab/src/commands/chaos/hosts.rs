@@ -41,7 +41,7 @@ pub(crate) struct HostsArgs {
 }
 
 /// Runs the command: first from outside, which starts it again inside, then there.
-pub(crate) fn run(args: HostsArgs) -> anyhow::Result<()> {
+pub(crate) fn run(args: &HostsArgs) -> anyhow::Result<()> {
     let program = args.program.clone().map_or_else(crate::commands::replay::beside_this, Ok)?;
     if !args.inside {
         bail!(cage::enter("--inside"));

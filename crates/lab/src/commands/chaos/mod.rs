@@ -109,7 +109,7 @@ pub(crate) fn run(args: ChaosArgs) -> anyhow::Result<()> {
         ChaosCommand::Replay(args) => replay(&args),
         ChaosCommand::Proof(args) => proof::prove(&args),
         ChaosCommand::Shrink(args) => shrink::shrink(&args),
-        ChaosCommand::Hosts(args) => hosts::run(args),
+        ChaosCommand::Hosts(args) => hosts::run(&args),
         ChaosCommand::World => child::serve(),
     }
 }
