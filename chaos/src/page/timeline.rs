@@ -16,6 +16,8 @@ const RIGHT: f64 = 14.0;
 const FAULT: f64 = 15.0;
 const LANE: f64 = 24.0;
 const HEAD: f64 = 20.0;
+/// Between two lines of names below a timeline.
+const FOOT: f64 = 12.0;
 /// Lanes of faults that lie over one another; more are told in the last one.
 const MOST_FAULT_LANES: usize = 14;
 /// Steps of the axis, in seconds.
@@ -24,21 +26,24 @@ const STEPS: [f64; 14] =
 
 /// Draws one timeline, with what was broken in it.
 pub(super) fn write(html: &mut String, timeline: &Timeline, marks: &[Mark]) {
-    let mut body = Drawing { svg: String::new(), y: HEAD, length_s: s(timeline.ended_ms).max(0.001) };
+    let mut body = Drawing::new(HEAD, s(timeline.ended_ms).max(0.001));
     body.faults(timeline);
     for shard in &timeline.shards {
         body.shard(shard, timeline);
     }
     let height = body.y + HEAD;
-    let mut grid = Drawing { svg: String::new(), y: height, length_s: body.length_s };
+    let mut grid = Drawing::new(height, body.length_s);
     grid.axis();
-    let mut frame = Drawing { svg: String::new(), y: height, length_s: body.length_s };
+    let mut frame = Drawing { foot: FOOT, ..Drawing::new(height, body.length_s) };
     if let Some(healed) = timeline.healed_ms {
         frame.line("healed", s(healed), "healed", "everything is healed");
     }
     for mark in marks {
+        // Promises often break at one moment: each name has a line of its own.
+        frame.foot += FOOT;
         frame.line("broken", mark.at_s, &mark.label, &mark.detail);
     }
+    let height = height + frame.foot;
     let _infallible = write!(
         html,
         "<div class=\"scroll\"><svg class=\"timeline\" viewBox=\"0 0 {WIDTH} {height:.0}\" role=\"img\">\n{}{}{}</svg></div>\n",
@@ -66,9 +71,15 @@ struct Drawing {
     /// Where the next thing goes.
     y: f64,
     length_s: f64,
+    /// How far below the timeline the next name goes.
+    foot: f64,
 }
 
 impl Drawing {
+    fn new(y: f64, length_s: f64) -> Self {
+        Self { svg: String::new(), y, length_s, foot: 0.0 }
+    }
+
     fn x(&self, at_s: f64) -> f64 {
         LEFT + (at_s / self.length_s).clamp(0.0, 1.0) * (WIDTH - LEFT - RIGHT)
     }
@@ -202,7 +213,7 @@ impl Drawing {
     /// A line through all lanes, with its name at the foot.
     fn line(&mut self, class: &str, at_s: f64, label: &str, detail: &str) {
         let x = self.x(at_s);
-        let (foot, y) = (self.y - HEAD + 4.0, self.y - 4.0);
+        let (foot, y) = (self.y - HEAD + 4.0, self.y - HEAD + 4.0 + self.foot);
         let anchor = if x > WIDTH * 0.75 { "end" } else { "start" };
         let _infallible = writeln!(
             self.svg,

@@ -13,8 +13,13 @@ use crate::clerks::{Books, in_time, patient};
 
 /// A shard that has none of these after so long has broken a promise.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
-/// Between two questions; each is asked without waiting for the one before.
+/// Between two questions.
 const ASK_EVERY: Duration = Duration::from_millis(50);
+/// Questions that may wait for their answers at a time.
+const READS: usize = 20;
+/// Changes of a rail are made one after the other, each with a round trip between regions: more than these would wait for one another
+/// until their time is over, and none would be answered at all.
+const WRITES: usize = 2;
 /// Under this number the questions asked here are in the history.
 const CLERK: u64 = 1_000;
 
@@ -63,14 +68,15 @@ impl Before {
         books: &Books,
         struck: Instant,
     ) -> Times {
-        let leader = first(through, struck, async |node| {
+        let leader = first(through, struck, READS, async |node| {
             let detail = ask(clients, node, &self.shard, Freshness::Stale).await;
             detail.and_then(|detail| detail.status).is_some_and(|status| {
                 status.term > self.term && !status.leader.is_empty() && status.leader != self.leader
             })
         });
-        let commit = first(through, struck, async |node| books.write(clients, node, &self.shard, CLERK).await.is_ok());
-        let plan = first(through, struck, async |node| {
+        let commit =
+            first(through, struck, WRITES, async |node| books.write(clients, node, &self.shard, CLERK).await.is_ok());
+        let plan = first(through, struck, READS, async |node| {
             let detail = ask(clients, node, &self.shard, Freshness::Linearizable).await;
             detail.is_some_and(|detail| {
                 detail.plans > self.plans && detail.status.is_some_and(|status| status.term > self.term)
@@ -82,14 +88,19 @@ impl Before {
 }
 
 /// Asks one node after the other, all the while, until one says yes; how long that took since `struck`.
-async fn first(nodes: &[String], struck: Instant, question: impl AsyncFn(&str) -> bool) -> Option<Duration> {
+async fn first(
+    nodes: &[String],
+    struck: Instant,
+    at_a_time: usize,
+    question: impl AsyncFn(&str) -> bool,
+) -> Option<Duration> {
     let mut ticks = interval(ASK_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut asked = FuturesUnordered::new();
     let mut turn = 0;
     while struck.elapsed() < PATIENCE {
         tokio::select! {
-            _ = ticks.tick() => {
+            _ = ticks.tick(), if asked.len() < at_a_time => {
                 asked.push(question(&nodes[turn % nodes.len()]));
                 turn += 1;
             }
