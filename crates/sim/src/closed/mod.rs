@@ -15,6 +15,7 @@ mod shape;
 mod world;
 
 pub use self::hosts::{HostInfo, Hosts};
+pub use self::pods::Reported;
 pub use self::run::{CycleStats, LoopRun};
 pub use self::schedule::Packing;
 pub use self::seed::Pool;
