@@ -9,7 +9,7 @@ use argosy_health::script::{self, Told};
 use argosy_health::{Policy, Transition};
 use clap::{Args, Subcommand};
 
-use crate::output;
+use crate::{ask, output};
 
 /// Health of machines: policies and verdicts.
 #[derive(Args, Debug)]
@@ -24,6 +24,10 @@ enum HealthCommand {
     Lint(LintArgs),
     /// Print the policy of a new installation.
     Policy,
+    Show(ask::HealthShowArgs),
+    Apply(ask::HealthApplyArgs),
+    Mode(ask::HealthModeArgs),
+    Clear(ask::HealthClearArgs),
 }
 
 /// Try a policy on a file of events; exit status 1 if an expectation in it is not met.
@@ -55,6 +59,10 @@ pub(crate) fn run(args: HealthArgs) -> Result<ExitCode> {
             output::line(DEFAULT.trim_end())?;
             Ok(ExitCode::SUCCESS)
         }
+        HealthCommand::Show(args) => ask::run_show(args),
+        HealthCommand::Apply(args) => ask::run_apply(args),
+        HealthCommand::Mode(args) => ask::run_mode(args),
+        HealthCommand::Clear(args) => ask::run_clear(args),
     }
 }
 

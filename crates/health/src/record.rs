@@ -21,7 +21,7 @@ pub const MAX_NOTES: usize = 16;
 /// Most repairs that are remembered.
 pub const MAX_REPAIRS: usize = 16;
 /// Most series of counted events.
-pub const MAX_TALLIES: usize = 256;
+pub const MAX_TALLIES: usize = 64;
 /// Most rules whose failing is kept.
 pub const MAX_ERRING: usize = 64;
 /// Longest evidence, in bytes.

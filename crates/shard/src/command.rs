@@ -9,6 +9,7 @@ use argosy_model::{NeedKey, NeedMark, ShardTime};
 use argosy_pool::{Decision, Specification};
 use serde::{Deserialize, Serialize};
 
+use crate::health::HealthUpdate;
 use crate::need_row::NeedRow;
 use crate::observed::{Observed, ObservedMachine, ObservedShape};
 use crate::operation::{OperationId, Refusal};
@@ -121,6 +122,22 @@ pub enum Command {
         /// How many machines, and why.
         decision: Decision,
     },
+    /// What came of the health of machines.
+    Health(Vec<HealthUpdate>),
+    /// Puts a health policy in force.
+    SetHealthPolicy {
+        /// Its text; empty is that of a new installation.
+        text: String,
+        /// Who and why.
+        by: By,
+    },
+    /// Says whether verdicts on health take machines out of supply, or are only shown.
+    SetHealthActs {
+        /// They act.
+        on: bool,
+        /// Who and why.
+        by: By,
+    },
 }
 
 impl Command {
@@ -145,6 +162,9 @@ impl Command {
             Self::SetPool { .. } => "set_pool",
             Self::RemovePool { .. } => "remove_pool",
             Self::SizePool { .. } => "size_pool",
+            Self::Health(_) => "health",
+            Self::SetHealthPolicy { .. } => "set_health_policy",
+            Self::SetHealthActs { .. } => "set_health_acts",
         }
     }
 
@@ -330,9 +350,12 @@ mod tests {
             Command::SetPool { specification: Box::new(pool()), by: by() },
             Command::RemovePool { pool: String::new(), by: by() },
             Command::SizePool { pool: String::new(), specified_at: 0, decision: sized() },
+            Command::Health(vec![]),
+            Command::SetHealthPolicy { text: String::new(), by: by() },
+            Command::SetHealthActs { on: true, by: by() },
         ];
         let numbers: Vec<u8> = commands.into_iter().map(number).collect();
-        assert_eq!(numbers, (0..18).collect::<Vec<u8>>());
+        assert_eq!(numbers, (0..21).collect::<Vec<u8>>());
     }
 
     fn pool() -> Specification {

@@ -16,6 +16,7 @@ pub mod digest;
 pub mod echo;
 pub mod event;
 mod fold;
+pub mod health;
 mod judge;
 pub mod ledger;
 pub mod need_row;
@@ -38,6 +39,7 @@ pub use command::{By, Command, Envelope, Genesis, Observe, Outcome, PlanEntry, R
 pub use counters::Counters;
 pub use digest::Digest;
 pub use event::{Applied, Event};
+pub use health::{HealthBook, HealthPolicy, HealthUpdate, HealthVerdict, KeptHealth};
 pub use ledger::Ledger;
 pub use need_row::{NeedRow, RequirementRow, SpreadRow};
 pub use observed::{Listing, Observed, ObservedMachine, ObservedShape};

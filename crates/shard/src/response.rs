@@ -37,6 +37,13 @@ pub enum Response {
         /// Reports that came too late to mean anything.
         late: u32,
     },
+    /// Updates of machines' health were folded in.
+    Health {
+        /// Updates that were taken.
+        taken: u32,
+        /// Updates of machines that are not there, or that went on from something else than what is kept.
+        late: u32,
+    },
 }
 
 /// What became of a roll-up.

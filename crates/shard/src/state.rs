@@ -14,6 +14,7 @@ use crate::cooling::Cooling;
 use crate::counters::Counters;
 use crate::digest::Digest;
 use crate::echo;
+use crate::health::HealthBook;
 use crate::ledger::Ledger;
 use crate::operation::{Call, Operation, OperationId, Step, Verb};
 use crate::ownership::Ownership;
@@ -85,6 +86,7 @@ pub struct ShardState {
     pub(crate) halted: Option<Arc<Halt>>,
     pub(crate) profiles: Profiles,
     pub(crate) pools: OrdMap<String, Pool>,
+    pub(crate) health: HealthBook,
 }
 
 impl ShardState {
@@ -197,6 +199,11 @@ impl ShardState {
     /// The pool with this name.
     pub fn pool(&self, name: &str) -> Option<&Pool> {
         self.pools.get(name)
+    }
+
+    /// The health of the machines.
+    pub fn health(&self) -> &HealthBook {
+        &self.health
     }
 
     /// The plain profile that a `Same` profile folds into, and others that the vocabulary does not keep.

@@ -71,7 +71,18 @@ async fn list(args: &MachinesArgs, shard: &str) -> Result<()> {
             break;
         }
     }
-    let header = ["machine", "state", "cluster", "instance_type", "zone", "capacity", "usd_per_hour", "flags", "error"];
+    let header = [
+        "machine",
+        "state",
+        "cluster",
+        "instance_type",
+        "zone",
+        "capacity",
+        "usd_per_hour",
+        "health",
+        "flags",
+        "error",
+    ];
     table::print(&header, rows, args.json)
 }
 
@@ -84,6 +95,7 @@ fn row(machine: &MachineRow) -> Vec<Value> {
         json!(machine.zone),
         json!(capacity_name(machine.capacity_type)),
         json!(machine.price_microusd_per_hour as f64 / 1e6),
+        json!(machine.health),
         json!(flags(machine)),
         json!(machine.last_error),
     ]
@@ -115,6 +127,7 @@ async fn show(args: &MachinesArgs, machine: &str, shard: &str) -> Result<()> {
         ("usd_per_hour", json!(row.price_microusd_per_hour as f64 / 1e6)),
         ("resources", json!(row.resources)),
         ("labels", json!(row.labels)),
+        ("health", json!(row.health_reason)),
         ("flags", json!(flags(&row))),
         ("error", json!(row.last_error)),
     ];
@@ -126,6 +139,7 @@ fn flags(machine: &MachineRow) -> Vec<&'static str> {
     let all = [
         (machine.cordoned, "cordoned"),
         (machine.unhealthy, "unhealthy"),
+        (machine.unfit, "unfit"),
         (machine.interruption_notice, "notice"),
         (machine.cooling, "cooling"),
     ];

@@ -4,6 +4,7 @@
 //! They hold no logic: what they print is what the API said.
 
 mod change;
+mod health;
 mod machines;
 mod needs;
 mod operations;
@@ -18,6 +19,8 @@ use anyhow::Result;
 
 pub(crate) use change::{CordonArgs, MemberArgs, RailsArgs, ResumeArgs};
 pub(crate) use change::{run_cordon as cordon, run_member as member, run_rails as rails, run_resume as resume};
+pub(crate) use health::{HealthApplyArgs, HealthClearArgs, HealthModeArgs, HealthShowArgs};
+pub(crate) use health::{run_apply, run_clear, run_mode, run_show};
 pub(crate) use machines::{MachinesArgs, run as machines};
 pub(crate) use needs::{NeedsArgs, ShortfallsArgs, run as needs, run_shortfalls as shortfalls};
 pub(crate) use operations::{OperationsArgs, run as operations};

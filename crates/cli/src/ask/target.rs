@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use argosy_localfleet::{Blueprint, Layout, certificates};
 use argosy_proto::argosy::v1::admin_client::AdminClient;
 use argosy_proto::argosy::v1::fleet_client::FleetClient;
+use argosy_proto::argosy::v1::machine_health_client::MachineHealthClient;
 use argosy_proto::authz::Role;
 use argosy_server::config::{HostPort, TlsFiles};
 use argosy_server::tls::{Credentials, Dialer, Limits, Peer, Security};
@@ -50,6 +51,11 @@ impl Target {
     /// Changes.
     pub(crate) fn admin(&self) -> Result<AdminClient<Channel>> {
         Ok(AdminClient::new(self.channel()?))
+    }
+
+    /// Health: policies and verdicts.
+    pub(crate) fn health(&self) -> Result<MachineHealthClient<Channel>> {
+        Ok(MachineHealthClient::new(self.channel()?))
     }
 
     /// A request with the deadline of this target.

@@ -5,6 +5,7 @@
 
 mod admin;
 mod fleet;
+mod health;
 mod lockstep;
 mod pools;
 mod recent;
@@ -15,6 +16,7 @@ mod site;
 
 pub use admin::AdminService;
 pub use fleet::FleetService;
+pub use health::HealthService;
 pub use lockstep::LockstepService;
 pub use pools::PoolService;
 pub use shard_read::ShardReadService;
@@ -25,6 +27,7 @@ use std::sync::Arc;
 use argosy_proto::argosy::v1::admin_server::AdminServer;
 use argosy_proto::argosy::v1::fleet_server::FleetServer;
 use argosy_proto::argosy::v1::lockstep_server::LockstepServer;
+use argosy_proto::argosy::v1::machine_health_server::MachineHealthServer;
 use argosy_proto::argosy::v1::pools_server::PoolsServer;
 use argosy_proto::bigfleet::v1alpha1::shard_read_server::ShardReadServer;
 use tonic::service::RoutesBuilder;
@@ -35,6 +38,7 @@ pub fn mount(routes: &mut RoutesBuilder, site: &Arc<Site>) {
         .add_service(FleetServer::new(FleetService::new(Arc::clone(site))))
         .add_service(AdminServer::new(AdminService::new(Arc::clone(site))))
         .add_service(PoolsServer::new(PoolService::new(Arc::clone(site))))
+        .add_service(MachineHealthServer::new(HealthService::new(Arc::clone(site))))
         .add_service(LockstepServer::new(LockstepService::new(Arc::clone(site))))
         .add_service(ShardReadServer::new(ShardReadService::new(Arc::clone(site))));
 }

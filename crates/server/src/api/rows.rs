@@ -25,6 +25,7 @@ pub(super) fn machine(state: &ShardState, ix: MachineIx) -> MachineRow {
     let cluster = |claim: Option<argosy_model::Claim>| {
         claim.map(|claim| words.cluster_id(claim.cluster).to_owned()).unwrap_or_default()
     };
+    let health = state.health().get(ix).map(|kept| kept.verdict.clone()).unwrap_or_default();
     let group = machine.claim.and_then(|claim| claim.group).map(|group| words.group_id(group).to_owned());
     MachineRow {
         id: fleet.id(ix).to_owned(),
@@ -48,6 +49,10 @@ pub(super) fn machine(state: &ShardState, ix: MachineIx) -> MachineRow {
         heir_cluster: cluster(machine.heir),
         group: group.unwrap_or_default(),
         assigned_priority: machine.assigned_priority,
+        health: health.health,
+        health_class: health.class,
+        health_reason: health.reason,
+        unfit: health.unfit,
     }
 }
 

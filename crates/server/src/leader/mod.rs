@@ -6,7 +6,8 @@
 //! ```text
 //!   sessions ──> RollUp ─┐                        ┌─> cycle: decide, lint ──> Plan ─┐
 //!   reconcile ─> Observe ┼─> commit ─> log ─> fold ─> actuator ──> provider calls    │
-//!   timers ────> Tick ───┘             ^          └─> sessions ──> operators        │
+//!   timers ────> Tick ───┤             ^          └─> sessions ──> operators        │
+//!   agents ────> Health ─┘             │                                            │
 //!                                      └──────────── Outcomes, Plan ────────────────┘
 //! ```
 //!
@@ -16,6 +17,7 @@ mod actuator;
 mod clock;
 mod commit;
 mod cycle;
+mod health;
 mod lockstep;
 mod measure;
 mod observed;
@@ -38,6 +40,7 @@ pub use clock::Clock;
 pub use commit::{CommitError, Committed, Committer};
 pub(crate) use cycle::inline;
 pub use cycle::{Decided, Pace};
+pub use health::{HealthDesk, ReportError, Reported, event as health_event, readings as health_readings};
 pub use lockstep::{StepError, Stepped};
 pub use pools::{Autoscaler, Told};
 pub(crate) use pools::{coming, ready};
@@ -87,6 +90,7 @@ pub struct Leader {
     hub: Arc<Hub>,
     cycle: Arc<Cycle>,
     autoscaler: Arc<Autoscaler>,
+    health: Arc<HealthDesk>,
     lockstep: Option<Lockstep>,
     ended: CancellationToken,
 }
@@ -159,6 +163,12 @@ impl Leader {
     #[must_use]
     pub fn autoscaler(&self) -> &Autoscaler {
         &self.autoscaler
+    }
+
+    /// The health of the machines.
+    #[must_use]
+    pub fn health(&self) -> &Arc<HealthDesk> {
+        &self.health
     }
 
     /// In lockstep: moves shard time to `to` and goes on until nothing moves. Can be repeated, also at another leader.

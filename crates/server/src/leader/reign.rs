@@ -14,6 +14,7 @@ use super::actuator::Actuator;
 use super::clock::Clock;
 use super::commit::{CommitError, Committer};
 use super::cycle::Cycle;
+use super::health::{self, HealthDesk};
 use super::lockstep::Lockstep;
 use super::measure::Measure;
 use super::pools::Autoscaler;
@@ -148,16 +149,18 @@ impl Runtime {
         let actuator = Arc::new(actuator);
         let autoscaler = Autoscaler::new(Arc::clone(&committer));
         let mut tasks = JoinSet::new();
+        let health = HealthDesk::new(Arc::clone(&committer), settings.mode == Mode::Running);
         let lockstep = match settings.mode {
             Mode::Lockstep => Some(Lockstep::new(Arc::clone(&committer), Arc::clone(&cycle), actuator, providers)),
             Mode::Running => {
                 let after = after_cycle(&hub, &cycle, measure);
                 spawn(&mut tasks, settings, &committer, &cycle, after, actuator);
                 tasks.spawn(Arc::clone(&autoscaler).run());
+                tasks.spawn(health::run(Arc::clone(&health)));
                 None
             }
         };
-        let leader = Arc::new(Leader { committer, hub, cycle, autoscaler, lockstep, ended });
+        let leader = Arc::new(Leader { committer, hub, cycle, autoscaler, health, lockstep, ended });
         replica.set_leader(Some(Arc::clone(&leader)));
         Self { replica: replica.clone(), leader, listeners, tasks }
     }

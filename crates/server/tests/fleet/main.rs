@@ -6,6 +6,7 @@
 mod demand;
 mod failover;
 mod faults;
+mod health;
 mod installation;
 mod lockstep;
 mod operator;

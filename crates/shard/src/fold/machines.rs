@@ -24,6 +24,9 @@ impl Fold<'_> {
         cause: Cause,
     ) -> Result<Machine, FleetError> {
         let before = self.state.fleet.put(ix, next, aside, cause)?;
+        if next.state == State::Speculative && before.state != State::Speculative {
+            self.forget_health(ix);
+        }
         let cluster = next.cluster().or(before.cluster());
         self.events.push(Event::MachineChanged { machine: ix, from: Some(before.state), to: next.state, cluster });
         Ok(before)
@@ -118,6 +121,7 @@ impl Fold<'_> {
         let before = self.state.fleet.remove(ix).expect("a known machine is removed");
         self.state.cooling.forget(ix);
         self.state.settled.forget(ix);
+        self.state.health.machines.remove(&ix);
         self.state.counters.gone += 1;
         self.events.push(Event::MachineRemoved { id, from: before.state, cluster: before.cluster() });
     }

@@ -6,6 +6,7 @@
 
 mod admin;
 mod begin;
+mod health;
 mod machines;
 mod observe;
 mod outcomes;
@@ -106,6 +107,7 @@ impl ShardState {
                 | Command::Outcomes(_)
                 | Command::Retry(_)
                 | Command::SizePool { .. }
+                | Command::Health(_)
         );
         let by_leader = by_leader && !planted(Planted::OldTermAccepted);
         let proposed = envelope.proposed_in_term;
@@ -150,6 +152,9 @@ impl Fold<'_> {
             Command::SetPool { specification, by } => self.set_pool(*specification, by),
             Command::RemovePool { pool, by } => self.remove_pool(&pool, by),
             Command::SizePool { pool, specified_at, decision } => self.size_pool(&pool, specified_at, decision),
+            Command::Health(updates) => Ok(self.health(updates)),
+            Command::SetHealthPolicy { text, by } => self.set_health_policy(text, by),
+            Command::SetHealthActs { on, by } => Ok(self.set_health_acts(on, by)),
         }
     }
 }

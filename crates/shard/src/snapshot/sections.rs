@@ -13,6 +13,7 @@ use super::frames::{FrameReader, FrameWriter};
 use crate::cooling::{CoolDown, Cooling};
 use crate::counters::Counters;
 use crate::digest::Digest;
+use crate::health::{HealthBook, HealthHeader, KeptHealth};
 use crate::ledger::Ledger;
 use crate::operation::Operation;
 use crate::ownership::Ownership;
@@ -33,6 +34,8 @@ const OPERATIONS: u8 = 8;
 const COOLING: u8 = 9;
 const SETTLED: u8 = 10;
 const POOLS: u8 = 11;
+const HEALTH_POLICY: u8 = 12;
+const HEALTH: u8 = 13;
 
 /// Everything that there is one of.
 #[derive(Serialize, Deserialize)]
@@ -81,7 +84,9 @@ pub(super) fn write(state: &ShardState, out: &mut FrameWriter<'_>) -> io::Result
     state.ledger.iter().try_for_each(|operation| out.record(OPERATIONS, operation))?;
     state.cooling.iter().try_for_each(|cool_down| out.record(COOLING, &cool_down))?;
     state.settled.iter().try_for_each(|settled| out.record(SETTLED, &settled))?;
-    state.pools.values().try_for_each(|pool| out.record(POOLS, pool))
+    state.pools.values().try_for_each(|pool| out.record(POOLS, pool))?;
+    state.health.header().iter().try_for_each(|header| out.record(HEALTH_POLICY, header))?;
+    state.health.iter().try_for_each(|kept| out.record(HEALTH, &kept))
 }
 
 fn header(state: &ShardState) -> Header {
@@ -143,6 +148,7 @@ pub(super) fn read(input: &mut FrameReader<'_>) -> Result<ShardState, SnapshotEr
         state.pools.insert(pool.specification.name.clone(), pool);
         Ok(())
     })?;
+    read_health(input, &mut state)?;
     Ok(state)
 }
 
@@ -208,6 +214,24 @@ fn read_timers(input: &mut FrameReader<'_>, state: &mut ShardState) -> Result<()
     })?;
     state.cooling = cooling;
     state.settled = Settled::restore(settled);
+    Ok(())
+}
+
+fn read_health(input: &mut FrameReader<'_>, state: &mut ShardState) -> Result<(), SnapshotError> {
+    let mut book = HealthBook::default();
+    input.records(HEALTH_POLICY, |header: HealthHeader| {
+        book.policy = header.policy.map(Arc::new);
+        book.acts = header.acts;
+        Ok(())
+    })?;
+    input.records(HEALTH, |(machine, kept): (MachineIx, KeptHealth)| {
+        if state.fleet.get(machine).is_none() {
+            return Err(damaged("a health record refers to a machine that is not there"));
+        }
+        book.machines.insert(machine, Arc::new(kept));
+        Ok(())
+    })?;
+    state.health = book;
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! What the fold keeps, rule by rule, on a small world driven through the public API only.
 
+mod health;
 mod loop_with_decide;
 mod observations;
 mod operations;

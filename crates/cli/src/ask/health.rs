@@ -1,0 +1,146 @@
+//! `argosy health show|apply|mode|clear`: the policy in force, whether verdicts act, and what was dealt with.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use argosy_health::Policy;
+use argosy_proto::argosy::v1::{ClearHealthRequest, GetHealthRequest, SetHealthModeRequest, SetHealthPolicyRequest};
+use clap::{Args, ValueEnum};
+use serde_json::json;
+
+use super::target::Target;
+use super::{block_on, said, table};
+use crate::output;
+
+/// Show a shard's health policy in force and a summary of its verdicts.
+#[derive(Args, Debug)]
+pub(crate) struct HealthShowArgs {
+    /// The shard.
+    #[arg(long)]
+    shard: String,
+    /// Print the text of the policy only.
+    #[arg(long)]
+    policy: bool,
+    /// As JSON.
+    #[arg(long, conflicts_with = "policy")]
+    json: bool,
+    #[command(flatten)]
+    target: Target,
+}
+
+/// Put a policy in force for a shard; it is checked here first.
+#[derive(Args, Debug)]
+pub(crate) struct HealthApplyArgs {
+    /// The policy; `default` is that of a new installation.
+    policy: PathBuf,
+    /// The shard.
+    #[arg(long)]
+    shard: String,
+    /// Why. It is kept in the shard's audit chain.
+    #[arg(long)]
+    reason: String,
+    #[command(flatten)]
+    target: Target,
+}
+
+/// Let verdicts take machines out of supply, or only show them.
+#[derive(Args, Debug)]
+pub(crate) struct HealthModeArgs {
+    /// observe: they are only shown, as in a new installation. act: an unfit machine is no supply.
+    mode: HealthMode,
+    /// The shard.
+    #[arg(long)]
+    shard: String,
+    /// Why. It is kept in the shard's audit chain.
+    #[arg(long)]
+    reason: String,
+    #[command(flatten)]
+    target: Target,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum HealthMode {
+    Observe,
+    Act,
+}
+
+/// Forget what was found at a machine: somebody has dealt with it.
+#[derive(Args, Debug)]
+pub(crate) struct HealthClearArgs {
+    /// The machine.
+    machine: String,
+    /// Its shard.
+    #[arg(long)]
+    shard: String,
+    /// Why. It is kept in the shard's audit chain.
+    #[arg(long)]
+    reason: String,
+    #[command(flatten)]
+    target: Target,
+}
+
+/// Runs `argosy health show`.
+pub(crate) fn run_show(args: HealthShowArgs) -> Result<ExitCode> {
+    block_on(async move {
+        let ask = GetHealthRequest { shard: args.shard };
+        let answer =
+            args.target.health()?.get_health(args.target.request(ask)).await.map_err(|status| said(&status))?;
+        let summary = answer.into_inner();
+        if args.policy {
+            return output::line(summary.policy.trim_end());
+        }
+        let name = Policy::parse("policy", &summary.policy).map(|policy| policy.name).unwrap_or_default();
+        let count = |health: &str| json!(summary.machines.get(health).copied().unwrap_or_default());
+        let row = vec![
+            json!(if summary.acts { "act" } else { "observe" }),
+            json!(name),
+            json!(summary.policy_revision),
+            count("healthy"),
+            count("unknown"),
+            count("degraded"),
+            count("unhealthy"),
+            json!(summary.unfit),
+        ];
+        let header = ["mode", "policy", "revision", "healthy", "unknown", "degraded", "unhealthy", "unfit"];
+        table::print(&header, vec![row], args.json)
+    })
+}
+
+/// Runs `argosy health apply`.
+pub(crate) fn run_apply(args: HealthApplyArgs) -> Result<ExitCode> {
+    block_on(async move {
+        let policy = if args.policy.as_os_str() == "default" {
+            String::new()
+        } else {
+            let file = args.policy.display().to_string();
+            let text = std::fs::read_to_string(&args.policy).with_context(|| format!("cannot read {file}"))?;
+            Policy::parse(&file, &text)?;
+            text
+        };
+        let ask = SetHealthPolicyRequest { shard: args.shard, policy, reason: args.reason };
+        let answer = args.target.health()?.set_health_policy(args.target.request(ask)).await;
+        let revision = answer.map_err(|status| said(&status))?.into_inner().revision;
+        table::print(&["revision"], vec![vec![json!(revision)]], false)
+    })
+}
+
+/// Runs `argosy health mode`.
+pub(crate) fn run_mode(args: HealthModeArgs) -> Result<ExitCode> {
+    block_on(async move {
+        let acts = matches!(args.mode, HealthMode::Act);
+        let ask = SetHealthModeRequest { shard: args.shard, acts, reason: args.reason };
+        let answer = args.target.health()?.set_health_mode(args.target.request(ask)).await;
+        let revision = answer.map_err(|status| said(&status))?.into_inner().revision;
+        table::print(&["revision"], vec![vec![json!(revision)]], false)
+    })
+}
+
+/// Runs `argosy health clear`.
+pub(crate) fn run_clear(args: HealthClearArgs) -> Result<ExitCode> {
+    block_on(async move {
+        let ask = ClearHealthRequest { machine: args.machine, shard: args.shard, reason: args.reason };
+        let answer = args.target.health()?.clear_health(args.target.request(ask)).await;
+        output::line(answer.map_err(|status| said(&status))?.into_inner().verdict)
+    })
+}
