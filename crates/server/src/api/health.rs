@@ -110,7 +110,7 @@ impl MachineHealth for HealthService {
                 }
                 commit(&replica, Command::Audit { act: format!("clear the health of {machine}"), by }).await?;
                 let leader = replica.leader().ok_or_else(refusal::no_leader)?;
-                leader.health().clear(&machine).await.map_err(|error| refusal::not_committed(&error))?;
+                leader.health().clear(&machine).await.map_err(|error| Status::unavailable(error.to_string()))?;
                 let verdict = leader.health().verdict(&machine).map(|verdict| verdict.line()).unwrap_or_default();
                 Ok(Response::new(ClearHealthResponse { verdict }))
             }

@@ -5,12 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use argosy_health::policy::DEFAULT;
 use argosy_health::{Facts, Policy, Record, Watch};
 use argosy_model::{MachineIx, ShardTime};
+use argosy_shard::pools::CLAIMANT_PREFIX;
 use argosy_shard::{HealthUpdate, HealthVerdict, ShardState};
 
 /// Most bytes of records in one entry.
 const ENTRY_BYTES: usize = 1 << 20;
-/// What names a pool among the claimants of machines.
-const POOL: &str = "pool/";
 
 /// One machine.
 pub(super) struct Ward {
@@ -248,5 +247,5 @@ fn short(mut line: String) -> String {
 /// The pool that holds a machine.
 fn pool_of(state: &ShardState, ix: MachineIx) -> Option<String> {
     let cluster = state.fleet().machine(ix).cluster()?;
-    state.fleet().words.cluster_id(cluster).strip_prefix(POOL).map(str::to_owned)
+    state.fleet().words.cluster_id(cluster).strip_prefix(CLAIMANT_PREFIX).map(str::to_owned)
 }
