@@ -66,7 +66,8 @@ const GPU: Archetype = Archetype {
 
 /// Measures both rows.
 pub(crate) fn measure(run: &mut Run) {
-    if !run.wants_any(&["hot_shape_cold", "hot_shape_steady"]) {
+    let [cold, steadily] = ["hot_shape_cold", "hot_shape_steady"].map(|row| run.name(row));
+    if !run.wants_any(&[&cold, &steadily]) {
         return;
     }
     let before = live_bytes();
@@ -79,7 +80,7 @@ pub(crate) fn measure(run: &mut Run) {
         hopeless,
     };
     honest::check(&world, &promise);
-    if run.wants("hot_shape_cold") {
+    if run.wants(&cold) {
         let mut meter = run.meter(true);
         let mut placements = usize::MAX;
         while meter.wants_more() {
@@ -89,16 +90,16 @@ pub(crate) fn measure(run: &mut Run) {
             placements = placements.min(decision.plan.actions().count());
         }
         assert!(placements > 4_000, "from cold there is much to place: {placements}");
-        row(run, "hot_shape_cold", placements, bytes, std::time::Duration::from_millis(1), &meter);
+        row(run, &cold, placements, bytes, std::time::Duration::from_millis(1), &meter);
     }
     world.settle();
     honest::check(&world, &promise);
-    if run.wants("hot_shape_steady") {
-        steady(run, world, bytes);
+    if run.wants(&steadily) {
+        steady(run, &steadily, world, bytes);
     }
 }
 
-fn steady(run: &mut Run, mut world: World, bytes: u64) {
+fn steady(run: &mut Run, name: &str, mut world: World, bytes: u64) {
     let keys: Vec<NeedKey> =
         world.demand.by_precedence().map(|need| need.key).filter(|key| key.group.is_none()).collect();
     let mut engine = Engine::new();
@@ -116,7 +117,7 @@ fn steady(run: &mut Run, mut world: World, bytes: u64) {
         turn += 1;
     }
     assert!(placements > 0, "what was lost is covered again");
-    row(run, "hot_shape_steady", placements, bytes, std::time::Duration::from_micros(50), &meter);
+    row(run, name, placements, bytes, std::time::Duration::from_micros(50), &meter);
 }
 
 fn row(

@@ -9,6 +9,7 @@ use argosy_model::{
     Bucket, CapacityType, Claim, Machine, MicroUsd, NeedKey, Operator, Ppb, Profile, Requirement, Shape, State,
 };
 
+use crate::decide_rows::scale;
 use crate::honest::{self, Promise};
 use crate::meter::live_bytes;
 use crate::rows::About;
@@ -32,7 +33,10 @@ const SPARE: usize = 1_000;
 
 /// Measures the row for this many machines.
 pub(crate) fn measure(run: &mut Run, machines: usize) {
-    let name = format!("phase2_{}", crate::decide_rows::scale(machines));
+    let name = match 2 * machines {
+        all if all >= crate::TEN_MILLION => format!("phase2_{}_of_{}", scale(machines), scale(all)),
+        _ => format!("phase2_{}", scale(machines)),
+    };
     if !run.wants(&name) {
         return;
     }

@@ -31,6 +31,9 @@ use crate::gate::Gate;
 use crate::mixed::Size;
 use crate::run::Run;
 
+/// Where a run is one of the large ones, whose rows all say so in their names.
+const TEN_MILLION: usize = 10_000_000;
+
 /// Counts allocations. What it adds to each is in the times.
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -75,7 +78,8 @@ fn main() -> anyhow::Result<()> {
 }
 
 fn measure(args: Measure) -> anyhow::Result<()> {
-    let mut run = Run::new(args.rows, args.counting);
+    let suffix = if args.sizes.iter().all(|size| *size >= TEN_MILLION) { "_10m" } else { "" };
+    let mut run = Run::new(args.rows, args.counting, suffix);
     hot_shape::measure(&mut run);
     rollups::measure(&mut run);
     for size in &args.sizes {

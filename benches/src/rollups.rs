@@ -20,7 +20,8 @@ const ROWS: usize = 1_000;
 
 /// Measures the row.
 pub(crate) fn measure(run: &mut Run) {
-    if !run.wants("rollup_25k") {
+    let name = run.name("rollup_25k");
+    if !run.wants(&name) {
         return;
     }
     let mut state = begun();
@@ -39,7 +40,7 @@ pub(crate) fn measure(run: &mut Run) {
     }
     let limit = run.limit(18_000).hops(REQUESTS);
     let about = About { machines: 0, needs: rows, placements: REQUESTS, bytes: 0, limit, budget: None::<Duration> };
-    run.row("rollup_25k", &about, &meter);
+    run.row(&name, &about, &meter);
 }
 
 /// Diffs, encodes and applies a roll-up; whether there was anything to write.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::meter::Meter;
 
-/// One row of the output. Times in nanoseconds.
+/// One row of the output. Times in nanoseconds. Fields that are skipped are for the printed table; the file holds the rest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Row {
     /// Its name; baselines and readers refer to it.
@@ -20,6 +20,7 @@ pub(crate) struct Row {
     /// What one sample does: machines placed or freed, or transitions applied.
     pub(crate) placements: usize,
     /// Samples taken.
+    #[serde(skip)]
     pub(crate) samples: usize,
     /// The median.
     pub(crate) p50_ns: u64,
@@ -28,6 +29,7 @@ pub(crate) struct Row {
     /// The highest.
     pub(crate) max_ns: u64,
     /// Processor time of one sample, all threads together: the median.
+    #[serde(skip)]
     pub(crate) cpu_ns: u64,
     /// Instructions of one sample, where they were counted.
     pub(crate) instructions: Option<u64>,
@@ -40,6 +42,7 @@ pub(crate) struct Row {
     /// The median of the processor time over that.
     pub(crate) ratio_to_limit: f64,
     /// What ARCHITECTURE.md §7 allows, where it names a time.
+    #[serde(skip)]
     pub(crate) budget_ns: Option<u64>,
 }
 

@@ -11,15 +11,22 @@ use crate::rows::{About, Row, head};
 pub(crate) struct Run {
     only: Vec<String>,
     is_counting: bool,
+    suffix: &'static str,
     limits: BTreeMap<usize, Limit>,
     rows: Vec<Row>,
 }
 
 impl Run {
-    /// All rows, or only some. A run that counts instructions takes one sample of each.
-    pub(crate) fn new(only: Vec<String>, is_counting: bool) -> Self {
+    /// All rows, or only some. A run that counts instructions takes one sample of each. Rows whose size does not follow that
+    /// of the run bear its `suffix`, so that no name stands for rows of two runs.
+    pub(crate) fn new(only: Vec<String>, is_counting: bool, suffix: &'static str) -> Self {
         println!("{}", head());
-        Self { only, is_counting, limits: BTreeMap::new(), rows: Vec::new() }
+        Self { only, is_counting, suffix, limits: BTreeMap::new(), rows: Vec::new() }
+    }
+
+    /// The name in this run of a row that is always of one size.
+    pub(crate) fn name(&self, row: &str) -> String {
+        format!("{row}{}", self.suffix)
     }
 
     /// Whether any of these rows is wanted, and so their world.
