@@ -6,6 +6,7 @@ use smallvec::SmallVec;
 
 use crate::hash::Lookup;
 use crate::holding::insert;
+use crate::menu::shifted;
 use crate::rows::{Row, RowIx, claim_of};
 use crate::supply::{ClassIx, Stock};
 
@@ -34,13 +35,17 @@ pub(crate) struct Accounts {
     attributed: Lookup<Claim, SmallVec<[ClassIx; 2]>>,
     /// By account: bound machines in keep order, then those on their way.
     owned: Vec<Vec<ClassIx>>,
-    /// By account: rises when a class comes in or goes out.
-    changes: Vec<u32>,
+    /// By account: the rows that share it.
+    rows: Vec<SmallVec<[RowIx; 1]>>,
+    /// By account: how many of its machines its own rows have not been given.
+    loose: Vec<u32>,
     vacant: Vec<Account>,
     by_row: Vec<Account>,
     is_settled: bool,
     /// Claims that got their first machine or lost their last since these were taken.
     pub(crate) turned: Vec<Claim>,
+    /// Classes that came under an account, or out of one, with their machines.
+    reassigned: Vec<ClassIx>,
 }
 
 impl Accounts {
@@ -53,9 +58,27 @@ impl Accounts {
         &self.owned[account.at()]
     }
 
-    /// Rises when a class comes into the account or goes out of it.
-    pub(crate) fn changes(&self, account: Account) -> u32 {
-        self.changes[account.at()]
+    /// The rows that share an account.
+    pub(crate) fn rows(&self, account: Account) -> &[RowIx] {
+        &self.rows[account.at()]
+    }
+
+    /// How many of an account's machines its own rows have not been given.
+    pub(crate) fn loose(&self, account: Account) -> u32 {
+        self.loose[account.at()]
+    }
+
+    /// Counts machines that come to be with an account's own rows, or cease to be.
+    pub(crate) fn loosen(&mut self, account: Account, change: i64) {
+        self.loose[account.at()] = shifted(self.loose[account.at()], change);
+    }
+
+    /// Classes whose owner came or went since these were taken, each once.
+    pub(crate) fn take_reassigned(&mut self) -> Vec<ClassIx> {
+        let mut reassigned = std::mem::take(&mut self.reassigned);
+        reassigned.sort_unstable();
+        reassigned.dedup();
+        reassigned
     }
 
     /// Whether some machine was acquired or is being drained for a claim, and counts.
@@ -76,13 +99,19 @@ impl Accounts {
     }
 
     fn own(&mut self, account: Account, ix: ClassIx, stocks: &[Stock]) {
+        self.loosen(account, self.not_with(account, &stocks[ix.at()]));
         let owned = &mut self.owned[account.at()];
-        self.changes[account.at()] = self.changes[account.at()].wrapping_add(1);
         if self.is_settled {
             insert(owned, ix, stocks);
         } else {
             owned.push(ix);
         }
+    }
+
+    /// How many machines of a class the rows of an account have not been given.
+    fn not_with(&self, account: Account, stock: &Stock) -> i64 {
+        let others = stock.claims.iter().filter(|(row, _)| self.by_row[row.at()] != account);
+        i64::from(stock.left) + others.map(|(_, count)| i64::from(*count)).sum::<i64>()
     }
 
     /// Takes a class out again.
@@ -95,7 +124,6 @@ impl Accounts {
         }
         if let Some(open) = self.open.get(&claim) {
             self.owned[open.account.at()].retain(|other| *other != ix);
-            self.changes[open.account.at()] = self.changes[open.account.at()].wrapping_add(1);
         }
     }
 
@@ -109,28 +137,30 @@ impl Accounts {
 
     /// A row comes to stand for its claim, and for those of the gangs in it.
     pub(crate) fn open(&mut self, ix: RowIx, row: &Row, stocks: &mut [Stock]) {
-        let account = match self.open.get_mut(&row.claim()) {
-            Some(open) => {
-                open.rows += 1;
-                open.account
-            }
-            None => {
-                let account = self.vacant.pop().unwrap_or_else(|| {
-                    self.owned.push(Vec::new());
-                    self.changes.push(0);
-                    Account(u32::try_from(self.owned.len() - 1).expect("fewer than 2^32 needs"))
-                });
-                self.hand_over(row.claim(), account, stocks);
-                account
-            }
-        };
+        let known = self.open.get_mut(&row.claim()).map(|open| {
+            open.rows += 1;
+            open.account
+        });
+        let account = known.unwrap_or_else(|| self.vacant.pop().unwrap_or_else(|| self.found()));
         if ix.at() >= self.by_row.len() {
             self.by_row.resize(ix.at() + 1, account);
         }
         self.by_row[ix.at()] = account;
+        self.rows[account.at()].push(ix);
+        self.reassigned.extend_from_slice(&self.owned[account.at()]);
+        if known.is_none() {
+            self.hand_over(row.claim(), account, stocks);
+        }
         for (key, _) in row.members.iter().filter(|(key, _)| *key != row.key) {
             self.hand_over(claim_of(key), account, stocks);
         }
+    }
+
+    fn found(&mut self) -> Account {
+        self.owned.push(Vec::new());
+        self.rows.push(SmallVec::new());
+        self.loose.push(0);
+        Account(u32::try_from(self.owned.len() - 1).expect("fewer than 2^32 needs"))
     }
 
     fn hand_over(&mut self, claim: Claim, account: Account, stocks: &mut [Stock]) {
@@ -140,12 +170,15 @@ impl Accounts {
             for ix in classes {
                 stocks[ix.at()].account = Some(account);
                 self.own(account, ix, stocks);
+                self.reassigned.push(ix);
             }
         }
     }
 
-    /// A row ceases to stand for its claims.
+    /// A row ceases to stand for its claims. What it was given has been taken back.
     pub(crate) fn close(&mut self, ix: RowIx, row: &Row, stocks: &mut [Stock]) {
+        let account = self.by_row[ix.at()];
+        self.reassigned.extend_from_slice(&self.owned[account.at()]);
         for (key, _) in row.members.iter().filter(|(key, _)| *key != row.key) {
             self.give_up(claim_of(key), stocks);
         }
@@ -153,15 +186,17 @@ impl Accounts {
         open.rows -= 1;
         if open.rows == 0 {
             self.give_up(row.claim(), stocks);
-            self.vacant.push(self.by_row[ix.at()]);
+            self.vacant.push(account);
         }
+        self.rows[account.at()].retain(|other| *other != ix);
     }
 
     fn give_up(&mut self, claim: Claim, stocks: &mut [Stock]) {
         let open = self.open.remove(&claim).expect("opened with the row");
-        self.changes[open.account.at()] = self.changes[open.account.at()].wrapping_add(1);
         for ix in self.attributed.get(&claim).into_iter().flatten() {
             stocks[ix.at()].account = None;
+            let loose = self.not_with(open.account, &stocks[ix.at()]);
+            self.loose[open.account.at()] = shifted(self.loose[open.account.at()], -loose);
             self.owned[open.account.at()].retain(|other| other != ix);
         }
     }

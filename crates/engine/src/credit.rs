@@ -6,119 +6,102 @@
 //! 1. what was acquired for it and serves or joins its cluster,
 //! 2. machines of its cluster that were acquired for no need that is still there,
 //! 3. what is on its way to it: being created for it, or drained for it,
-//! 4. machines acquired for other needs of its cluster,
+//! 4. machines acquired for other needs of its cluster, from the last need backwards,
 //!
-//! each in keep order, until it is covered. Its own come first so that a converged cluster stays as it is. Gangs that
-//! hold machines take theirs before anybody else: a gang is let go by withdrawal or by preemption as a whole, never by
-//! another need of its cluster picking a member (docs/adr/0040-credit-own-machines-first.md).
+//! each in keep order, until it is covered. Its own come first so that a converged cluster stays as it is. The last need's
+//! come first of others' so that one loss displaces one need and not a chain of them
+//! (docs/adr/0056-a-short-need-takes-from-the-last.md). Gangs that hold machines take theirs before anybody else: a gang is let go by withdrawal or by preemption
+//! as a whole, never by another need of its cluster picking a member (docs/adr/0040-credit-own-machines-first.md).
 
 use argosy_model::State;
 
+use crate::claims::Phase;
 use crate::cycle::Cycle;
-use crate::holding::Whose;
 use crate::rows::RowIx;
-use crate::standing::{Basis, Kind};
+use crate::standing::{Kind, Reach, Stage};
 use crate::supply::{ClassIx, Supply};
 
 impl Cycle {
-    /// Gives out what is bound or on its way, in every cluster where something has changed; with them in those whose
-    /// credit looks beyond the cluster.
+    /// Gives out what is bound or on its way, as far as that may be otherwise than it was.
     pub(crate) fn credit(&mut self) {
-        let rows = self.begin_credit();
+        self.counted_on.clear();
+        self.supply.close_again();
+        let rows = self.open_agenda();
+        self.phase = Phase::Hold;
         // From behind, so that a gang knows whether one behind it retreats; what gangs own no two of them share.
         for row in rows.iter().rev() {
             if self.standing(*row).kind == Kind::Gang {
-                self.hold_gang(*row);
-            }
-        }
-        for row in &rows {
-            if self.standing(*row).is_same() {
-                self.credit_same(*row);
-            } else {
-                self.credit_plain(*row);
-            }
-        }
-        for row in rows {
-            let standing = &mut self.standings[row.at()];
-            if standing.is_as_before {
-                continue;
-            }
-            standing.credited = (standing.domain, standing.has_host);
-            let is_short = standing.is_short();
-            self.count_short(row, is_short);
-            self.pulses.freshen(row);
-        }
-    }
-
-    /// Takes back what was given in the clusters that are to be credited. Returns their rows in order.
-    fn begin_credit(&mut self) -> Vec<RowIx> {
-        self.counted_on.clear();
-        let mut is_due = vec![false; self.supply.holdings.len()];
-        for (at, holding) in self.supply.holdings.iter_mut().enumerate() {
-            is_due[at] = holding.is_dirty || holding.is_farsighted;
-            holding.is_reopened = false;
-            if is_due[at] {
-                (holding.is_dirty, holding.is_farsighted, holding.is_stale) = (false, false, true);
-            }
-        }
-        for at in (0..is_due.len()).filter(|at| is_due[*at]) {
-            self.supply.reset(argosy_model::ClusterIx::from_index(at));
-        }
-        let due = |row: &RowIx| is_due[self.pulses.cluster(*row).index()];
-        let rows: Vec<RowIx> = self.rows.order().iter().copied().filter(due).collect();
-        for row in &rows {
-            let standing = &mut self.standings[row.at()];
-            standing.is_as_before = false;
-            if standing.basis.is_none() {
+                self.unhold(*row);
+                let standing = &mut self.standings[row.at()];
                 standing.reset(&self.view.policy, self.view.now);
+                standing.stage = Stage::Begun;
+                self.hold_gang(*row);
+                self.pass_on_hold(*row);
             }
         }
-        rows
+        self.phase = Phase::Credit;
+        while let Some(row) = self.next_due() {
+            self.credit_row(row);
+        }
     }
 
-    /// What a row would be credited from if its own machines covered it.
-    pub(crate) fn basis(&self, row: RowIx) -> Basis {
-        let account = self.supply.account(row);
-        let left = self.supply.accounts.owned(account).iter().map(|class| self.supply.stock(*class).left).collect();
-        Basis { changes: self.supply.accounts.changes(account), left }
+    fn credit_row(&mut self, row: RowIx) {
+        self.begin_credit(row);
+        if self.standing(row).is_same() {
+            self.credit_same(row);
+        } else {
+            self.credit_plain(row);
+        }
+        self.standing_mut(row).stage = Stage::Settled;
+        self.pass_on(row);
+        let is_short = self.standing(row).is_short();
+        self.count_short(row, is_short);
+        self.pulses.freshen(row);
     }
 
-    /// Gives a row what it was given before, if it was credited from its own alone and finds that as it was then. If not, it
-    /// begins anew.
-    pub(crate) fn credit_as_before(&mut self, row: RowIx) -> bool {
-        let Some(basis) = &self.standing(row).basis else { return false };
-        if *basis != self.basis(row) {
-            self.standings[row.at()].reset(&self.view.policy, self.view.now);
-            return false;
+    fn begin_credit(&mut self, row: RowIx) {
+        if self.standing(row).stage == Stage::Begun {
+            return;
         }
-        for at in 0..self.standing(row).claims.len() {
-            let (class, count) = self.standing(row).claims[at];
-            self.supply.give(class, row, count);
+        self.lift(row);
+        let standing = &mut self.standings[row.at()];
+        if standing.kind != Kind::Gang {
+            standing.reset(&self.view.policy, self.view.now);
+        } else if standing.is_held {
+            standing.holds_on = standing.mark.was_whole;
+            self.reckon(row);
+        } else {
+            standing.clear();
         }
-        self.standing_mut(row).is_as_before = true;
-        true
     }
 
     fn credit_plain(&mut self, row: RowIx) {
-        if self.credit_as_before(row) {
-            return;
-        }
-        let basis = self.basis(row);
         self.claim_own(row, false);
         if !self.standing(row).is_short() {
-            self.standing_mut(row).basis = Some(basis);
             return;
         }
-        self.claim_kept(row, Whose::Nobodys);
+        self.take(row, Reach::Nobodys);
+        self.claim_nobodys(row);
         self.claim_own(row, true);
-        self.claim_kept(row, Whose::Somebodys);
+        self.claim_others(row);
+    }
+
+    /// Notes that a row looks beyond its own, and how far.
+    pub(crate) fn take(&mut self, row: RowIx, reach: Reach) {
+        let keep = self.keep_list(row);
+        let kind = self.standing(row).kind;
+        let standing = &mut self.standings[row.at()];
+        standing.reach = reach;
+        if standing.takes.replace((keep, kind)).is_none() {
+            self.supply.note_taker(keep, kind, row);
+        }
     }
 
     /// Another walk for a row whose cluster got machines back after the credit.
     pub(crate) fn credit_again(&mut self, row: RowIx) {
-        let keep = self.keep_list(row);
-        let kept = self.supply.keep(keep).classes.clone();
-        self.claim_each(row, kept.into_iter());
+        self.claim_own(row, false);
+        self.claim_nobodys(row);
+        self.claim_others(row);
     }
 
     /// Gives a row what was acquired for it: what is on its way, or what serves and joins.
@@ -137,26 +120,24 @@ impl Cycle {
                 return;
             }
             let class = self.supply.accounts.owned(account)[at];
-            if self.supply.stock(class).left > 0 {
-                self.claim(row, class, u32::MAX);
-            }
+            self.claim(row, class, u32::MAX);
         }
     }
 
-    /// Gives a row machines of its cluster.
-    pub(crate) fn claim_kept(&mut self, row: RowIx, whose: Whose) {
+    /// Gives a row machines of its cluster that were acquired for no row that is there.
+    pub(crate) fn claim_nobodys(&mut self, row: RowIx) {
         if !self.standing(row).is_short() {
             return;
         }
         let keep = self.keep_list(row);
         if self.standing(row).kind == Kind::Spread {
-            self.claim_kept_balanced(row, keep, whose);
+            let nobodys = self.supply.keep(keep).nobodys().to_vec();
+            self.claim_balanced(row, &nobodys);
             return;
         }
-        let begin = if self.is_turns { 0 } else { self.supply.begin(keep, whose) };
-        for at in begin..self.supply.keep(keep).classes.len() {
-            let class = self.supply.keep(keep).classes[at];
-            if whose.means(self.supply.stock(class)) {
+        for at in 0..self.supply.keep(keep).nobodys().len() {
+            let class = self.supply.keep(keep).nobodys()[at];
+            if self.within(row, class) > 0 {
                 self.claim(row, class, u32::MAX);
                 if !self.standing(row).is_short() {
                     return;
@@ -165,28 +146,61 @@ impl Cycle {
         }
     }
 
-    /// Gives a row machines of these classes in their order, until it is covered. A row that spreads takes from the
-    /// emptiest domains, so that what is left over for a reclaim does not unbalance it.
-    pub(crate) fn claim_each(&mut self, row: RowIx, classes: impl Iterator<Item = ClassIx>) {
-        if self.standing(row).kind == Kind::Spread {
-            let classes: Vec<ClassIx> = classes.collect();
-            self.claim_balanced(row, &classes);
+    /// Gives a row machines of its cluster that were acquired for other rows, from the last row backwards.
+    pub(crate) fn claim_others(&mut self, row: RowIx) {
+        if !self.standing(row).is_short() {
             return;
         }
-        for class in classes {
-            if !self.standing(row).is_short() {
-                return;
+        let keep = self.keep_list(row);
+        if self.standing(row).kind == Kind::Spread {
+            self.claim_others_balanced(row, keep);
+            return;
+        }
+        for at in (0..self.supply.keep(keep).owners().len()).rev() {
+            let owner = self.supply.keep(keep).owners()[at];
+            if !self.may_have_for(row, owner) {
+                continue;
             }
-            if self.supply.stock(class).left > 0 {
-                self.claim(row, class, u32::MAX);
+            let account = self.supply.account(owner);
+            for at in 0..self.supply.accounts.owned(account).len() {
+                let class = self.supply.accounts.owned(account)[at];
+                if is_coming(&self.supply, class) {
+                    break;
+                }
+                if self.within(row, class) > 0 {
+                    self.claim(row, class, u32::MAX);
+                }
+                if !self.standing(row).is_short() {
+                    self.set_reach(row, Reach::Down(owner, Some(class)));
+                    return;
+                }
             }
+        }
+        self.set_reach(row, Reach::All);
+    }
+
+    /// Notes how far a row had to look: not in its turn, which the next cycle repeats, and not where it weighs up all there is
+    /// before it takes any.
+    pub(crate) fn set_reach(&mut self, row: RowIx, reach: Reach) {
+        if self.phase == Phase::Credit && !self.standing(row).is_same() {
+            self.standing_mut(row).reach = reach;
         }
     }
 
-    /// The credit of a row's cluster depends on more than the cluster.
+    /// Whether a row may find something in what another owns: what it has not been given itself, or may have to give up.
+    pub(crate) fn may_have_for(&self, row: RowIx, owner: RowIx) -> bool {
+        let account = self.supply.account(owner);
+        let rows = self.supply.accounts.rows(account);
+        let is_last = || rows.len() == 1 || rows.iter().all(|other| self.rows.rank(*other) <= self.rows.rank(owner));
+        let has_something = self.supply.accounts.loose(account) > 0
+            || (self.phase != Phase::Turns && rows.iter().any(|other| self.rows.rank(*other) > self.rows.rank(row)));
+        account != self.supply.account(row) && has_something && is_last()
+    }
+
+    /// The credit of a row depends on more than its cluster.
     pub(crate) fn look_beyond(&mut self, row: RowIx) {
-        if !self.is_turns {
-            self.supply.holdings[self.rows.get(row).key.cluster.index()].is_farsighted = true;
+        if self.phase != Phase::Turns {
+            self.agenda.look_beyond(row);
         }
     }
 }

@@ -108,18 +108,17 @@ impl Cycle {
 
     fn bound_by_domain(&mut self, row: RowIx) -> BTreeMap<usize, Bound> {
         let keep = self.keep_list(row);
-        let begin = self.begin(keep);
         let none = self.standing(row).yard.none();
         let account = self.supply.account(row);
         let coming = self.supply.owned(row).iter().filter(|ix| is_coming(&self.supply, **ix));
         let mut found: BTreeMap<usize, Bound> = BTreeMap::new();
-        for class in self.supply.keep(keep).classes[begin..].iter().chain(coming) {
-            let stock = self.supply.stock(*class);
-            let Some((domain, machine)) = self.measure(row, *class).filter(|_| stock.left > 0) else { continue };
+        for class in self.supply.keep(keep).classes().iter().chain(coming) {
+            let count = u64::from(self.within(row, *class));
+            let Some((domain, machine)) = self.measure(row, *class).filter(|_| count > 0) else { continue };
             let empty = || Bound { creditable: none.clone(), own: none.clone(), machines: 0 };
-            let (count, bound) = (u64::from(stock.left), found.entry(domain).or_insert_with(empty));
+            let bound = found.entry(domain).or_insert_with(empty);
             add(&mut bound.creditable, &machine, count);
-            if stock.account == Some(account) {
+            if self.supply.stock(*class).account == Some(account) {
                 add(&mut bound.own, &machine, count);
             }
             bound.machines += count;

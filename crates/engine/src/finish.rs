@@ -13,7 +13,7 @@ use crate::{Decision, truncate};
 
 impl Cycle {
     pub(crate) fn finish(&mut self) -> Decision {
-        self.list_surplus();
+        let surplus: Vec<ClassIx> = self.supply.surplus().collect();
         let mut naming = Naming::of(self);
         let picked: usize =
             self.drafts.iter().map(|draft| draft.picks.iter().map(|(_, count)| *count as usize).sum::<usize>()).sum();
@@ -25,7 +25,7 @@ impl Cycle {
                 _ => self.single_units(draft, &mut naming, &mut assign),
             }
         }
-        let mut give_back = self.reclaims(&mut naming);
+        let mut give_back = self.reclaims(&surplus, &mut naming);
         give_back.extend(self.releases(&assign));
         let (units, left_out) = truncate::fairly([assign, preempt, give_back], self.view.policy.max_actions);
         let marks = self.tell();

@@ -7,11 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use argosy_model::demand::DemandChange;
-use argosy_model::{ClusterIx, Need, NeedKey, NeedMark};
+use argosy_model::{ClusterIx, Demand, Need, NeedKey, NeedMark};
 use imbl::Vector;
 
 use crate::View;
+use crate::agenda::Agenda;
 use crate::catalogue::Catalogue;
+use crate::claims::Phase;
 use crate::contention::Contention;
 use crate::cycle::{Cycle, Seen};
 use crate::menus::Menus;
@@ -54,7 +56,10 @@ impl Cycle {
             alarms: BTreeSet::new(),
             marked: 0,
             verdicts: Vector::new(),
-            is_turns: false,
+            phase: Phase::default(),
+            agenda: Agenda::default(),
+            turned: Vec::new(),
+            withheld: Vec::new(),
         };
         cycle.list_all();
         cycle
@@ -65,7 +70,10 @@ impl Cycle {
         let words = &fleet.words;
         for (class, members) in fleet.classes().iter() {
             let count = i64::try_from(members.len()).expect("slots are 32 bits wide");
-            self.supply.shift(&class, count, &mut self.menus, words);
+            self.supply.shift(&class, count, &mut self.menus, (words, &self.rows));
+        }
+        for class in self.supply.take_changed() {
+            self.supply.recount(class, i64::from(self.supply.stock(class).total));
         }
         for need in demand.iter() {
             let place = self.place(need);
@@ -80,6 +88,7 @@ impl Cycle {
             self.begin_row(RowIx::from_index(at));
         }
         self.supply.settle();
+        self.supply.accounts.take_reassigned();
         self.verdicts = self.rows.order().iter().map(|row| blank(self.rows.get(*row).key)).collect();
     }
 
@@ -102,6 +111,7 @@ impl Cycle {
             self.standings.resize(row.at(), standing.clone());
             self.standings.push(standing);
         }
+        self.due(row);
         self.pulses.begin(row, cluster);
         self.supply.open(row, self.rows.get(row));
         if self.view.demand.marked() > 0 {
@@ -114,7 +124,13 @@ impl Cycle {
     fn end_row(&mut self, row: RowIx) {
         self.count_short(row, false);
         self.remember(row, NeedMark::default());
-        self.supply.close(row, self.rows.get(row));
+        self.unhold(row);
+        for (class, _) in std::mem::take(&mut self.standings[row.at()].before) {
+            self.wake(class, Some(self.rows.rank(row)), true);
+        }
+        for keep in self.supply.close(row, self.rows.get(row)) {
+            self.rouse(keep);
+        }
     }
 
     /// Takes note of what is to be remembered of a row.
@@ -123,7 +139,6 @@ impl Cycle {
         let was_marked = standing.mark != NeedMark::default();
         self.marked = self.marked + usize::from(mark != NeedMark::default()) - usize::from(was_marked);
         standing.mark = mark;
-        standing.basis = None;
         self.pulses.freshen(row);
         self.set_alarm(row);
     }
@@ -152,6 +167,9 @@ impl Cycle {
         if !self.follow_machines(view) {
             return false;
         }
+        let heard = |demand: &Demand, cluster: &ClusterIx| demand.reporting(*cluster).heard;
+        let is_anew = |cluster: &ClusterIx| heard(&self.view.demand, cluster) != heard(view.demand, cluster);
+        let is_heard_anew = written.clusters.iter().any(is_anew);
         self.view = Seen::of(view);
         self.ring();
         self.follow_folds(&mut written.needs);
@@ -161,8 +179,8 @@ impl Cycle {
         for key in &written.marks {
             self.follow_mark(key);
         }
-        for cluster in written.clusters {
-            self.supply.forget_prey(cluster);
+        if is_heard_anew {
+            self.supply.forget_prey();
         }
         true
     }
@@ -186,7 +204,7 @@ impl Cycle {
         for change in changes.filter(|change| change.before != change.after) {
             for (class, by) in [(&change.before, -1), (&change.after, 1)] {
                 let Some(class) = class else { continue };
-                if self.supply.shift(class, by, &mut self.menus, words) {
+                if self.supply.shift(class, by, &mut self.menus, (words, &self.rows)) {
                     wavering.push(class.shape);
                 }
                 if by < 0 {
@@ -197,7 +215,10 @@ impl Cycle {
         if wavering.into_iter().any(|shape| (self.supply.tally(shape).live > 0) != self.catalogue.is_live(shape)) {
             return false;
         }
-        left.iter().for_each(|class| self.supply.unlist(class));
+        for class in self.supply.take_changed() {
+            self.level(class);
+        }
+        left.iter().for_each(|class| self.supply.unlist(class, &self.menus));
         true
     }
 
@@ -221,8 +242,14 @@ impl Cycle {
         let mut came: BTreeSet<RowIx> = BTreeSet::new();
         for key in keys {
             let old = self.rows.find(key);
-            self.close(old, &mut closed);
-            let Some(need) = demand.get(key) else {
+            let need = demand.get(key);
+            if let (Some(row), Some(need)) = (old, need)
+                && self.is_renewed(row, need)
+            {
+                continue;
+            }
+            self.close_row(old, &mut closed);
+            let Some(need) = need else {
                 self.rows.withdraw(key);
                 continue;
             };
@@ -232,7 +259,7 @@ impl Cycle {
                 None => {
                     self.rows.withdraw(key);
                     let target = self.rows.find(&place).filter(|target| !came.contains(target));
-                    self.close(target, &mut closed);
+                    self.close_row(target, &mut closed);
                     let row = self.rows.put(need, place, &words);
                     if !closed.contains_key(&row) {
                         came.insert(row);
@@ -243,7 +270,24 @@ impl Cycle {
         self.move_rows(&closed, &came, &demand)
     }
 
-    fn close(&mut self, row: Option<RowIx>, closed: &mut BTreeMap<RowIx, Precedence>) {
+    /// Takes in a need that stands alone in its row, asks the same of a machine as before, and of which only how much it
+    /// asks in all has changed. False if it takes more than that.
+    fn is_renewed(&mut self, row: RowIx, need: &Need) -> bool {
+        let place = self.place(need);
+        let was = self.rows.get(row);
+        if was.key != need.key || place != need.key || was.min_unit != need.min_unit || was.arrival != need.arrival {
+            return false;
+        }
+        self.rows.replace(row, need);
+        let yard = self.rows.get(row).yardstick();
+        let standing = &mut self.standings[row.at()];
+        (standing.freed, standing.yard, standing.told) = (yard.none(), yard, None);
+        self.pulses.freshen(row);
+        self.due(row);
+        true
+    }
+
+    fn close_row(&mut self, row: Option<RowIx>, closed: &mut BTreeMap<RowIx, Precedence>) {
         if let Some(row) = row.filter(|row| !closed.contains_key(row)) {
             closed.insert(row, self.rows.get(row).precedence());
             self.end_row(row);
@@ -251,12 +295,7 @@ impl Cycle {
     }
 
     /// Puts rows in order again after some were closed and others came.
-    fn move_rows(
-        &mut self,
-        closed: &BTreeMap<RowIx, Precedence>,
-        came: &BTreeSet<RowIx>,
-        demand: &argosy_model::Demand,
-    ) -> bool {
+    fn move_rows(&mut self, closed: &BTreeMap<RowIx, Precedence>, came: &BTreeSet<RowIx>, demand: &Demand) -> bool {
         let touched: Vec<RowIx> = closed.keys().chain(came).copied().collect();
         touched.iter().for_each(|row| self.rows.add_up(*row, demand));
         let (gone, stay): (Vec<RowIx>, Vec<RowIx>) =
@@ -282,6 +321,7 @@ impl Cycle {
             self.rows.release(&gone);
         }
         stay.into_iter().for_each(|row| self.begin_row(row));
+        self.follow_owners();
         true
     }
 
@@ -295,7 +335,7 @@ impl Cycle {
             (standing.part_of(mark, policy, now), mark.was_whole, mark.assembling_since)
         };
         if of_credit(standing, &standing.mark) != of_credit(standing, &mark) || standing.is_probing {
-            self.supply.dirty(key.cluster);
+            self.due(row);
         }
         self.remember(row, mark);
     }
@@ -303,8 +343,7 @@ impl Cycle {
     /// Credits those anew whose alarm has gone off: they may take another part now.
     fn ring(&mut self) {
         while let Some((_, row)) = self.alarms.first().copied().filter(|(moment, _)| *moment <= self.view.now) {
-            self.supply.dirty(self.pulses.cluster(row));
-            self.standings[row.at()].basis = None;
+            self.due(row);
             self.set_alarm(row);
         }
     }

@@ -12,10 +12,9 @@ use argosy_model::{NeedMark, State};
 use crate::cycle::Cycle;
 use crate::domain::Scope;
 use crate::draft::Draft;
-use crate::holding::Whose;
 use crate::plan::Reason;
 use crate::rows::RowIx;
-use crate::standing::{Kind, Part};
+use crate::standing::{Kind, Part, Reach};
 use crate::yardstick::{Amounts, add, covers};
 
 /// A gang's own machines in one domain.
@@ -32,10 +31,6 @@ impl Cycle {
 
     /// Gives a gang its own machines before anybody else may pick them.
     pub(crate) fn hold_gang(&mut self, row: RowIx) {
-        if self.credit_as_before(row) {
-            return;
-        }
-        let basis = self.basis(row);
         let own = self.own_by_domain(row);
         if own.is_empty() || self.standing(row).part == Part::Retreating {
             return;
@@ -55,11 +50,8 @@ impl Cycle {
         let domain = self.best_own(row, &own);
         let standing = self.standing_mut(row);
         (standing.domain, standing.has_host, standing.holds_on) = (domain, true, mark.was_whole);
+        standing.is_held = true;
         self.claim_all_own(row);
-        // One that is being put together may run out of time, and then looks at what others do.
-        if mark.was_whole && !self.standing(row).is_short() {
-            self.standing_mut(row).basis = Some(basis);
-        }
     }
 
     fn claim_all_own(&mut self, row: RowIx) {
@@ -69,9 +61,7 @@ impl Cycle {
             if !self.standing(row).is_short() {
                 return;
             }
-            if self.supply.stock(class).left > 0 {
-                self.claim(row, class, u32::MAX);
-            }
+            self.claim(row, class, u32::MAX);
         }
     }
 
@@ -91,16 +81,16 @@ impl Cycle {
     fn own_by_domain(&self, row: RowIx) -> Vec<Own> {
         let mut found: Vec<Own> = Vec::new();
         for class in self.supply.owned(row) {
-            let stock = self.supply.stock(*class);
-            let Some((domain, machine)) = self.measure(row, *class).filter(|_| stock.left > 0) else { continue };
+            let there = self.within(row, *class);
+            let Some((domain, machine)) = self.measure(row, *class).filter(|_| there > 0) else { continue };
             let at = found.binary_search_by_key(&domain, |own| own.domain).unwrap_or_else(|at| {
                 let none: Amounts = machine.iter().map(|_| 0).collect();
                 found.insert(at, Own { domain, all: none.clone(), serving: none });
                 at
             });
-            add(&mut found[at].all, &machine, u64::from(stock.left));
-            if stock.class.state == State::Configured {
-                add(&mut found[at].serving, &machine, u64::from(stock.left));
+            add(&mut found[at].all, &machine, u64::from(there));
+            if self.supply.stock(*class).class.state == State::Configured {
+                add(&mut found[at].serving, &machine, u64::from(there));
             }
         }
         found
@@ -113,6 +103,7 @@ impl Cycle {
         if part == Part::Retreating || !self.standing(row).is_short() {
             return;
         }
+        self.take(row, Reach::All);
         if self.standing(row).domain.is_none() {
             if self.is_nothing_bound(row) {
                 return;
@@ -164,16 +155,15 @@ impl Cycle {
 
     pub(crate) fn is_nothing_bound(&mut self, row: RowIx) -> bool {
         let keep = self.keep_list(row);
-        let begin = self.begin(keep);
-        let kept = &self.supply.keep(keep).classes[begin..];
-        !kept.iter().chain(self.supply.owned(row)).any(|class| self.supply.stock(*class).left > 0)
+        let kept = self.supply.keep(keep).classes();
+        !kept.iter().chain(self.supply.owned(row)).any(|class| self.within(row, *class) > 0)
     }
 
     /// Own machines first, so that one that has just matured never bumps an incumbent.
     fn claim_in_domain(&mut self, row: RowIx) {
         self.claim_all_own(row);
-        self.claim_kept(row, Whose::Nobodys);
-        self.claim_kept(row, Whose::Somebodys);
+        self.claim_nobodys(row);
+        self.claim_others(row);
     }
 
     /// A gang that is not whole holds nothing but what was acquired for it.

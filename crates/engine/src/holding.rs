@@ -1,10 +1,10 @@
-//! Holdings: what a cluster has, in keep order, as a whole and by what each menu admits of it.
+//! Holdings: what a cluster has, as a whole and by what each menu admits of it.
 
-use argosy_model::ShapeIx;
 use smallvec::SmallVec;
 
-use crate::menu::Menu;
 use crate::menus::MenuIx;
+use crate::rows::{RowIx, Rows};
+use crate::standing::Kind;
 use crate::supply::{ClassIx, Stock};
 
 /// Position of a keep list.
@@ -21,159 +21,106 @@ impl KeepIx {
     }
 }
 
-/// Which of a cluster's machines are meant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Whose {
-    /// Those that were acquired for no need that is still there.
-    Nobodys,
-    /// Those that were acquired for some need.
-    Somebodys,
-}
-
-impl Whose {
-    /// Whether a class is meant and has something left.
-    pub(crate) fn means(self, stock: &Stock) -> bool {
-        stock.left > 0 && stock.account.is_none() == (self == Self::Nobodys)
-    }
-}
-
-/// What lies in one domain of a keep list.
-#[derive(Clone, Debug)]
-pub(crate) struct Lane {
-    pub(crate) domain: usize,
-    /// With their positions in the list.
-    pub(crate) classes: Vec<(u32, ClassIx)>,
-    /// By whose: nothing before this position is meant.
-    pub(crate) from: [usize; 2],
-}
-
-impl Lane {
-    /// The first position from `at` on that is meant.
-    pub(crate) fn next(&self, mut at: usize, whose: Whose, stocks: &[Stock]) -> usize {
-        while self.classes.get(at).is_some_and(|(_, class)| !whose.means(&stocks[class.at()])) {
-            at += 1;
-        }
-        at
-    }
-}
-
-/// What a menu admits of a cluster's machines, in keep order.
-#[derive(Clone, Debug)]
+/// What a menu admits of a cluster's machines that serve it or are joining it.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Keep {
-    pub(crate) classes: Vec<ClassIx>,
-    admits: std::sync::Arc<[ShapeIx]>,
-    /// By whose: nothing before this position is meant.
-    from: [usize; 2],
-    /// The list by domain, once a row that spreads has asked for it.
-    lanes: Option<Vec<Lane>>,
+    /// In no order.
+    classes: Vec<ClassIx>,
+    /// Those that were acquired for no row that is there, in keep order.
+    nobodys: Vec<ClassIx>,
+    /// The rows that own some, or did, in order of precedence.
+    owners: Vec<RowIx>,
+    /// Rows that look here beyond what is their own, by kind; in no order.
+    takers: [Vec<RowIx>; 3],
 }
 
 impl Keep {
-    pub(crate) fn of(classes: Vec<ClassIx>, menu: &Menu) -> Self {
-        Self { classes, admits: menu.listed(), from: [0; 2], lanes: None }
+    pub(crate) fn classes(&self) -> &[ClassIx] {
+        &self.classes
     }
 
-    pub(crate) fn rewind(&mut self) {
-        self.from = [0; 2];
-        self.lanes.iter_mut().flatten().for_each(|lane| lane.from = [0; 2]);
+    pub(crate) fn nobodys(&self) -> &[ClassIx] {
+        &self.nobodys
     }
 
-    /// Moves on past classes that are not meant or have nothing left. Holds only while nothing is given back.
-    pub(crate) fn skip(&mut self, whose: Whose, stocks: &[Stock]) -> usize {
-        let from = &mut self.from[whose as usize];
-        while self.classes.get(*from).is_some_and(|class| !whose.means(&stocks[class.at()])) {
-            *from += 1;
+    pub(crate) fn owners(&self) -> &[RowIx] {
+        &self.owners
+    }
+
+    pub(crate) fn takers(&self, kind: Kind) -> &[RowIx] {
+        &self.takers[lane(kind)]
+    }
+
+    pub(crate) fn note_taker(&mut self, kind: Kind, row: RowIx) {
+        self.takers[lane(kind)].push(row);
+    }
+
+    pub(crate) fn forget_taker(&mut self, kind: Kind, row: RowIx) {
+        let takers = &mut self.takers[lane(kind)];
+        let at = takers.iter().position(|taker| *taker == row).expect("noted when it looked here");
+        takers.swap_remove(at);
+    }
+
+    /// Lists a class that is new here, under those who own it.
+    pub(crate) fn list(&mut self, ix: ClassIx, owners: &[RowIx], stocks: &[Stock], rows: &Rows) {
+        self.classes.push(ix);
+        self.relist(ix, owners, stocks, rows);
+    }
+
+    /// Lists a class anew whose owners are others now.
+    pub(crate) fn relist(&mut self, ix: ClassIx, owners: &[RowIx], stocks: &[Stock], rows: &Rows) {
+        remove(&mut self.nobodys, ix);
+        if owners.is_empty() {
+            insert(&mut self.nobodys, ix, stocks);
         }
-        *from
-    }
-
-    /// The list by domain, each moved on past what is not meant.
-    pub(crate) fn lanes(&mut self, whose: Whose, menu: &Menu, stocks: &[Stock]) -> &[Lane] {
-        let lanes = self.lanes.get_or_insert_with(|| lanes(&self.classes, menu, stocks));
-        for lane in lanes.iter_mut() {
-            lane.from[whose as usize] = lane.next(lane.from[whose as usize], whose, stocks);
-        }
-        lanes
-    }
-
-    fn admits(&self, shape: ShapeIx) -> bool {
-        self.admits.binary_search(&shape).is_ok()
-    }
-}
-
-fn lanes(classes: &[ClassIx], menu: &Menu, stocks: &[Stock]) -> Vec<Lane> {
-    let mut lanes: Vec<Lane> = Vec::new();
-    for (position, class) in (0..).zip(classes) {
-        let place = menu.place_of(stocks[class.at()].class.shape).expect("a keep list holds what its menu admits");
-        let domain = place.domain as usize;
-        let at = lanes.binary_search_by_key(&domain, |lane| lane.domain).unwrap_or_else(|at| {
-            lanes.insert(at, Lane { domain, classes: Vec::new(), from: [0; 2] });
-            at
-        });
-        lanes[at].classes.push((position, *class));
-    }
-    lanes
-}
-
-/// What a cluster has, and what has become of it since it was last credited.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Holding {
-    /// What serves it or is joining it and counts as cover, in keep order.
-    pub(crate) bound: Vec<ClassIx>,
-    /// That, what is on its way to it, and what serves it without counting; in no order.
-    pub(crate) all: Vec<ClassIx>,
-    /// Lists that some row of the cluster has asked for.
-    pub(crate) keeps: SmallVec<[(MenuIx, KeepIx); 2]>,
-    /// Whether its credit no longer holds.
-    pub(crate) is_dirty: bool,
-    /// Whether its credit looked beyond the cluster.
-    pub(crate) is_farsighted: bool,
-    /// Whether machines were given back in it after the credit.
-    pub(crate) is_reopened: bool,
-    /// What serves it and nobody was given; up to date unless it `is_stale`.
-    pub(crate) surplus: Vec<ClassIx>,
-    pub(crate) is_stale: bool,
-    is_settled: bool,
-}
-
-impl Holding {
-    /// Nothing yet; `is_settled` where order is kept from the beginning.
-    pub(crate) fn new(is_settled: bool) -> Self {
-        Self { is_settled, ..Self::default() }
-    }
-
-    /// Lists a class that serves the cluster or is joining it.
-    pub(crate) fn bind(holding: &mut Self, keeps: &mut [Keep], ix: ClassIx, stocks: &[Stock]) {
-        if !holding.is_settled {
-            holding.bound.push(ix);
-            return;
-        }
-        insert(&mut holding.bound, ix, stocks);
-        for (_, keep) in &holding.keeps {
-            let keep = &mut keeps[keep.at()];
-            if keep.admits(stocks[ix.at()].class.shape) {
-                keep.lanes = None;
-                insert(&mut keep.classes, ix, stocks);
+        for owner in owners {
+            let rank = |row: &RowIx| rows.rank(*row);
+            let at = self.owners.partition_point(|other| rank(other) < rank(owner));
+            if self.owners.get(at) != Some(owner) {
+                self.owners.insert(at, *owner);
             }
         }
     }
 
     /// Takes a class out again.
-    pub(crate) fn unbind(holding: &mut Self, keeps: &mut [Keep], ix: ClassIx, stocks: &[Stock]) {
-        remove(&mut holding.bound, ix, stocks);
-        for (_, keep) in &holding.keeps {
-            let keep = &mut keeps[keep.at()];
-            if keep.admits(stocks[ix.at()].class.shape) {
-                keep.lanes = None;
-                remove(&mut keep.classes, ix, stocks);
-            }
+    pub(crate) fn unlist(&mut self, ix: ClassIx) {
+        if let Some(at) = self.classes.iter().position(|other| *other == ix) {
+            self.classes.swap_remove(at);
         }
+        remove(&mut self.nobodys, ix);
     }
 
-    /// Puts in order what was listed so far; from now on order is kept.
-    pub(crate) fn settle(&mut self, stocks: &[Stock]) {
-        self.bound.sort_by_cached_key(|ix| stocks[ix.at()].keep_order());
-        self.is_settled = true;
+    /// A row is no more. Returns whether it was an owner.
+    pub(crate) fn forget_owner(&mut self, row: RowIx) -> bool {
+        let before = self.owners.len();
+        self.owners.retain(|owner| *owner != row);
+        self.owners.len() < before
+    }
+}
+
+fn lane(kind: Kind) -> usize {
+    match kind {
+        Kind::Plain => 0,
+        Kind::Spread => 1,
+        Kind::Same | Kind::Gang => 2,
+    }
+}
+
+/// What a cluster has, and what has become of it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Holding {
+    /// What serves it or is joining it and counts as cover; in no order.
+    pub(crate) bound: Vec<ClassIx>,
+    /// Lists that some row of the cluster has asked for.
+    pub(crate) keeps: SmallVec<[(MenuIx, KeepIx); 2]>,
+    /// Whether machines were given back in it after the credit.
+    pub(crate) is_reopened: bool,
+}
+
+impl Holding {
+    /// What a menu admits, if some row has asked for it.
+    pub(crate) fn keep_of(&self, menu: MenuIx) -> Option<KeepIx> {
+        self.keeps.iter().find(|(known, _)| *known == menu).map(|(_, keep)| *keep)
     }
 }
 
@@ -184,11 +131,9 @@ pub(crate) fn insert(list: &mut Vec<ClassIx>, ix: ClassIx, stocks: &[Stock]) {
     list.insert(at, ix);
 }
 
-/// Takes a class out of a list in keep order.
-pub(crate) fn remove(list: &mut Vec<ClassIx>, ix: ClassIx, stocks: &[Stock]) {
-    let order = stocks[ix.at()].keep_order();
-    let at = list.partition_point(|other| stocks[other.at()].keep_order() < order);
-    if list.get(at) == Some(&ix) {
+/// Takes a class out of a list.
+pub(crate) fn remove(list: &mut Vec<ClassIx>, ix: ClassIx) {
+    if let Some(at) = list.iter().position(|other| *other == ix) {
         list.remove(at);
     }
 }

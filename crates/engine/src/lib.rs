@@ -6,7 +6,9 @@
 
 mod accounts;
 mod acquire;
+mod agenda;
 mod catalogue;
+mod claims;
 mod contention;
 mod cost;
 mod credit;
@@ -36,8 +38,10 @@ mod reclaim;
 mod rows;
 mod spread;
 mod standing;
+mod stock;
 mod supply;
 mod truncate;
+mod turns;
 mod verdict;
 pub mod whatif;
 mod yardstick;

@@ -76,6 +76,11 @@ impl Menus {
         &self.menus[at]
     }
 
+    /// The menus that list a shape.
+    pub(crate) fn listing(&self, shape: ShapeIx) -> &[(MenuIx, Place)] {
+        self.listing.get(shape.index()).map_or(&[], Vec::as_slice)
+    }
+
     /// Free machines of a shape were taken or put back.
     pub(crate) fn count_left(&mut self, shape: ShapeIx, kind: Free, change: i64) {
         for (menu, place) in self.listing.get(shape.index()).into_iter().flatten() {

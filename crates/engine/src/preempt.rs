@@ -14,7 +14,7 @@ use crate::Policy;
 use crate::cycle::Cycle;
 use crate::draft::{Draft, Victims};
 use crate::plan::Reason;
-use crate::prey::Prey;
+use crate::prey::{Order, Prey};
 use crate::rows::{Row, RowIx};
 use crate::standing::{Kind, Part};
 use crate::supply::ClassIx;
@@ -81,14 +81,14 @@ impl Cycle {
             return Vec::new();
         }
         let order = self.hunt(row);
-        let open = order.iter().filter_map(|at| {
-            let (domain, machine) = self.open_to(row, self.prey.get(*at))?;
-            Some((domain, machine, u64::from(self.prey_left(self.prey.get(*at)))))
+        let open = order.below(self.standing(row).priority).filter_map(|at| {
+            let (domain, machine) = self.open_to(row, self.prey.get(at))?;
+            Some((domain, machine, u64::from(self.prey_left(self.prey.get(at)))))
         });
         open.collect()
     }
 
-    fn hunt_down(&mut self, row: RowIx, order: &[usize], must_cover: bool) -> Option<Vec<Victims>> {
+    fn hunt_down(&mut self, row: RowIx, order: &Order, must_cover: bool) -> Option<Vec<Victims>> {
         let deficit = self.standing(row).short.clone();
         let mut picked = self.pick_victims(row, order);
         let covered = is_covered(&self.standing(row).short);
@@ -119,23 +119,23 @@ impl Cycle {
 
     /// Picks the best victims that there is room for, again and again: where a row spreads, a pick in one domain may make
     /// room in another that was passed over. In the order of the prey, one pick for each.
-    fn pick_victims(&mut self, row: RowIx, order: &[usize]) -> Vec<Picked> {
+    fn pick_victims(&mut self, row: RowIx, order: &Order) -> Vec<Picked> {
         let mut picked: Vec<Picked> = Vec::new();
         let spreads = self.standing(row).kind == Kind::Spread;
         let seen = if spreads { self.domains_within_reach(row, order) } else { Vec::new() };
-        let mut place = 0;
-        while place < order.len() && !is_covered(&self.standing(row).short) {
+        let (mut place, end) = (0, order.end(self.standing(row).priority));
+        while place < end && !is_covered(&self.standing(row).short) {
             let known =
                 if spreads { picked.binary_search_by_key(&place, |pick| pick.place) } else { Err(picked.len()) };
             let already = known.map_or(0, |known| picked[known].count);
             let fewest = if spreads { self.fewest(row, &seen) } else { 0 };
-            let Some((count, machine)) = self.pick(row, order[place], already, fewest) else {
+            let Some((count, machine)) = self.pick(row, order.at(place), already, fewest) else {
                 place += 1;
                 continue;
             };
             match known {
                 Ok(known) => picked[known].count += count,
-                Err(new) => picked.insert(new, Picked { at: order[place], place, count, machine }),
+                Err(new) => picked.insert(new, Picked { at: order.at(place), place, count, machine }),
             }
             place = if spreads { 0 } else { place + 1 };
         }
@@ -162,11 +162,20 @@ impl Cycle {
     }
 
     /// The domains in which a row could get a machine: a free one, or by preemption.
-    fn domains_within_reach(&self, row: RowIx, order: &[usize]) -> Vec<usize> {
+    fn domains_within_reach(&self, row: RowIx, order: &Order) -> Vec<usize> {
+        let standing = self.standing(row);
         let mut domains = self.domains_with_free(row);
-        domains.extend(order.iter().filter_map(|at| Some(self.open_to(row, self.prey.get(*at))?.0)));
-        domains.sort_unstable();
-        domains.dedup();
+        let all = self.menus.get(standing.menu).domains.len();
+        for at in order.below(standing.priority) {
+            if domains.len() == all {
+                break;
+            }
+            if let Some((domain, _)) = self.open_to(row, self.prey.get(at))
+                && let Err(new) = domains.binary_search(&domain)
+            {
+                domains.insert(new, domain);
+            }
+        }
         domains
     }
 
@@ -220,8 +229,8 @@ impl Cycle {
             victims.push(Victims { class, holder, count: pick.count, for_claimant: true });
             if holder.is_none() {
                 self.before_change(class);
-                self.supply.withhold(class, pick.count);
-                self.supply.dirty(self.supply.stock(class).class.cluster.expect("what serves has a cluster"));
+                self.supply.recount(class, -i64::from(pick.count));
+                self.withheld.push((class, pick.count));
             }
             let standing = self.standing_mut(row);
             standing.victims += pick.count;
@@ -239,7 +248,7 @@ impl Cycle {
 
     /// Lets the rest of a gang go with the members that were taken.
     fn evict(&mut self, gang: RowIx, victims: &mut Vec<Victims>) {
-        self.disturb(gang);
+        self.remember_credit(gang);
         self.pulses.freshen(gang);
         self.standing_mut(gang).part = Part::Evicted;
         let mut held: BTreeMap<Class, (ClassIx, u32)> = BTreeMap::new();

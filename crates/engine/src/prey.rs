@@ -2,6 +2,7 @@
 //! looks at it or just before it changes hands.
 
 use std::cmp::Reverse;
+use std::sync::Arc;
 
 use argosy_model::State;
 
@@ -35,8 +36,33 @@ impl Prey {
 struct Hunt {
     /// Lowest priority of any holder; lower than any if some of it is surplus.
     lowest: i64,
-    /// Best victims first, once somebody may take one.
-    order: Option<std::sync::Arc<[usize]>>,
+    /// Best victims first, once somebody may take one. What nobody below the first that hunts here holds is not listed: those
+    /// that hunt here later are no higher.
+    order: Option<Order>,
+}
+
+/// Prey in the order in which it is taken.
+#[derive(Clone, Debug)]
+pub(crate) struct Order {
+    prey: Arc<[usize]>,
+    /// By place: the lowest priority of any holder from there on; lower than any if some of it is nobody's.
+    floors: Arc<[i64]>,
+}
+
+impl Order {
+    pub(crate) fn at(&self, place: usize) -> usize {
+        self.prey[place]
+    }
+
+    /// From where on nothing is below a priority.
+    pub(crate) fn end(&self, priority: i32) -> usize {
+        self.floors.partition_point(|floor| *floor < i64::from(priority))
+    }
+
+    /// What may be below a priority, best victims first.
+    pub(crate) fn below(&self, priority: i32) -> impl Iterator<Item = usize> + '_ {
+        self.prey[..self.end(priority)].iter().copied()
+    }
 }
 
 /// Everything that has been listed in this cycle.
@@ -44,16 +70,19 @@ struct Hunt {
 pub(crate) struct PreyIndex {
     has_begun: bool,
     prey: Vec<Prey>,
+    classes: Vec<ClassIx>,
     by_class: Lookup<ClassIx, (usize, usize)>,
     by_menu: Lookup<MenuIx, Hunt>,
 }
 
 impl PreyIndex {
-    pub(crate) fn clear(&mut self) {
+    /// Forgets everything. Returns the classes that were listed: what was looked up of them was as they stood then.
+    pub(crate) fn clear(&mut self) -> Vec<ClassIx> {
         self.has_begun = false;
         self.prey.clear();
         self.by_class.clear();
         self.by_menu.clear();
+        std::mem::take(&mut self.classes)
     }
 
     pub(crate) fn get(&self, at: usize) -> &Prey {
@@ -118,27 +147,42 @@ impl Cycle {
     }
 
     /// What a row's menu admits of the prey, best victims first.
-    pub(crate) fn hunt(&mut self, row: RowIx) -> std::sync::Arc<[usize]> {
-        let menu = self.standing(row).menu;
+    pub(crate) fn hunt(&mut self, row: RowIx) -> Order {
+        let (menu, priority) = (self.standing(row).menu, i64::from(self.standing(row).priority));
         if let Some(known) = self.prey.by_menu.get(&menu).and_then(|hunt| hunt.order.clone()) {
             return known;
         }
-        let mut order: Vec<usize> = Vec::new();
+        let mut found: Vec<usize> = Vec::new();
         for shape in self.menus.get(menu).listed().iter() {
+            if self.supply.known_lowest(*shape).is_some_and(|lowest| lowest >= priority) {
+                continue;
+            }
             for at in 0..self.supply.prey(*shape).len() {
                 let (from, to) = self.list_prey(self.supply.prey(*shape)[at]);
-                order.extend(from..to);
+                found.extend((from..to).filter(|at| self.priority_of(*at) < priority));
             }
         }
-        order.sort_by_cached_key(|at| {
+        found.sort_by_cached_key(|at| {
             let prey = &self.prey.prey[*at];
             let holder = prey.holder.map(|holder| self.rows.rank(holder));
             (Reverse(prey.score), self.supply.stock(prey.class).class, holder)
         });
-        let order: std::sync::Arc<[usize]> = order.into();
+        let mut floor = i64::MAX;
+        let mut floors: Vec<i64> = Vec::with_capacity(found.len());
+        for at in found.iter().rev() {
+            floor = floor.min(self.priority_of(*at));
+            floors.push(floor);
+        }
+        floors.reverse();
+        let order = Order { prey: found.into(), floors: floors.into() };
         let hunt = self.prey.by_menu.get_mut(&menu).expect("looked at before it is hunted in");
-        hunt.order = Some(std::sync::Arc::clone(&order));
+        hunt.order = Some(order.clone());
         order
+    }
+
+    /// The priority of whoever holds a prey; lower than any if that is nobody.
+    fn priority_of(&self, at: usize) -> i64 {
+        self.prey.prey[at].holder.map_or(i64::MIN, |holder| i64::from(self.standing(holder).priority))
     }
 
     /// Lists a class by hands, if it is not listed yet; where it stands in the list.
@@ -157,6 +201,7 @@ impl Cycle {
         }
         let listed = (from, self.prey.prey.len());
         self.prey.by_class.insert(class, listed);
+        self.prey.classes.push(class);
         listed
     }
 }

@@ -14,7 +14,6 @@ use argosy_model::{ClusterIx, Flags, MachineIx, NeedKey, State};
 use crate::accounts::Account;
 use crate::cycle::Cycle;
 use crate::draft::Surplus;
-use crate::holding::Holding;
 use crate::naming::Naming;
 use crate::plan::{Action, ActionKind, Reason, Unit};
 use crate::rows::RowIx;
@@ -22,48 +21,26 @@ use crate::standing::Part;
 use crate::supply::ClassIx;
 
 impl Cycle {
-    /// Lists what serves a cluster and nobody was given, where that may have changed.
-    pub(crate) fn list_surplus(&mut self) {
-        for at in 0..self.supply.holdings.len() {
-            let holding = &mut self.supply.holdings[at];
-            if !(holding.is_stale || holding.is_dirty) {
-                continue;
-            }
-            holding.is_stale = false;
-            let mut surplus = std::mem::take(&mut holding.surplus);
-            surplus.clear();
-            let heard = self.view.demand.reporting(ClusterIx::from_index(at)).heard;
-            let all = self.supply.holdings[at].all.iter().copied().filter(|_| heard);
-            surplus.extend(all.filter(|ix| {
-                let stock = self.supply.stock(*ix);
-                stock.class.state == State::Configured && stock.left > 0
-            }));
-            self.supply.holdings[at].surplus = surplus;
-        }
-    }
-
     /// Units that give back what the clusters and the retreating gangs do not need.
-    pub(crate) fn reclaims(&self, naming: &mut Naming<'_>) -> Vec<Unit> {
-        let holdings = (0..).zip(&self.supply.holdings);
-        let with_surplus = holdings.filter(|(_, holding)| !holding.surplus.is_empty());
-        let with_surplus: Vec<(usize, &Holding)> = with_surplus.collect();
-        if with_surplus.is_empty() {
+    pub(crate) fn reclaims(&self, classes: &[ClassIx], naming: &mut Naming<'_>) -> Vec<Unit> {
+        if classes.is_empty() {
             return Vec::new();
         }
-        let retreating = self.retreating_accounts();
         let waiting = self.rows_awaiting_cover();
         let mut given_back: BTreeMap<u32, (RowIx, Vec<(Class, ClassIx)>)> = BTreeMap::new();
         let mut surplus: BTreeMap<ClusterIx, Vec<Surplus>> = BTreeMap::new();
-        for (cluster, holding) in with_surplus {
-            for class in holding.surplus.iter().copied() {
-                let stock = self.supply.stock(class);
-                if let Some(gang) = stock.account.and_then(|account| retreating.get(&account)) {
-                    let given_back = given_back.entry(self.rows.rank(*gang)).or_insert((*gang, Vec::new()));
-                    given_back.1.push((stock.class, class));
-                } else if !self.is_limped_along_on(&stock.class, &waiting) {
-                    let machines = naming.surplus(class).map(|machine| Surplus { class, machine });
-                    surplus.entry(ClusterIx::from_index(cluster)).or_default().extend(machines);
-                }
+        for class in classes.iter().copied() {
+            let stock = self.supply.stock(class);
+            let cluster = stock.class.cluster.expect("what serves has a cluster");
+            if !self.view.demand.reporting(cluster).heard {
+                continue;
+            }
+            if let Some(gang) = stock.account.and_then(|account| self.retreating(account)) {
+                let given_back = given_back.entry(self.rows.rank(gang)).or_insert((gang, Vec::new()));
+                given_back.1.push((stock.class, class));
+            } else if !self.is_limped_along_on(&stock.class, &waiting) {
+                let machines = naming.surplus(class).map(|machine| Surplus { class, machine });
+                surplus.entry(cluster).or_default().extend(machines);
             }
         }
         let mut units: Vec<Unit> =
@@ -72,9 +49,10 @@ impl Cycle {
         units
     }
 
-    fn retreating_accounts(&self) -> BTreeMap<Account, RowIx> {
-        let retreating = self.row_ixs().filter(|row| self.standing(*row).part == Part::Retreating);
-        retreating.map(|row| (self.supply.account(row), row)).collect()
+    /// The retreating gang whose own an account's machines are.
+    fn retreating(&self, account: Account) -> Option<RowIx> {
+        let rows = self.supply.accounts.rows(account).iter().copied();
+        rows.filter(|row| self.standing(*row).part == Part::Retreating).max_by_key(|row| self.rows.rank(*row))
     }
 
     /// By cluster, the rows that what serves or joins does not cover. Only asked for where a machine is unhealthy.

@@ -7,12 +7,12 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use argosy_model::Sym;
-use smallvec::SmallVec;
 
+use crate::credit::is_coming;
 use crate::cycle::Cycle;
-use crate::holding::{KeepIx, Lane, Whose};
+use crate::holding::KeepIx;
 use crate::rows::RowIx;
-use crate::standing::Kind;
+use crate::standing::{Kind, Reach};
 use crate::supply::ClassIx;
 
 impl Cycle {
@@ -20,56 +20,85 @@ impl Cycle {
     pub(crate) fn claim_balanced(&mut self, row: RowIx, classes: &[ClassIx]) {
         let max_skew = self.row(row).profile.spread().map_or(1, |spread| spread.max_skew);
         let mut queues: BTreeMap<Sym, VecDeque<(usize, ClassIx)>> = BTreeMap::new();
-        for (at, class) in classes.iter().enumerate().filter(|(_, ix)| self.supply.stock(**ix).left > 0) {
+        for (at, class) in classes.iter().enumerate().filter(|(_, ix)| self.within(row, **ix) > 0) {
             let value = self.measure(row, *class).and_then(|(domain, _)| self.spread_value(row, domain));
             if let Some(value) = value {
                 queues.entry(value).or_default().push_back((at, *class));
             }
         }
+        while self.standing(row).is_short() && self.claim_evenly(row, max_skew, &mut queues) {}
+    }
+
+    /// Gives a row what others of its cluster own, evenly over its domains and otherwise from the last row backwards. Others'
+    /// machines are listed as far down as it takes for every domain to have one, or to be known to have none.
+    pub(crate) fn claim_others_balanced(&mut self, row: RowIx, keep: KeepIx) {
+        let max_skew = self.row(row).profile.spread().map_or(1, |spread| spread.max_skew);
+        let domains = self.menus.get(self.standing(row).menu).domains.len();
+        let mut queues: BTreeMap<Sym, VecDeque<(usize, ClassIx)>> = BTreeMap::new();
+        let (mut next, mut listed) = (self.supply.keep(keep).owners().len(), 0);
         while self.standing(row).is_short() {
-            let counts = &self.standing(row).counts;
-            let Some(fewest) = queues.keys().map(|value| counts.get(*value)).min() else { return };
-            let room = |value: Sym| (fewest + max_skew).saturating_sub(counts.get(value));
-            let open = queues.iter().filter(|(value, _)| room(**value) > 0);
-            let (value, (_, class)) = open
-                .map(|(value, queue)| (*value, *queue.front().expect("a queue that runs empty goes")))
-                .min_by_key(|(_, (at, _))| *at)
-                .expect("the emptiest domain has room");
-            let took = self.claim(row, class, room(value));
-            if took == 0 || self.supply.stock(class).left == 0 {
-                let queue = queues.get_mut(&value).expect("just seen");
-                queue.pop_front();
-                if queue.is_empty() {
-                    queues.remove(&value);
-                }
+            while next > 0 && queues.len() < domains {
+                next -= 1;
+                self.list_owner(row, self.supply.keep(keep).owners()[next], &mut listed, &mut queues);
+            }
+            if !self.claim_evenly(row, max_skew, &mut queues) {
+                break;
+            }
+        }
+        let last = self.supply.keep(keep).owners().get(next).copied();
+        self.set_reach(row, last.filter(|_| next > 0).map_or(Reach::All, |last| Reach::Down(last, None)));
+    }
+
+    /// Lists what a row may have of another's, by domain.
+    fn list_owner(
+        &self,
+        row: RowIx,
+        owner: RowIx,
+        listed: &mut usize,
+        queues: &mut BTreeMap<Sym, VecDeque<(usize, ClassIx)>>,
+    ) {
+        if !self.may_have_for(row, owner) {
+            return;
+        }
+        let owned = self.supply.accounts.owned(self.supply.account(owner)).iter();
+        for class in owned.take_while(|class| !is_coming(&self.supply, **class)) {
+            if self.within(row, *class) == 0 {
+                continue;
+            }
+            let value = self.measure(row, *class).and_then(|(domain, _)| self.spread_value(row, domain));
+            if let Some(value) = value {
+                queues.entry(value).or_default().push_back((*listed, *class));
+                *listed += 1;
             }
         }
     }
 
-    /// Gives a row machines of its cluster, evenly over its domains: as [`Cycle::claim_balanced`] does, from a list that is
-    /// divided by domain and in which what is gone is passed over once for all rows. For the credit, which takes nothing back.
-    pub(crate) fn claim_kept_balanced(&mut self, row: RowIx, keep: KeepIx, whose: Whose) {
-        let max_skew = self.row(row).profile.spread().map_or(1, |spread| spread.max_skew);
-        let menu = self.standing(row).menu;
-        let (lanes, _) = self.supply.lanes(keep, whose, self.menus.get(menu));
-        let mut at: SmallVec<[usize; 4]> = lanes.iter().map(|lane| lane.from[whose as usize]).collect();
-        while self.standing(row).is_short() {
-            let (lanes, _) = self.supply.lanes(keep, whose, self.menus.get(menu));
-            let counts = &self.standings[row.at()].counts;
-            let value =
-                |lane: &Lane| self.menus.get(menu).domains[lane.domain].value.expect("a spread menu names its domains");
-            let in_play = || (0..).zip(lanes).filter(|(lane, of)| at[*lane] < of.classes.len());
-            let Some(fewest) = in_play().map(|(_, of)| counts.get(value(of))).min() else { return };
-            let room = |lane: &Lane| (fewest + max_skew).saturating_sub(counts.get(value(lane)));
-            let open = in_play().filter(|(_, of)| room(of) > 0);
-            let (lane, of) =
-                open.min_by_key(|(lane, of)| of.classes[at[*lane]].0).expect("the emptiest domain has room");
-            let (class, most) = (of.classes[at[lane]].1, room(of));
-            let took = self.claim(row, class, most);
-            let passed = usize::from(took == 0);
-            let (lanes, stocks) = self.supply.lanes(keep, whose, self.menus.get(menu));
-            at[lane] = lanes[lane].next(at[lane] + passed, whose, stocks);
+    /// Of what is listed by domain, the first that lies where there is room gives as many as help and as there is room for.
+    /// False if nothing is listed.
+    fn claim_evenly(
+        &mut self,
+        row: RowIx,
+        max_skew: u32,
+        queues: &mut BTreeMap<Sym, VecDeque<(usize, ClassIx)>>,
+    ) -> bool {
+        let counts = &self.standing(row).counts;
+        let Some(fewest) = queues.keys().map(|value| counts.get(*value)).min() else { return false };
+        let room = |value: Sym| (fewest + max_skew).saturating_sub(counts.get(value));
+        let open = queues.iter().filter(|(value, _)| room(**value) > 0);
+        let (value, (_, class)) = open
+            .map(|(value, queue)| (*value, *queue.front().expect("a queue that runs empty goes")))
+            .min_by_key(|(_, (at, _))| *at)
+            .expect("the emptiest domain has room");
+        let most = room(value);
+        let took = self.claim(row, class, most);
+        if took == 0 || self.within(row, class) == 0 {
+            let queue = queues.get_mut(&value).expect("just seen");
+            queue.pop_front();
+            if queue.is_empty() {
+                queues.remove(&value);
+            }
         }
+        true
     }
 
     /// The fewest machines that a row has in any domain that counts: where it has some, or could have got some in this

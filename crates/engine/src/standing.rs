@@ -4,9 +4,10 @@ use argosy_model::{NeedMark, ShardTime, Sym};
 use smallvec::SmallVec;
 
 use crate::Policy;
+use crate::holding::KeepIx;
 use crate::menus::MenuIx;
 use crate::plan::Unmet;
-use crate::rows::Row;
+use crate::rows::{Row, RowIx};
 use crate::supply::ClassIx;
 use crate::yardstick::{Amounts, Yardstick, is_covered};
 
@@ -87,14 +88,32 @@ pub(crate) struct Told {
     pub(crate) hopeless_since: Option<ShardTime>,
 }
 
-/// What a row that its own machines cover was credited from: the same leads to the same.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Basis {
-    /// How often what is its own has changed.
-    pub(crate) changes: u32,
-    /// How many of each class of its own were left for it.
-    pub(crate) left: SmallVec<[u32; 4]>,
+/// How far beyond its own machines a row had to look to be covered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// At those that nobody owns, at the most.
+    Nobodys,
+    /// At others' too, from the last row down to this one, and of this one's down to this class if it is known.
+    Down(RowIx, Option<ClassIx>),
+    /// At everything.
+    All,
 }
+
+/// Whether a row's credit holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// It does.
+    Settled,
+    /// It has to be looked at again.
+    Due,
+    /// And what it was given at its place in the order has been taken back.
+    Lifted,
+    /// And it has been given what it holds before all others.
+    Begun,
+}
+
+/// Machines given out, by class; a class may come twice.
+pub(crate) type Claims = SmallVec<[(ClassIx, u32); 2]>;
 
 /// Where a row stands.
 #[derive(Clone, Debug)]
@@ -112,7 +131,7 @@ pub(crate) struct Standing {
     /// What neither its machines, nor those on their way, nor this plan covers yet.
     pub(crate) short: Amounts,
     /// What it has been given; a class may come twice.
-    pub(crate) claims: SmallVec<[(ClassIx, u32); 2]>,
+    pub(crate) claims: Claims,
     pub(crate) counts: Counts,
     /// Position in its menu of the domain that it is confined to.
     pub(crate) domain: Option<usize>,
@@ -125,13 +144,18 @@ pub(crate) struct Standing {
     pub(crate) victims: u32,
     /// What its victims free.
     pub(crate) freed: Amounts,
-    /// The domain and whether it is a host, as the credit left it.
-    pub(crate) credited: (Option<usize>, bool),
     pub(crate) told: Option<Told>,
-    /// Set while all that it has been given is its own, and covers it.
-    pub(crate) basis: Option<Basis>,
-    /// Whether this cycle's credit left it as it was.
-    pub(crate) is_as_before: bool,
+    pub(crate) stage: Stage,
+    /// What it was given before it was lifted.
+    pub(crate) before: Claims,
+    /// And whether it held its own before all others.
+    pub(crate) was_held: bool,
+    /// Whether it has its own machines before all others: a gang that was whole, or will be by what is on its way.
+    pub(crate) is_held: bool,
+    /// The list that it is noted in as one that looks beyond its own machines.
+    pub(crate) takes: Option<(KeepIx, Kind)>,
+    /// How far it had to look.
+    pub(crate) reach: Reach,
 }
 
 impl Standing {
@@ -156,21 +180,33 @@ impl Standing {
             bootstraps: 0,
             provisions: 0,
             victims: 0,
-            credited: (None, false),
             told: None,
-            basis: None,
-            is_as_before: false,
+            stage: Stage::Settled,
+            before: Claims::new(),
+            was_held: false,
+            is_held: false,
+            takes: None,
+            reach: Reach::All,
         }
     }
 
     /// Puts it back to where a cycle begins.
     pub(crate) fn reset(&mut self, policy: &Policy, now: ShardTime) {
-        (self.basis, self.is_as_before) = (None, false);
         (self.part, self.is_probing) = self.part_of(&self.mark, policy, now);
+        self.clear();
+    }
+
+    /// The same, its part left as it is.
+    pub(crate) fn clear(&mut self) {
         self.short.clone_from(self.yard.want());
         self.claims.clear();
         self.counts.clear();
         (self.domain, self.holds_on, self.has_host) = (None, false, false);
+        self.forget_gains();
+    }
+
+    /// Nothing was acquired or freed for it.
+    pub(crate) fn forget_gains(&mut self) {
         (self.bootstraps, self.provisions) = (0, 0);
         if self.victims > 0 {
             self.victims = 0;

@@ -1,62 +1,24 @@
 //! Supply: the fleet by class, and who has been given how many of each. Everything is counted; which machine of a class
 //! goes to whom is settled at the very end, by slot.
 //!
-//! Counts follow the fleet's journal. What was given out is forgotten cluster by cluster before a cluster is credited
-//! again, and free machines that were taken are put back before a cycle begins.
+//! Counts follow the fleet's journal. What the credit gives out stays given until a row is credited again; free machines that
+//! were taken are put back before a cycle begins.
 
-use std::cmp::Reverse;
+use std::collections::BTreeSet;
 
 use argosy_model::fleet::Class;
-use argosy_model::{Bucket, Claim, ClusterIx, MicroUsd, ShapeIx, State, Vocabulary};
+use argosy_model::{ClusterIx, ShapeIx, State, Vocabulary};
 use smallvec::SmallVec;
 
 use crate::accounts::{Account, Accounts};
 use crate::hash::Lookup;
-use crate::holding::{Holding, Keep, KeepIx, Lane, Whose};
+use crate::holding::{Holding, Keep, KeepIx};
 use crate::menu::{Menu, shifted};
 use crate::menus::{MenuIx, Menus};
-use crate::rows::{Row, RowIx};
-
-/// Position of a class in the list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct ClassIx(u32);
-
-impl ClassIx {
-    pub(crate) fn at(self) -> usize {
-        self.0 as usize
-    }
-}
-
-/// A class of machines, and what has become of them in this cycle.
-#[derive(Clone, Debug)]
-pub(crate) struct Stock {
-    pub(crate) class: Class,
-    /// How many there are.
-    pub(crate) total: u32,
-    /// How many nobody has been given yet.
-    pub(crate) left: u32,
-    /// For whom they were acquired, or are being drained, if that row is still there.
-    pub(crate) account: Option<Account>,
-    /// Who has been given how many.
-    pub(crate) claims: SmallVec<[(RowIx, u32); 2]>,
-    price: MicroUsd,
-}
-
-/// Where a class stands in keep order: serving before joining before coming, then the cheapest, then those that were
-/// dearest to give up, then by shape and attribution; within a class by slot.
-pub(crate) type KeepOrder = (u8, MicroUsd, Reverse<Bucket>, Class);
-
-impl Stock {
-    pub(crate) fn keep_order(&self) -> KeepOrder {
-        let stage = match self.class.state {
-            State::Configured => 0,
-            State::Configuring => 1,
-            State::Creating => 2,
-            _ => 3,
-        };
-        (stage, self.price, Reverse(self.class.reclamation), self.class)
-    }
-}
+use crate::rows::{Row, RowIx, Rows};
+use crate::standing::Kind;
+pub(crate) use crate::stock::{ClassIx, Free, Stock, is_bound_cover};
+use crate::stock::{attributed, free_kind, home};
 
 /// Machines of one shape, whoever has them.
 #[derive(Clone, Copy, Debug, Default)]
@@ -81,13 +43,6 @@ struct OfShape {
     lowest: Option<i64>,
 }
 
-/// Whether free machines are there already or have to be bought.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Free {
-    Idle,
-    Speculative,
-}
-
 /// The supply.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Supply {
@@ -101,48 +56,30 @@ pub(crate) struct Supply {
     pub(crate) accounts: Accounts,
     /// Free classes of which something was given out.
     given: Vec<ClassIx>,
+    /// Classes that somebody may be credited with, and of which machines came or went.
+    changed: Vec<ClassIx>,
+    /// Classes that serve and of which more or less is left than when `surplus` was last brought up to date.
+    touched: Vec<ClassIx>,
+    /// Classes that serve and that are not all given out.
+    surplus: BTreeSet<ClassIx>,
+    /// Clusters in which machines were given back after the credit.
+    reopened: Vec<ClusterIx>,
     /// Serving machines whose health rules them out.
     pub(crate) unhealthy: u32,
-    is_settled: bool,
-}
-
-/// How a free class may be taken; `None` for every other.
-fn free_kind(class: &Class) -> Option<Free> {
-    match class.state {
-        State::Idle if class.is_usable() => Some(Free::Idle),
-        State::Speculative if class.is_usable() => Some(Free::Speculative),
-        _ => None,
-    }
-}
-
-/// For whom a class was acquired, or is being drained, where that counts.
-fn attributed(class: &Class) -> Option<Claim> {
-    match class.state {
-        State::Draining => class.heir.filter(|_| class.is_usable()),
-        State::Creating | State::Configuring | State::Configured => class.claim().filter(|_| class.is_cover()),
-        _ => None,
-    }
-}
-
-/// The cluster to whose needs a class may be credited, or from which it may be reclaimed.
-fn home(class: &Class) -> Option<ClusterIx> {
-    match class.state {
-        State::Draining => attributed(class).map(|heir| heir.cluster),
-        State::Creating | State::Configuring | State::Configured => class.cluster,
-        _ => None,
-    }
-}
-
-fn is_bound_cover(class: &Class) -> bool {
-    matches!(class.state, State::Configured | State::Configuring) && class.is_cover()
 }
 
 impl Supply {
     /// Counts machines of a class in or out. Returns whether its shape came into the catalogue or left it.
-    pub(crate) fn shift(&mut self, class: &Class, change: i64, menus: &mut Menus, words: &Vocabulary) -> bool {
+    pub(crate) fn shift(
+        &mut self,
+        class: &Class,
+        change: i64,
+        menus: &mut Menus,
+        (words, rows): (&Vocabulary, &Rows),
+    ) -> bool {
         let ix = match self.known.get(class) {
             Some(known) => *known,
-            None => self.list(class, words),
+            None => self.list(class, menus, words, rows),
         };
         let stock = &mut self.stocks[ix.at()];
         stock.total = shifted(stock.total, change);
@@ -165,13 +102,13 @@ impl Supply {
                 self.unhealthy = shifted(self.unhealthy, change);
             }
         }
-        if let Some(cluster) = home(class) {
-            self.holding_mut(cluster).is_dirty = true;
+        if home(class).is_some() && !std::mem::replace(&mut self.stocks[ix.at()].is_changed, true) {
+            self.changed.push(ix);
         }
         was_live != is_live
     }
 
-    fn list(&mut self, class: &Class, words: &Vocabulary) -> ClassIx {
+    fn list(&mut self, class: &Class, menus: &Menus, words: &Vocabulary, rows: &Rows) -> ClassIx {
         let stock = Stock {
             class: *class,
             total: 0,
@@ -179,6 +116,8 @@ impl Supply {
             account: None,
             claims: SmallVec::new(),
             price: words.shape_of(class.shape).price,
+            is_changed: false,
+            is_touched: false,
         };
         let ix = match self.vacant.pop() {
             Some(ix) => {
@@ -187,18 +126,18 @@ impl Supply {
             }
             None => {
                 self.stocks.push(stock);
-                ClassIx(u32::try_from(self.stocks.len() - 1).expect("fewer than 2^32 classes"))
+                ClassIx::from_index(self.stocks.len() - 1)
             }
         };
         self.known.insert(*class, ix);
         if class.shape.index() >= self.shapes.len() {
             self.shapes.resize(class.shape.index() + 1, OfShape::default());
         }
-        self.index(ix, class);
+        self.index(ix, class, menus, rows);
         ix
     }
 
-    fn index(&mut self, ix: ClassIx, class: &Class) {
+    fn index(&mut self, ix: ClassIx, class: &Class, menus: &Menus, rows: &Rows) {
         let of_shape = &mut self.shapes[class.shape.index()];
         if let Some(kind) = free_kind(class) {
             of_shape.free[kind as usize] = Some(ix);
@@ -207,37 +146,39 @@ impl Supply {
             of_shape.prey.push(ix);
             of_shape.lowest = None;
         }
-        if let Some(cluster) = home(class) {
-            self.holding_mut(cluster).all.push(ix);
-        }
         if let Some(claim) = attributed(class) {
             self.stocks[ix.at()].account = self.accounts.attribute(claim, ix, &self.stocks);
         }
         if let Some(cluster) = class.cluster.filter(|_| is_bound_cover(class)) {
-            Holding::bind(&mut self.holdings[cluster.index()], &mut self.keeps, ix, &self.stocks);
+            self.holding_mut(cluster).bound.push(ix);
+            let owners = self.stocks[ix.at()].account.map_or(&[][..], |account| self.accounts.rows(account));
+            for (menu, _) in menus.listing(class.shape) {
+                if let Some(keep) = self.holdings[cluster.index()].keep_of(*menu) {
+                    self.keeps[keep.at()].list(ix, owners, &self.stocks, rows);
+                }
+            }
         }
     }
 
-    /// Sorts what was listed in bulk, and from now on keeps it sorted.
+    /// From now on keeps sorted what was listed in bulk.
     pub(crate) fn settle(&mut self) {
-        for holding in &mut self.holdings {
-            holding.settle(&self.stocks);
-        }
         self.accounts.settle(&self.stocks);
-        self.is_settled = true;
     }
 
     /// Forgets a class that has no machines any more.
-    pub(crate) fn unlist(&mut self, class: &Class) {
+    pub(crate) fn unlist(&mut self, class: &Class, menus: &Menus) {
         let Some(ix) = self.known.get(class).copied().filter(|ix| self.stocks[ix.at()].total == 0) else { return };
         if let Some(cluster) = class.cluster.filter(|_| is_bound_cover(class)) {
-            Holding::unbind(&mut self.holdings[cluster.index()], &mut self.keeps, ix, &self.stocks);
+            let holding = &mut self.holdings[cluster.index()];
+            holding.bound.retain(|other| *other != ix);
+            for (menu, _) in menus.listing(class.shape) {
+                if let Some(keep) = holding.keep_of(*menu) {
+                    self.keeps[keep.at()].unlist(ix);
+                }
+            }
         }
         if let Some(claim) = attributed(class) {
             self.accounts.unattribute(claim, ix);
-        }
-        if let Some(cluster) = home(class) {
-            self.holding_mut(cluster).all.retain(|other| *other != ix);
         }
         let of_shape = &mut self.shapes[class.shape.index()];
         of_shape.prey.retain(|other| *other != ix);
@@ -251,50 +192,89 @@ impl Supply {
 
     fn holding_mut(&mut self, cluster: ClusterIx) -> &mut Holding {
         if cluster.index() >= self.holdings.len() {
-            self.holdings.resize(cluster.index() + 1, Holding::new(self.is_settled));
+            self.holdings.resize(cluster.index() + 1, Holding::default());
         }
         &mut self.holdings[cluster.index()]
     }
 
     /// Opens a row's account: what was acquired for it, and for the gangs that it stands for, is its own.
     pub(crate) fn open(&mut self, ix: RowIx, row: &Row) {
-        self.holding_mut(row.key.cluster).is_dirty = true;
+        self.holding_mut(row.key.cluster);
         self.accounts.open(ix, row, &mut self.stocks);
     }
 
-    /// Closes a row's account.
-    pub(crate) fn close(&mut self, ix: RowIx, row: &Row) {
-        self.holding_mut(row.key.cluster).is_dirty = true;
+    /// Closes a row's account. Returns the lists in which it was an owner.
+    pub(crate) fn close(&mut self, ix: RowIx, row: &Row) -> SmallVec<[KeepIx; 4]> {
         self.accounts.close(ix, row, &mut self.stocks);
+        let keeps = self.holdings[row.key.cluster.index()].keeps.iter().map(|(_, keep)| *keep);
+        keeps.filter(|keep| self.keeps[keep.at()].forget_owner(ix)).collect()
     }
 
-    /// Something about a cluster has changed, or a turn touched it: it is credited anew.
-    pub(crate) fn dirty(&mut self, cluster: ClusterIx) {
-        self.holding_mut(cluster).is_dirty = true;
+    /// Whether a class is a row's own.
+    pub(crate) fn is_own(&self, class: ClassIx, row: RowIx) -> bool {
+        self.stocks[class.at()].account == Some(self.accounts.of_row(row))
     }
 
     /// A cluster began to report, or ceased: what it holds may be prey, or no more.
-    pub(crate) fn forget_prey(&mut self, cluster: ClusterIx) {
-        self.dirty(cluster);
-        for ix in &self.holdings[cluster.index()].all {
-            self.shapes[self.stocks[ix.at()].class.shape.index()].lowest = None;
+    pub(crate) fn forget_prey(&mut self) {
+        self.shapes.iter_mut().for_each(|shape| shape.lowest = None);
+    }
+
+    /// What was looked up of a class no longer holds.
+    pub(crate) fn forget_lowest(&mut self, class: ClassIx) {
+        self.shapes[self.stocks[class.at()].class.shape.index()].lowest = None;
+    }
+
+    /// Classes of which machines came or went since these were taken, and that somebody may be credited with.
+    pub(crate) fn take_changed(&mut self) -> Vec<ClassIx> {
+        for ix in &self.changed {
+            self.stocks[ix.at()].is_changed = false;
+        }
+        std::mem::take(&mut self.changed)
+    }
+
+    /// How many machines of a class there were when they were last counted.
+    pub(crate) fn counted(&self, ix: ClassIx) -> u32 {
+        let stock = &self.stocks[ix.at()];
+        stock.left + stock.claims.iter().map(|(_, count)| count).sum::<u32>()
+    }
+
+    /// Counts machines of a class in that came, or out that went and were left.
+    pub(crate) fn recount(&mut self, ix: ClassIx, change: i64) {
+        let stock = &mut self.stocks[ix.at()];
+        stock.left = shifted(stock.left, change);
+        if let Some(account) = stock.account {
+            self.accounts.loosen(account, change);
+        }
+        self.touch(ix);
+    }
+
+    /// Machines were given back in a cluster after the credit.
+    pub(crate) fn reopen(&mut self, cluster: ClusterIx) {
+        if !std::mem::replace(&mut self.holding_mut(cluster).is_reopened, true) {
+            self.reopened.push(cluster);
         }
     }
 
-    /// Takes back everything that a cluster's rows were given.
-    pub(crate) fn reset(&mut self, cluster: ClusterIx) {
-        let holding = &self.holdings[cluster.index()];
-        for ix in &holding.all {
+    /// Before a credit nothing is given back after it.
+    pub(crate) fn close_again(&mut self) {
+        for cluster in std::mem::take(&mut self.reopened) {
+            self.holdings[cluster.index()].is_reopened = false;
+        }
+    }
+
+    /// Classes that serve and that are not all given out, in no order that could be seen.
+    pub(crate) fn surplus(&mut self) -> impl Iterator<Item = ClassIx> + '_ {
+        for ix in std::mem::take(&mut self.touched) {
             let stock = &mut self.stocks[ix.at()];
-            if stock.class.state == State::Configured {
-                self.shapes[stock.class.shape.index()].lowest = None;
-            }
-            stock.left = stock.total;
-            stock.claims.clear();
+            stock.is_touched = false;
+            if stock.left > 0 {
+                self.surplus.insert(ix)
+            } else {
+                self.surplus.remove(&ix)
+            };
         }
-        for (_, keep) in &holding.keeps {
-            self.keeps[keep.at()].rewind();
-        }
+        self.surplus.iter().copied()
     }
 
     /// Puts back all free machines that were given out.
@@ -338,6 +318,11 @@ impl Supply {
         found
     }
 
+    /// The same, if nothing has happened to them since it was looked up.
+    pub(crate) fn known_lowest(&self, shape: ShapeIx) -> Option<i64> {
+        self.shapes[shape.index()].lowest
+    }
+
     pub(crate) fn account(&self, row: RowIx) -> Account {
         self.accounts.of_row(row)
     }
@@ -347,17 +332,22 @@ impl Supply {
         self.accounts.owned(self.account(row))
     }
 
-    /// What serves or is joining a cluster and will do for a menu's rows, in keep order.
-    pub(crate) fn keep_list(&mut self, cluster: ClusterIx, ix: MenuIx, menu: &Menu) -> KeepIx {
-        let stocks = &self.stocks;
+    /// What serves or is joining a cluster and will do for a menu's rows.
+    pub(crate) fn keep_list(&mut self, cluster: ClusterIx, ix: MenuIx, menu: &Menu, rows: &Rows) -> KeepIx {
         let holding = &mut self.holdings[cluster.index()];
-        if let Some((_, known)) = holding.keeps.iter().find(|(known, _)| *known == ix) {
-            return *known;
+        if let Some(known) = holding.keep_of(ix) {
+            return known;
         }
-        let will_do = |class: &&ClassIx| menu.place_of(stocks[class.at()].class.shape).is_some();
-        let keep = Keep::of(holding.bound.iter().filter(will_do).copied().collect(), menu);
         let next = KeepIx::from_index(self.keeps.len());
         holding.keeps.push((ix, next));
+        let mut keep = Keep::default();
+        for class in &holding.bound {
+            let stock = &self.stocks[class.at()];
+            if menu.place_of(stock.class.shape).is_some() {
+                let owners = stock.account.map_or(&[][..], |account| self.accounts.rows(account));
+                keep.list(*class, owners, &self.stocks, rows);
+            }
+        }
         self.keeps.push(keep);
         next
     }
@@ -366,15 +356,18 @@ impl Supply {
         &self.keeps[ix.at()]
     }
 
-    /// Where to begin in a keep list: nothing before that is meant and has a machine left. Holds only while nothing is given
-    /// back.
-    pub(crate) fn begin(&mut self, ix: KeepIx, whose: Whose) -> usize {
-        self.keeps[ix.at()].skip(whose, &self.stocks)
+    /// A class in a keep list is under others now.
+    pub(crate) fn relist(&mut self, keep: KeepIx, class: ClassIx, rows: &Rows) {
+        let owners = self.stocks[class.at()].account.map_or(&[][..], |account| self.accounts.rows(account));
+        self.keeps[keep.at()].relist(class, owners, &self.stocks, rows);
     }
 
-    /// A keep list by domain, and the classes that it is of. Holds only while nothing is given back.
-    pub(crate) fn lanes(&mut self, ix: KeepIx, whose: Whose, menu: &Menu) -> (&[Lane], &[Stock]) {
-        (self.keeps[ix.at()].lanes(whose, menu, &self.stocks), &self.stocks)
+    pub(crate) fn note_taker(&mut self, keep: KeepIx, kind: Kind, row: RowIx) {
+        self.keeps[keep.at()].note_taker(kind, row);
+    }
+
+    pub(crate) fn forget_taker(&mut self, keep: KeepIx, kind: Kind, row: RowIx) {
+        self.keeps[keep.at()].forget_taker(kind, row);
     }
 
     /// The free machines of a shape, as a class; there may be none left.
@@ -395,6 +388,14 @@ impl Supply {
         match stock.claims.iter_mut().find(|(holder, _)| *holder == row) {
             Some((_, held)) => *held += count,
             None => stock.claims.push((row, count)),
+        }
+        self.pass(ix, row, -i64::from(count));
+    }
+
+    /// Machines of a class come to be with a row, or cease to be.
+    fn pass(&mut self, ix: ClassIx, row: RowIx, loosened: i64) {
+        if let Some(account) = self.stocks[ix.at()].account.filter(|account| *account == self.accounts.of_row(row)) {
+            self.accounts.loosen(account, loosened);
         }
         self.touch(ix);
     }
@@ -428,21 +429,16 @@ impl Supply {
             stock.claims.remove(at);
         }
         stock.left += count;
-        self.touch(ix);
-    }
-
-    /// Takes `count` machines that nobody has out of reach.
-    pub(crate) fn withhold(&mut self, ix: ClassIx, count: u32) {
-        let stock = &mut self.stocks[ix.at()];
-        assert!(count <= stock.left, "a machine is given once");
-        stock.left -= count;
-        self.touch(ix);
+        self.pass(ix, row, i64::from(count));
     }
 
     fn touch(&mut self, ix: ClassIx) {
-        let class = &self.stocks[ix.at()].class;
-        if class.state == State::Configured {
-            self.shapes[class.shape.index()].lowest = None;
+        let stock = &mut self.stocks[ix.at()];
+        if stock.class.state == State::Configured {
+            self.shapes[stock.class.shape.index()].lowest = None;
+            if !std::mem::replace(&mut stock.is_touched, true) {
+                self.touched.push(ix);
+            }
         }
     }
 }

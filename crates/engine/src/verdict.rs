@@ -155,8 +155,11 @@ impl Cycle {
         if standing.kind == Kind::Plain {
             return false;
         }
-        let mut free: Amounts = standing.yard.none();
         let menu = self.menus.get(standing.menu);
+        if menu.free == 0 {
+            return false;
+        }
+        let mut free: Amounts = standing.yard.none();
         for lot in menu.domains.iter().filter(|domain| domain.free > 0).flat_map(|domain| &domain.lots) {
             add(&mut free, &lot.measure(&standing.yard), lot.free.iter().copied().map(u64::from).sum());
         }
@@ -166,14 +169,27 @@ impl Cycle {
     /// The domains that would cover most of a row with what is free and what it holds, best first.
     fn candidates(&self, row: RowIx) -> Vec<Candidate> {
         let standing = self.standing(row);
+        let menu = self.menus.get(standing.menu);
         let mut found = Vec::new();
-        for (at, domain) in self.menus.get(standing.menu).domains.iter().enumerate() {
+        let mut empty = 0;
+        for (at, domain) in menu.domains.iter().enumerate() {
             let Some(value) = domain.value else { continue };
+            let is_own = standing.domain == Some(at);
+            if domain.free == 0 && !is_own {
+                // Domains come by value: of those that have nothing the first will do.
+                empty += 1;
+                if empty > MAX_CANDIDATES {
+                    if menu.free == 0 && standing.domain.is_none_or(|own| own < at) {
+                        break;
+                    }
+                    continue;
+                }
+            }
             let mut have: Amounts = standing.yard.none();
             for lot in domain.lots.iter().filter(|lot| lot.free != [0; 2]) {
                 add(&mut have, &lot.measure(&standing.yard), lot.free.iter().copied().map(u64::from).sum());
             }
-            if standing.domain == Some(at) {
+            if is_own {
                 let all = [State::Configured, State::Configuring, State::Creating, State::Draining];
                 add(&mut have, &self.covered_by(row, &all), 1);
             }

@@ -23,24 +23,26 @@ impl Cycle<'_> {
 
     /// What is its own and bound; what is nobody's; what is on its way to it; what was acquired for others.
     fn credit_plain(&mut self, row: usize) {
-        let own = self.own(row);
-        let bound = self.bound(row);
         if plant::is(Plant::BoundIgnored) {
             return;
         }
         if plant::is(Plant::OwnNotFirst) {
+            let (bound, own) = (self.bound(row), self.own(row));
             self.claim_each(row, &bound);
             self.claim_each(row, &own);
             return;
         }
-        let pick = |list: &[usize], wanted: &dyn Fn(usize) -> bool| -> Vec<usize> {
-            list.iter().copied().filter(|pile| wanted(*pile)).collect()
-        };
-        let own_bound = pick(&own, &|pile| !self.piles[pile].is_coming());
-        let coming = pick(&own, &|pile| self.piles[pile].is_coming());
-        let orphans = pick(&bound, &|pile| self.piles[pile].owner.is_none());
-        let others = pick(&bound, &|pile| self.piles[pile].owner.is_some());
-        for list in [own_bound, orphans, coming, others] {
+        let (coming, own_bound) = self.own(row).into_iter().partition(|pile| self.piles[*pile].is_coming());
+        for list in [own_bound, self.orphans(row), coming, self.others(row)] {
+            self.claim_each(row, &list);
+        }
+    }
+
+    /// Another walk over what is bound, for a row whose cluster got machines back after the credit.
+    pub(super) fn credit_again(&mut self, row: usize) {
+        let mut own = self.own(row);
+        own.retain(|pile| !self.piles[*pile].is_coming());
+        for list in [own, self.orphans(row), self.others(row)] {
             self.claim_each(row, &list);
         }
     }

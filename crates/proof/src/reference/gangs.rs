@@ -123,10 +123,8 @@ impl Cycle<'_> {
 
     /// In its domain: its own, then what is nobody's, then what was acquired for others.
     fn claim_in_domain(&mut self, row: usize) {
-        let own = if plant::is(Plant::OwnNotFirst) { Vec::new() } else { self.own(row) };
-        let (orphans, others): (Vec<usize>, Vec<usize>) =
-            self.bound(row).into_iter().partition(|pile| self.piles[*pile].owner.is_none());
-        for list in [own, orphans, others] {
+        let own = if plant::is(Plant::OwnNotFirst) { self.bound(row) } else { self.own(row) };
+        for list in [own, self.orphans(row), self.others(row)] {
             self.claim_each(row, &list);
         }
     }

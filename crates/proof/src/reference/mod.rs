@@ -105,8 +105,7 @@ impl<'a> Cycle<'a> {
             return;
         }
         if self.reopened.contains(&self.rows[row].key.cluster) {
-            let bound = self.bound(row);
-            self.claim_each(row, &bound);
+            self.credit_again(row);
         }
         let picks = self.pick_free(row);
         self.draft_acquisition(Reason::CoverDeficit, row, picks);

@@ -133,6 +133,26 @@ impl Cycle<'_> {
         self.in_keep_order(|pile| pile.owner == claim)
     }
 
+    /// What serves or joins a row's cluster, will do for it and was acquired for others: what the last row owns first, and of
+    /// each row in keep order.
+    pub(super) fn others(&self, row: usize) -> Vec<usize> {
+        let bound = self.bound(row);
+        let mut owners: Vec<Option<Claim>> = Vec::new();
+        for other in self.rows.iter().rev() {
+            let owner = Some(account(other.claim()));
+            if !owners.contains(&owner) {
+                owners.push(owner);
+            }
+        }
+        let of = |owner: Option<Claim>| bound.iter().copied().filter(move |pile| self.piles[*pile].owner == owner);
+        owners.into_iter().flat_map(of).filter(|pile| !self.is_own(row, *pile)).collect()
+    }
+
+    /// What serves or joins a row's cluster, will do for it and was acquired for no row that is there, in keep order.
+    pub(super) fn orphans(&self, row: usize) -> Vec<usize> {
+        self.bound(row).into_iter().filter(|pile| self.piles[*pile].owner.is_none()).collect()
+    }
+
     pub(super) fn is_own(&self, row: usize, pile: usize) -> bool {
         self.piles[pile].owner == Some(account(self.rows[row].claim()))
     }

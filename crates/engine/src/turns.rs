@@ -1,0 +1,115 @@
+//! Turns: by precedence each row that is short acquires, then preempts. What turns do is undone before the next cycle: between
+//! cycles the tables stand as the credit left them, so that a row whose credit holds need not be looked at.
+
+use crate::claims::Phase;
+use crate::cycle::Cycle;
+use crate::draft::Draft;
+use crate::rows::RowIx;
+use crate::standing::{Claims, Counts, Part};
+use crate::yardstick::Amounts;
+
+/// How the credit left a row that something was done to since.
+#[derive(Clone, Debug)]
+pub(crate) struct Credited {
+    row: RowIx,
+    part: Part,
+    short: Amounts,
+    claims: Claims,
+    counts: Counts,
+    domain: Option<usize>,
+    holds_on: bool,
+    has_host: bool,
+}
+
+impl Cycle {
+    /// Lets every row that is short take its turn.
+    pub(crate) fn take_turns(&mut self) {
+        self.phase = Phase::Turns;
+        for at in 0..self.rows.order().len() {
+            let row = self.rows.order()[at];
+            if self.pulses.is_short(row) {
+                self.turn(row);
+            }
+        }
+    }
+
+    fn turn(&mut self, row: RowIx) {
+        let standing = self.standing(row);
+        if standing.part != Part::Seeking || !standing.is_short() {
+            return;
+        }
+        if standing.is_same() {
+            self.remember_credit(row);
+            self.take_domain(row);
+            return;
+        }
+        let is_reopened = self.supply.holdings[self.pulses.cluster(row).index()].is_reopened;
+        if !is_reopened && self.menus.get(self.standing(row).menu).free == 0 && !self.is_prey_open(row) {
+            return;
+        }
+        self.remember_credit(row);
+        if is_reopened {
+            self.credit_again(row);
+        }
+        self.acquire(row);
+        self.preempt(row);
+    }
+
+    /// Notes a decision unit. What was given out for it is taken back before the next cycle.
+    pub(crate) fn draft(&mut self, draft: Draft) {
+        self.drafts.push(draft);
+    }
+
+    /// Something is about to be done to a row that the next cycle is not to see.
+    pub(crate) fn remember_credit(&mut self, row: RowIx) {
+        let standing = self.standing(row);
+        self.turned.push(Credited {
+            row,
+            part: standing.part,
+            short: standing.short.clone(),
+            claims: standing.claims.clone(),
+            counts: standing.counts.clone(),
+            domain: standing.domain,
+            holds_on: standing.holds_on,
+            has_host: standing.has_host,
+        });
+    }
+
+    /// Puts everything back to how the credit left it. Free machines are put back when the next cycle begins.
+    pub(crate) fn rewind(&mut self) {
+        for (class, count) in std::mem::take(&mut self.withheld) {
+            self.supply.recount(class, i64::from(count));
+        }
+        let turned = std::mem::take(&mut self.turned);
+        for credited in &turned {
+            if self.standing(credited.row).claims != credited.claims {
+                self.give_back_all(credited.row);
+            }
+        }
+        // Backwards: where a row stands here twice, what it was at first counts.
+        for credited in turned.into_iter().rev() {
+            let row = credited.row;
+            if self.standing(row).claims != credited.claims {
+                self.give_back_all(row);
+                credited.claims.iter().for_each(|(class, count)| self.supply.give(*class, row, *count));
+            }
+            self.pulses.freshen(row);
+            self.standing_mut(row).restore(credited);
+        }
+    }
+
+    fn give_back_all(&mut self, row: RowIx) {
+        for (class, count) in std::mem::take(&mut self.standings[row.at()].claims) {
+            self.supply.take_back(class, row, count);
+        }
+    }
+}
+
+impl crate::standing::Standing {
+    fn restore(&mut self, credited: Credited) {
+        let Credited { part, short, claims, counts, domain, holds_on, has_host, .. } = credited;
+        (self.part, self.short, self.claims, self.counts) = (part, short, claims, counts);
+        (self.domain, self.holds_on, self.has_host) = (domain, holds_on, has_host);
+        self.forget_gains();
+    }
+}
