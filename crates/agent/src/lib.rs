@@ -8,13 +8,19 @@
 //! Architecture invariant: the agent holds no state of the fleet and decides nothing. What an event means is the leader's
 //! affair (crates/health); here a fact is a fact.
 
+pub mod commands;
+pub mod config;
 pub mod event;
 pub mod gpu;
 pub mod host;
+pub mod journal;
 pub mod json;
 pub mod kernel_log;
 pub mod merge;
 pub mod pci;
+pub mod post;
+pub mod run;
 pub mod snapshot;
+pub mod uplink;
 pub mod watch;
 pub mod xid;

@@ -41,11 +41,31 @@ pub fn to_json(
     })
 }
 
+/// The same for people: one fact a line, `sample.gpus.0.temperature_celsius = 34`.
+#[must_use]
+pub fn lines(shown: &Value) -> Vec<String> {
+    let mut lines = Vec::new();
+    flatten(shown, "", &mut lines);
+    lines
+}
+
+fn flatten(value: &Value, path: &str, lines: &mut Vec<String>) {
+    let below = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+    match value {
+        Value::Object(fields) => fields.iter().for_each(|(name, value)| flatten(value, &below(name), lines)),
+        Value::Array(items) if !items.iter().all(Value::is_string) => {
+            items.iter().enumerate().for_each(|(at, item)| flatten(item, &below(&at.to_string()), lines));
+        }
+        Value::String(text) => lines.push(format!("{path} = {text}")),
+        other => lines.push(format!("{path} = {other}")),
+    }
+}
+
 /// The faults that a log holds now, oldest first.
 ///
 /// # Errors
 /// When the log cannot be read.
-pub fn faults(log: &mut impl KernelLog, look: &Look) -> io::Result<Vec<HealthEvent>> {
+pub fn faults(log: &mut dyn KernelLog, look: &Look) -> io::Result<Vec<HealthEvent>> {
     let mut faults = Vec::new();
     while let Some(entry) = log.next()? {
         match read_line(&entry.text) {

@@ -4,6 +4,7 @@
 //! line in [`Command`] and its line in [`Command::run`]. Exit status: 0 done, 1 failed, 2 used wrongly or, for a check,
 //! found wanting.
 
+mod agent;
 mod ask;
 mod config;
 mod health;
@@ -33,9 +34,13 @@ struct Argosy {
 enum Command {
     Up(Box<up::UpArgs>),
     Server(server::ServerArgs),
+    Agent(agent::AgentArgs),
     Config(config::ConfigArgs),
     Pki(pki::PkiArgs),
     Provider(provider::ProviderArgs),
+    Agents(ask::AgentsArgs),
+    AgentStatus(ask::AgentStatusArgs),
+    AgentCommand(ask::AgentCommandArgs),
     Shards(ask::ShardsArgs),
     Machines(ask::MachinesArgs),
     Needs(ask::NeedsArgs),
@@ -58,9 +63,13 @@ impl Command {
         match self {
             Self::Up(args) => tokio::runtime::Runtime::new()?.block_on(up::run(*args)),
             Self::Server(args) => server::run(&args),
+            Self::Agent(args) => agent::run(&args),
             Self::Config(args) => config::run(&args),
             Self::Pki(args) => pki::run(args),
             Self::Provider(args) => provider::run(args),
+            Self::Agents(args) => ask::agents(args),
+            Self::AgentStatus(args) => ask::agent_status(args),
+            Self::AgentCommand(args) => ask::agent_command(args),
             Self::Shards(args) => ask::shards(args),
             Self::Machines(args) => ask::machines(args),
             Self::Needs(args) => ask::needs(args),

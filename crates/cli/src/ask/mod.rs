@@ -3,6 +3,7 @@
 //! Each command makes one or a few calls of the public API and prints the answer as a table, or as JSON with `--json`.
 //! They hold no logic: what they print is what the API said.
 
+mod agents;
 mod change;
 mod health;
 mod machines;
@@ -17,6 +18,8 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
+pub(crate) use agents::{AgentCommandArgs, AgentStatusArgs, AgentsArgs};
+pub(crate) use agents::{run_command as agent_command, run_list as agents, run_status as agent_status};
 pub(crate) use change::{CordonArgs, MemberArgs, RailsArgs, ResumeArgs};
 pub(crate) use change::{run_cordon as cordon, run_member as member, run_rails as rails, run_resume as resume};
 pub(crate) use health::{HealthApplyArgs, HealthClearArgs, HealthModeArgs, HealthShowArgs};

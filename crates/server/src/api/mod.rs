@@ -4,6 +4,7 @@
 //! Nothing here decides, and nothing here writes but through the log of the shard or the membership of its group.
 
 mod admin;
+mod agents;
 mod fleet;
 mod health;
 mod lockstep;
@@ -15,6 +16,7 @@ mod shard_read;
 mod site;
 
 pub use admin::AdminService;
+pub use agents::AgentService;
 pub use fleet::FleetService;
 pub use health::HealthService;
 pub use lockstep::LockstepService;
@@ -28,6 +30,7 @@ use argosy_proto::argosy::v1::admin_server::AdminServer;
 use argosy_proto::argosy::v1::fleet_server::FleetServer;
 use argosy_proto::argosy::v1::lockstep_server::LockstepServer;
 use argosy_proto::argosy::v1::machine_health_server::MachineHealthServer;
+use argosy_proto::argosy::v1::node_agents_server::NodeAgentsServer;
 use argosy_proto::argosy::v1::pools_server::PoolsServer;
 use argosy_proto::bigfleet::v1alpha1::shard_read_server::ShardReadServer;
 use tonic::service::RoutesBuilder;
@@ -39,6 +42,7 @@ pub fn mount(routes: &mut RoutesBuilder, site: &Arc<Site>) {
         .add_service(AdminServer::new(AdminService::new(Arc::clone(site))))
         .add_service(PoolsServer::new(PoolService::new(Arc::clone(site))))
         .add_service(MachineHealthServer::new(HealthService::new(Arc::clone(site))))
+        .add_service(NodeAgentsServer::new(AgentService::new(Arc::clone(site))))
         .add_service(LockstepServer::new(LockstepService::new(Arc::clone(site))))
         .add_service(ShardReadServer::new(ShardReadService::new(Arc::clone(site))));
 }

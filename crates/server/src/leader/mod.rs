@@ -14,6 +14,7 @@
 //! Architecture invariant: no part of it reads anything else to decide by than the published, committed view.
 
 mod actuator;
+mod agents;
 mod clock;
 mod commit;
 mod cycle;
@@ -36,6 +37,8 @@ use argosy_shard::{Command, Genesis};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+pub use agents::{AgentEvents, Agents, SeenEvent, SoftEvents, Taking};
+pub(crate) use agents::{INSTRUCTION_LANE, ToAgent};
 pub use clock::Clock;
 pub use commit::{CommitError, Committed, Committer};
 pub(crate) use cycle::inline;
@@ -77,6 +80,8 @@ pub struct LeaderSettings {
     pub concurrency: usize,
     /// Limits of sessions.
     pub sessions: HubLimits,
+    /// The name of this node, for those who ask who leads.
+    pub node: String,
     /// How the shard begins, should it not have begun.
     pub genesis: Genesis,
     /// Its providers.
@@ -88,6 +93,7 @@ pub struct LeaderSettings {
 pub struct Leader {
     committer: Arc<Committer>,
     hub: Arc<Hub>,
+    agents: Arc<Agents>,
     cycle: Arc<Cycle>,
     autoscaler: Arc<Autoscaler>,
     health: Arc<HealthDesk>,
@@ -169,6 +175,12 @@ impl Leader {
     #[must_use]
     pub fn health(&self) -> &Arc<HealthDesk> {
         &self.health
+    }
+
+    /// The node agents of this leadership.
+    #[must_use]
+    pub fn agents(&self) -> &Arc<Agents> {
+        &self.agents
     }
 
     /// In lockstep: moves shard time to `to` and goes on until nothing moves. Can be repeated, also at another leader.

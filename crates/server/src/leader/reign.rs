@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::actuator::Actuator;
+use super::agents::{AgentEvents, Agents, SoftEvents};
 use super::clock::Clock;
 use super::commit::{CommitError, Committer};
 use super::cycle::Cycle;
@@ -150,6 +151,12 @@ impl Runtime {
         let autoscaler = Autoscaler::new(Arc::clone(&committer));
         let mut tasks = JoinSet::new();
         let health = HealthDesk::new(Arc::clone(&committer), settings.mode == Mode::Running);
+        let events: Arc<dyn AgentEvents> = match settings.mode {
+            Mode::Running => Arc::clone(&health) as _,
+            // Nothing but steps may enter the log.
+            Mode::Lockstep => Arc::new(SoftEvents::default()),
+        };
+        let agents = Agents::new(Arc::clone(&committer), &settings.node, events, ended.clone());
         let lockstep = match settings.mode {
             Mode::Lockstep => Some(Lockstep::new(Arc::clone(&committer), Arc::clone(&cycle), actuator, providers)),
             Mode::Running => {
@@ -160,7 +167,7 @@ impl Runtime {
                 None
             }
         };
-        let leader = Arc::new(Leader { committer, hub, cycle, autoscaler, health, lockstep, ended });
+        let leader = Arc::new(Leader { committer, hub, agents, cycle, autoscaler, health, lockstep, ended });
         replica.set_leader(Some(Arc::clone(&leader)));
         Self { replica: replica.clone(), leader, listeners, tasks }
     }
@@ -187,6 +194,7 @@ impl Runtime {
             lockstep.idle().await;
         }
         self.leader.hub.close().await;
+        self.leader.agents.close().await;
         metrics::gauge!(names::LEADER, "shard" => self.replica.name().to_owned()).set(0.0);
         tracing::info!(shard = self.replica.name(), term = self.leader.term(), "no longer leading");
     }

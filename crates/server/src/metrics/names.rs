@@ -122,6 +122,10 @@ metrics! {
     POOL_TARGET: Gauge = "argosy_pool_target_machines" ["shard", "pool"];
     /// Machines that a pool's policy wants, before steps, cooldowns and bounds.
     POOL_WANTED: Gauge = "argosy_pool_wanted_machines" ["shard", "pool"];
+    /// Node agents connected to the leader.
+    AGENTS_CONNECTED: Gauge = "argosy_agents_connected" ["shard"];
+    /// Events that agents reported, by kind.
+    AGENT_EVENTS: Counter = "argosy_agent_events_total" ["shard", "type"];
     /// Sessions that this node passes on to leaders elsewhere.
     RELAYED_SESSIONS: Gauge = "argosy_node_relayed_sessions" [];
 }

@@ -29,6 +29,7 @@ pub(super) fn raft(config: &Config) -> RaftConfig {
 /// What the leaderships of one shard have in common.
 pub(super) fn leader(config: &Config, shard: &ShardPlacement, providers: Providers) -> LeaderSettings {
     LeaderSettings {
+        node: config.node.id.to_string(),
         mode: match config.cycle.mode {
             CycleMode::Clock => Mode::Running,
             CycleMode::Lockstep => Mode::Lockstep,

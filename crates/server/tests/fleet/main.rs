@@ -3,6 +3,7 @@
 //!
 //! Nothing here sleeps: every wait is for a condition, with a limit that only a fault reaches.
 
+mod agents;
 mod demand;
 mod failover;
 mod faults;

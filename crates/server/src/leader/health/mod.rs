@@ -6,6 +6,7 @@
 //!
 //! Architecture invariant: conditions are evaluated here and nowhere else; the fold is told what came of them.
 
+mod agents;
 mod desk;
 mod run;
 mod wire;

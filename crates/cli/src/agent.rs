@@ -1,0 +1,177 @@
+//! `argosy agent`: the node agent of this machine, or one look at it.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use argosy_agent::commands::{Processes, Site};
+use argosy_agent::config::{self, Config};
+use argosy_agent::gpu::{Expected, Gpus as _, NvmlGpus};
+use argosy_agent::host::Host;
+use argosy_agent::journal::{FileDisk, Journal};
+use argosy_agent::kernel_log::{DEVICE, KernelLog, KmsgDevice, LogFile};
+use argosy_agent::post::Post;
+use argosy_agent::run::{Machine, Settings};
+use argosy_agent::snapshot;
+use argosy_agent::uplink::Dial;
+use argosy_server::config::{HostPort, TlsFiles};
+use argosy_server::tls::{Credentials, Dialer, Limits, Peer, Security, Tcp};
+use clap::Args;
+use tonic::transport::Channel;
+
+use crate::{output, server, stop};
+
+/// Long enough for the kernel to count processor time.
+const BETWEEN: Duration = Duration::from_millis(300);
+
+/// Tell the installation how this machine and its GPUs are
+#[derive(Debug, Args)]
+pub(crate) struct AgentArgs {
+    /// The agent's configuration; docs/reference/agent.md
+    #[arg(long, value_name = "FILE", required_unless_present_any = ["once", "reference"])]
+    config: Option<PathBuf>,
+    /// Look at the machine once, print what there is to see, and end. Needs no server and no configuration
+    #[arg(long)]
+    once: bool,
+    /// With --once: as JSON
+    #[arg(long, requires = "once")]
+    json: bool,
+    /// Check the configuration and end
+    #[arg(long, requires = "config", conflicts_with_all = ["once", "reference"])]
+    check: bool,
+    /// Print the reference of the configuration
+    #[arg(long, conflicts_with_all = ["once", "config"])]
+    reference: bool,
+}
+
+/// Runs the command.
+pub(crate) fn run(args: &AgentArgs) -> Result<ExitCode> {
+    if args.reference {
+        output::line(config::reference().trim_end())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let config = match args.config.as_deref().map(config::load).transpose() {
+        Ok(config) => config,
+        Err(report) => {
+            eprintln!("{report}");
+            return Ok(ExitCode::from(2));
+        }
+    };
+    match config {
+        config if args.once => once(config.as_ref(), args.json),
+        Some(_) if args.check => {
+            output::line("the configuration is right")?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(config) => agent(&config),
+        None => bail!("give --config or --once"),
+    }
+}
+
+/// The kernel's log, or a file in its place.
+fn open_log(path: &Path) -> std::io::Result<Box<dyn KernelLog>> {
+    if std::fs::metadata(path)?.is_file() {
+        return Ok(Box::new(LogFile::open(path)?));
+    }
+    Ok(Box::new(KmsgDevice::open(path)?))
+}
+
+fn once(config: Option<&Config>, json: bool) -> Result<ExitCode> {
+    let host = Host::default();
+    let begun = host.cpu();
+    std::thread::sleep(BETWEEN);
+    let (library, expected) =
+        config.map_or((None, Expected::OnBus), |config| (config.library.clone(), config.expected));
+    let look = NvmlGpus::new(library, expected, host.clone()).look();
+    let inventory = snapshot::inventory(&host, config.map_or("", |config| &config.instance_id), &look);
+    let (sample, _) = snapshot::sample(&host, begun, &look);
+    let path = config.map_or(Some(Path::new(DEVICE)), |config| config.kernel_log.as_deref());
+    let faults = match path {
+        Some(path) => open_log(path).and_then(|mut log| snapshot::faults(log.as_mut(), &look)),
+        None => Ok(Vec::new()),
+    };
+    let shown = snapshot::to_json(&inventory, &sample, &look, faults);
+    match json {
+        true => output::json(&shown)?,
+        false => snapshot::lines(&shown).iter().try_for_each(output::line)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Dials the nodes of the configuration in turn.
+struct Nodes {
+    servers: Vec<HostPort>,
+    dialer: Dialer<Tcp>,
+}
+
+impl Dial for Nodes {
+    fn channel(&self, attempt: u64) -> Result<Channel, String> {
+        let at = usize::try_from(attempt % self.servers.len() as u64).unwrap_or(0);
+        self.dialer.channel(&Peer::any_node(self.servers[at].clone())).map_err(|error| error.to_string())
+    }
+}
+
+fn nodes(config: &Config) -> Result<Nodes> {
+    let security = match &config.tls {
+        Some(tls) => {
+            let files = TlsFiles { cert: tls.cert.clone(), key: tls.key.clone(), ca: tls.ca.clone() };
+            Security::Mutual(Arc::new(Credentials::load(&files)?))
+        }
+        None => Security::Plaintext,
+    };
+    let parse = |server: &String| HostPort::parse(server).with_context(|| format!("{server:?} is not host:port"));
+    let mut servers = config.servers.iter().map(parse).collect::<Result<Vec<_>>>()?;
+    // Else all agents of a fleet would begin with the first.
+    let shift = rand::random_range(0..servers.len());
+    servers.rotate_left(shift);
+    Ok(Nodes { servers, dialer: Dialer::new(security, Limits::default()) })
+}
+
+fn agent(config: &Config) -> Result<ExitCode> {
+    server::init_log(&config.log_format, &config.log_filter)?;
+    let nodes = nodes(config)?;
+    let host = Host::default();
+    if let Err(error) = std::fs::create_dir_all(&config.state_dir) {
+        tracing::error!("ARG-1104: {}: {error}; going on in memory", config.state_dir.display());
+    }
+    let disk = FileDisk::new(config.state_dir.join("journal"));
+    let journal = Journal::open(Box::new(disk), &argosy_agent::journal::fresh_name(), config.journal_limit);
+    let log = config.kernel_log.as_deref().and_then(|path| {
+        let opened = open_log(path);
+        opened
+            .inspect_err(|error| {
+                tracing::warn!("ARG-1113: {}: {error}; XIDs come from the driver alone", path.display())
+            })
+            .ok()
+    });
+    let settings = Settings {
+        agent_id: config.agent_id.clone(),
+        shard: config.shard.clone(),
+        instance_id: config.instance_id.clone(),
+        sample_interval: config.sample_interval,
+        driver_limit: config.driver_timeout,
+        heartbeat_interval: config.heartbeat_interval,
+        thresholds: config.thresholds.clone(),
+        library: config.library.clone(),
+        nvml_xids: config.nvml_events && config.expected != Expected::Count(0),
+    };
+    let machine = Machine {
+        gpus: NvmlGpus::new(config.library.clone(), config.expected, host.clone()),
+        site: Site::new(config.commands.clone(), Arc::new(Processes)),
+        host: host.clone(),
+        log,
+    };
+    let post = Arc::new(Post::new(journal, &host.boot_id()));
+    let runtime = tokio::runtime::Runtime::new().context("the runtime")?;
+    runtime.block_on(async {
+        tokio::select! {
+            () = argosy_agent::run::run(settings, machine, post, nodes) => {}
+            () = stop::signal() => tracing::info!("shutting down"),
+        }
+    });
+    // A thread in a driver that hangs must not hold up the end.
+    runtime.shutdown_background();
+    Ok(ExitCode::SUCCESS)
+}
