@@ -11,11 +11,11 @@ use argosy_proto::argosy::v1::{
 };
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::commands::{Ledger, Site};
 use crate::event::{self, Draft};
-use crate::gpu::{GpuThread, Gpus, Look, XidThread};
+use crate::gpu::{GpuThread, Gpus, Look, NvmlXid, XidThread};
 use crate::host::{CpuTicks, Host, Moment};
 use crate::kernel_log::{Entry, KernelLog};
 use crate::merge::Merge;
@@ -75,6 +75,8 @@ struct Agent {
     post: Arc<Post>,
     watch: Watch,
     merge: Merge,
+    /// The clock of `merge`, which must go on whatever `/proc` says.
+    began: Instant,
     ledger: Ledger,
     running: JoinSet<AgentCommandUpdate>,
     look: Look,
@@ -101,6 +103,7 @@ pub async fn run<G: Gpus, D: Dial>(settings: Settings, machine: Machine<G>, post
         ledger: Ledger::decode(&marks.commands),
         ticks: host.cpu(),
         merge: Merge::default(),
+        began: Instant::now(),
         running: JoinSet::new(),
         look: Look::default(),
         host: host.clone(),
@@ -127,14 +130,14 @@ pub async fn run<G: Gpus, D: Dial>(settings: Settings, machine: Machine<G>, post
             () = &mut uplink => return,
             Some(look) = looks.recv() => agent.looked(look),
             _ = reading.tick() => agent.read_log(),
-            xid = next_xid(&mut xids) => agent.merge.report(agent.host.now().boottime_ms, xid),
+            xid = next_xid(&mut xids) => agent.reported(xid),
             Some(command) = ordered.recv() => agent.ordered(command),
             Some(Ok(update)) = agent.running.join_next() => agent.ended(update),
         }
     }
 }
 
-async fn next_xid(xids: &mut Option<XidThread>) -> crate::gpu::NvmlXid {
+async fn next_xid(xids: &mut Option<XidThread>) -> NvmlXid {
     match xids {
         Some(xids) => xids.next().await,
         None => std::future::pending().await,
@@ -187,6 +190,15 @@ impl Agent {
         self.hello.borrow().inventory.as_ref() != Some(inventory)
     }
 
+    fn elapsed_ms(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// The driver reported an XID; its line may come yet.
+    fn reported(&mut self, xid: NvmlXid) {
+        self.merge.report(self.elapsed_ms(), xid);
+    }
+
     /// Takes what is new in the kernel's log, and what the driver alone reported.
     fn read_log(&mut self) {
         let now = self.host.now();
@@ -201,7 +213,7 @@ impl Agent {
                 }
             }
         }
-        for xid in self.merge.overdue(now.boottime_ms) {
+        for xid in self.merge.overdue(self.elapsed_ms()) {
             let event = event::of_nvml_xid(&xid, &self.look.devices, &self.look.driver.version);
             self.post.write(vec![(now, Record::Event(event))], |_| {});
         }
@@ -214,9 +226,10 @@ impl Agent {
         if old || reading == Reading::Other {
             return;
         }
+        let elapsed_ms = self.elapsed_ms();
         let event = match reading {
             Reading::Fault(fault) => {
-                let confirmed = fault.kind == FaultKind::Xid && self.merge.line(now.boottime_ms, fault.code, fault.pci);
+                let confirmed = fault.kind == FaultKind::Xid && self.merge.line(elapsed_ms, fault.code, fault.pci);
                 let mut event = event::of_fault(&fault, &entry.text, &self.look.devices, &self.look.driver.version);
                 if confirmed {
                     event.sources.push(EventSource::Nvml.into());

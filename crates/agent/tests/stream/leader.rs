@@ -56,6 +56,8 @@ pub(crate) struct Session {
     pub(crate) all: Vec<AgentRecord>,
     /// How many batches with records have come.
     pub(crate) batches: usize,
+    /// A leader that takes nothing: no batch is acknowledged.
+    pub(crate) mute: bool,
     unread: VecDeque<AgentRecord>,
     agent: Streaming<AgentMessage>,
     to_agent: ToAgent,
@@ -93,7 +95,7 @@ impl Leader {
                 let welcomed = to_agent.send(Ok(AgentInstruction { message: Some(Down::Welcome(welcome)) })).await;
                 if welcomed.is_ok() {
                     let (all, unread) = (Vec::new(), VecDeque::new());
-                    return Session { hello, all, batches: 0, unread, agent, to_agent };
+                    return Session { hello, all, batches: 0, mute: false, unread, agent, to_agent };
                 }
             }
         };
@@ -118,7 +120,11 @@ impl Session {
                 let message = self.agent.message().await.expect("the agent is connected").expect("the stream is open");
                 let Some(Up::Batch(batch)) = message.message else { panic!("a second greeting") };
                 self.batches += usize::from(!batch.records.is_empty());
+                let last = batch.records.last().map(|record| record.sequence).filter(|_| !self.mute);
                 self.unread.extend(batch.records);
+                if let Some(acknowledged) = last {
+                    self.say(Down::Ack(AgentAck { acknowledged })).await;
+                }
             }
         };
         tokio::time::timeout(LIMIT, reading).await.expect("the record comes")
