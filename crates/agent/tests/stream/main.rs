@@ -68,7 +68,7 @@ async fn events_are_neither_lost_nor_told_twice_whatever_is_cut() {
     machine.log(3, "NVRM: Xid (PCI:0000:3b:00): 63, three");
     let _agent = machine.run(leader.port());
     let mut session = leader.session_with(known).await;
-    let mut told = xids(&session.until(|record| is_xid(record)).await);
+    let mut told = xids(&session.until(is_xid).await);
     while told.len() < 2 {
         told.extend(xids(&session.until(is_xid).await));
     }
