@@ -40,7 +40,8 @@ enum Command {
     Provider(provider::ProviderArgs),
     Agents(ask::AgentsArgs),
     AgentStatus(ask::AgentStatusArgs),
-    AgentCommand(ask::AgentCommandArgs),
+    #[command(name = "agent-command")]
+    OrderAgent(ask::AgentCommandArgs),
     Shards(ask::ShardsArgs),
     Machines(ask::MachinesArgs),
     Needs(ask::NeedsArgs),
@@ -69,7 +70,7 @@ impl Command {
             Self::Provider(args) => provider::run(args),
             Self::Agents(args) => ask::agents(args),
             Self::AgentStatus(args) => ask::agent_status(args),
-            Self::AgentCommand(args) => ask::agent_command(args),
+            Self::OrderAgent(args) => ask::agent_command(args),
             Self::Shards(args) => ask::shards(args),
             Self::Machines(args) => ask::machines(args),
             Self::Needs(args) => ask::needs(args),
