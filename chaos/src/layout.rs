@@ -15,6 +15,8 @@ use serde::{Deserialize, Serialize};
 
 /// The name of the provider, and of the host that it lives on.
 pub const PROVIDER: &str = "sim";
+/// The host that holds what the provider has; it outlives the provider's process.
+pub const STOCK: &str = "stock";
 /// The host of the administrators.
 pub const ADMIN: &str = "admin";
 /// Every host listens on a port of its own, so that an address of the configuration names a host.
@@ -92,6 +94,14 @@ pub struct ShardSite {
     home: String,
     zones: Vec<String>,
     clusters: Vec<String>,
+}
+
+impl ShardSite {
+    /// The cluster that runs nothing, and whose demand is a register.
+    #[must_use]
+    pub fn scribe(&self) -> String {
+        format!("{}-scribe", self.id)
+    }
 }
 
 /// A world on paper.
@@ -246,7 +256,9 @@ impl Layout {
         let voters = quoted(self.nodes.iter().map(|node| &node.id));
         let _infallible = write!(text, "[placement]\ncoordinator_voters = [{voters}]\n");
         for shard in &self.shards {
-            let (id, number, home, clusters) = (&shard.id, shard.number, &shard.home, quoted(&shard.clusters));
+            let scribe = shard.scribe();
+            let clusters = quoted(shard.clusters.iter().chain([&scribe]));
+            let (id, number, home) = (&shard.id, shard.number, &shard.home);
             let domain = |zone| format!("{{ key = \"topology.kubernetes.io/zone\", value = \"{zone}\" }}");
             let domains = shard.zones.iter().map(domain).collect::<Vec<_>>().join(", ");
             let _infallible = write!(

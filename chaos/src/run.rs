@@ -19,6 +19,8 @@ use crate::world::World;
 const REST_WITHIN: Duration = Duration::from_secs(180);
 /// Contradictions that are told of one run; the rest follow from them.
 const TOLD: usize = 5;
+/// Operations of a counterexample that are shown.
+const SHOWN: usize = 40;
 /// A gap between answers to administrators that is longer than this counts as an outage.
 const OUTAGE: Duration = Duration::from_secs(1);
 
@@ -207,21 +209,21 @@ fn contradictions(world: &World, history: &History) -> Vec<Violation> {
     let rails = world.layout().config(&world.layout().nodes[0]).rails;
     let mut found = Vec::new();
     for (key, operations) in history.by_key() {
-        let initial =
-            if key.ends_with("/cap") { i64::from(rails.reclaim_cap_ppm) } else { i64::from(rails.empty_rollup_guard) };
+        let initial = match key.rsplit('/').next() {
+            Some("cap") => i64::from(rails.reclaim_cap_ppm),
+            Some("guard") => i64::from(rails.empty_rollup_guard),
+            // No shard begins stopped, and no cluster with demand.
+            _ => 0,
+        };
         let detail = match check(&operations, initial) {
             Verdict::Linearizable => continue,
             Verdict::Unknown => format!("{key}: {} operations were too many to judge", operations.len()),
             Verdict::Violated(smallest) => {
-                let last = smallest.len().saturating_sub(12);
-                format!(
-                    "{key}: no order explains {} operations, the last of which are {:?}",
-                    smallest.len(),
-                    &smallest[last..]
-                )
+                let lines: Vec<String> = smallest.iter().take(SHOWN).map(ToString::to_string).collect();
+                format!("{key}: no order explains these {} operations: {}", smallest.len(), lines.join("; "))
             }
         };
-        found.push(Violation { invariant: "settings are linearizable".to_owned(), at: world.now(), detail });
+        found.push(Violation { invariant: "histories are linearizable".to_owned(), at: world.now(), detail });
     }
     found
 }

@@ -48,6 +48,8 @@ pub struct NodeSight {
     pub life: u32,
     /// Counts the disks that it has lost.
     pub disk: u32,
+    /// It stands still: its disk may be behind what it says.
+    pub paused: bool,
     /// What a crash could not take from its disk.
     pub durable: Arc<dyn Disk>,
     /// Its replicas; none while it is down.
@@ -96,6 +98,8 @@ pub struct ClusterSight {
     pub sent: u64,
     /// Roll-ups acknowledged.
     pub acknowledged: u64,
+    /// Whether it ever reported that it needs nothing, in truth or not.
+    pub said_nothing: bool,
 }
 
 /// Hears everything that a replica publishes, until it is asked for it.

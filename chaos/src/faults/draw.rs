@@ -6,7 +6,7 @@ use argosy_failpoint::Planted;
 use argosy_workload::dice::Dice;
 use serde::{Deserialize, Serialize};
 
-use super::{Event, Fault, ProviderFaults};
+use super::{Event, Fault, Lie, ProviderFaults};
 use crate::arming::Arming;
 use crate::layout::{Layout, Shape};
 
@@ -90,7 +90,7 @@ fn draw_fault(dice: &mut Dice, layout: &Layout, losses: &mut u32) -> Fault {
     let regions = layout.regions();
     let region = regions[pick(dice, regions.len())].clone();
     let node = target(dice, layout);
-    match dice.below(26) {
+    match dice.below(34) {
         0 | 1 => Fault::Partition { nodes: side(dice, layout) },
         2 => Fault::Clog { nodes: side(dice, layout) },
         3 => Fault::Mute { nodes: vec![node] },
@@ -119,9 +119,22 @@ fn draw_fault(dice: &mut Dice, layout: &Layout, losses: &mut u32) -> Fault {
         23 => Fault::OperatorsGone { region },
         24 if layout.nodes.len() > 1 => Fault::Remove { node },
         25 => Fault::Transfer { node },
+        26 => Fault::Pause { node },
+        27 => Fault::Swizzle { nodes: Vec::new() },
+        28 => Fault::ClockDrift { ppm: [200, -200, 50_000][pick(dice, 3)] },
+        29 if dice.chance(500_000) => Fault::ClockFreeze,
+        29 => Fault::ClockStrobe { by_s: [5, 86_400][pick(dice, 2)] },
+        30 => Fault::ProviderCrash,
+        31 | 32 => Fault::LyingOperators { region, lies: vec![LIES[pick(dice, 4)], LIES[pick(dice, 4)]] },
+        33 if *losses > 0 && dice.chance(300_000) => {
+            *losses -= 1;
+            Fault::Replace { node }
+        }
         _ => Fault::Snapshot,
     }
 }
+
+const LIES: [Lie; 4] = [Lie::Empty, Lie::Truncated, Lie::Replayed, Lie::Renamed];
 
 fn draw_provider(dice: &mut Dice) -> ProviderFaults {
     let mut rate = || if dice.chance(400_000) { u32::try_from(dice.below(300_000)).unwrap_or(0) } else { 0 };

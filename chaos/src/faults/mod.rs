@@ -90,11 +90,42 @@ pub enum Fault {
         /// Which.
         node: String,
     },
+    /// A node's process stands still, as far as others can tell: nothing that it sends or is sent arrives, nothing is written, and all of it
+    /// goes on at once in the end. Its own timers run on: turmoil steps all hosts alike.
+    Pause {
+        /// Which.
+        node: String,
+    },
+    /// Nodes lose everybody else one by one, and are let back in another order.
+    Swizzle {
+        /// Which; any, if there are none.
+        #[serde(default)]
+        nodes: Vec<String>,
+    },
+    /// A node is lost for good. In the end another takes its place, with an empty disk, and administrators let it in.
+    Replace {
+        /// Which.
+        node: String,
+    },
     /// The calendar of the whole world jumps.
     WallClock {
         /// By so many seconds.
         by_s: i64,
     },
+    /// The calendar runs fast, or slow.
+    ClockDrift {
+        /// By so many parts per million.
+        ppm: i64,
+    },
+    /// The calendar jumps forth and back, every second.
+    ClockStrobe {
+        /// By so many seconds.
+        by_s: i64,
+    },
+    /// The calendar stands still.
+    ClockFreeze,
+    /// The provider's process dies, and starts again when the fault ends. What it has answered it still knows.
+    ProviderCrash,
     /// The provider misbehaves; rates are parts per million of its calls.
     Provider(ProviderFaults),
     /// Machines vanish without a word.
@@ -109,6 +140,13 @@ pub enum Fault {
         /// The region.
         region: String,
     },
+    /// The operators of a region report what is not so.
+    LyingOperators {
+        /// The region.
+        region: String,
+        /// How.
+        lies: Vec<Lie>,
+    },
     /// A node is no member of the shards' groups; it is taken in again when the fault ends.
     Remove {
         /// Which.
@@ -121,6 +159,20 @@ pub enum Fault {
     },
     /// Leaders take snapshots.
     Snapshot,
+}
+
+/// A roll-up that is not what its cluster needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Lie {
+    /// Without a row.
+    Empty,
+    /// With the first half of its rows.
+    Truncated,
+    /// One from a while ago.
+    Replayed,
+    /// In the name of another cluster.
+    Renamed,
 }
 
 /// Misbehaviour of the provider.
@@ -165,7 +217,15 @@ impl Fault {
             Self::FullDisk { .. } => "full_disk",
             Self::SlowDisk { .. } => "slow_disk",
             Self::Rot { .. } => "rot",
+            Self::Pause { .. } => "pause",
+            Self::Swizzle { .. } => "swizzle",
+            Self::Replace { .. } => "replace",
             Self::WallClock { .. } => "wall_clock",
+            Self::ClockDrift { .. } => "clock_drift",
+            Self::ClockStrobe { .. } => "clock_strobe",
+            Self::ClockFreeze => "clock_freeze",
+            Self::ProviderCrash => "provider_crash",
+            Self::LyingOperators { .. } => "lying_operators",
             Self::Provider(_) => "provider",
             Self::Vanish { .. } => "vanish",
             Self::StockOut => "stock_out",

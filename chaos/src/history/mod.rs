@@ -3,6 +3,7 @@
 mod linearize;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 pub use linearize::{Verdict, check};
@@ -38,6 +39,21 @@ pub struct Gap {
     pub from: Duration,
     /// The first answer after.
     pub to: Duration,
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.action {
+            Action::Write(value) => write!(f, "client {} writes {value}", self.client)?,
+            Action::Read(Some(value)) => write!(f, "client {} reads {value}", self.client)?,
+            Action::Read(None) => write!(f, "client {} reads", self.client)?,
+        }
+        write!(f, " from {} ms", self.asked.as_millis())?;
+        match self.answered {
+            Some(answered) => write!(f, " to {} ms", answered.as_millis()),
+            None => f.write_str(", never answered"),
+        }
+    }
 }
 
 /// A name for an operation under way.

@@ -9,10 +9,12 @@ mod bound_once;
 mod commits_never_fall;
 mod committed_agree;
 mod committed_on_quorum;
+mod created_once;
 mod decisions_survive;
 mod demand_is_known;
 mod fences_never_fall;
 mod former_self_refused;
+mod gangs_are_whole;
 mod leader_complete;
 mod ledger_without_gaps;
 mod log_matching;
@@ -23,9 +25,13 @@ mod one_reign_per_term;
 mod one_vote_per_term;
 mod operations_name_machines;
 mod plans_are_sound;
+mod plans_keep_their_term;
+mod rails_hold;
 mod replicas_agree;
 mod revisions_follow;
+mod shard_time_keeps_pace;
 mod shard_time_never_falls;
+mod silence_withdraws_nothing;
 mod snapshots_cover_purges;
 mod terms_never_fall;
 mod watches_have_no_gaps;
@@ -74,5 +80,11 @@ pub fn all() -> Vec<Box<dyn Invariant>> {
         Box::<no_operation_twice::NoOperationTwice>::default(),
         Box::<fences_never_fall::FencesNeverFall>::default(),
         Box::<attempts_are_committed::AttemptsAreCommitted>::default(),
+        Box::<plans_keep_their_term::PlansKeepTheirTerm>::default(),
+        Box::<shard_time_keeps_pace::ShardTimeKeepsPace>::default(),
+        Box::<rails_hold::RailsHold>::default(),
+        Box::<gangs_are_whole::GangsAreWhole>::default(),
+        Box::<created_once::CreatedOnce>::default(),
+        Box::<silence_withdraws_nothing::SilenceWithdrawsNothing>::default(),
     ]
 }

@@ -2,12 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use super::Invariant;
-use crate::sight::Sight;
+use argosy_shard::Event;
 
-/// The index of the last event that was heard, by node, life and group.
+use super::Invariant;
+use crate::sight::{Published, Sight};
+
+/// The index of the last event that was heard, and the operations that had been opened and roll-ups accepted by then, by node, life
+/// and group.
 #[derive(Debug, Default)]
-pub(super) struct WatchesHaveNoGaps(BTreeMap<(String, u32, u64), u64>);
+pub(super) struct WatchesHaveNoGaps(BTreeMap<(String, u32, u64), (u64, Option<(u64, u64)>)>);
+
+/// Operations and roll-ups that were heard of in a batch.
+fn heard_of(published: &Published) -> (u64, u64) {
+    let count = |is: fn(&Event) -> bool| published.events.iter().filter(|folded| is(&folded.event)).count() as u64;
+    let opened = count(|event| matches!(event, Event::OperationOpened(_)));
+    (opened, count(|event| matches!(event, Event::RollUpAccepted { .. })))
+}
 
 impl Invariant for WatchesHaveNoGaps {
     fn name(&self) -> &'static str {
@@ -21,7 +31,7 @@ impl Invariant for WatchesHaveNoGaps {
     fn look(&mut self, sight: &Sight<'_>) -> Vec<String> {
         let mut found = Vec::new();
         for (node, replica) in sight.replicas() {
-            let heard = self.0.entry((node.id.clone(), node.life, replica.group)).or_default();
+            let (heard, counted) = self.0.entry((node.id.clone(), node.life, replica.group)).or_default();
             for published in &replica.published {
                 // Events of one batch may share an entry; those of the next batch lie behind all of them.
                 let floor = *heard;
@@ -38,6 +48,19 @@ impl Invariant for WatchesHaveNoGaps {
                     *heard = event.index.max(*heard);
                 }
                 *heard = published.view.applied.max(*heard);
+                let counters = published.view.state.counters();
+                let now = (counters.operations, counters.rollups);
+                // A snapshot that is installed tells of nothing that is in it.
+                let installed = published.view.applied == replica.status.snapshot;
+                let (opened, accepted) = heard_of(published);
+                let then = counted.replace(now).filter(|_| !installed);
+                if let Some(then) = then.filter(|then| (then.0 + opened, then.1 + accepted) != now) {
+                    let at = published.view.applied;
+                    found.push(format!(
+                        "{}: {} had {then:?} operations and roll-ups, told of {opened} and {accepted}, and has {now:?} at {at}",
+                        replica.shard, node.id
+                    ));
+                }
             }
         }
         found

@@ -1,5 +1,5 @@
-//! Administrators on a host of their own: they carry out changes of members, and they read and write settings while everything breaks,
-//! writing down what they were told. All of it goes through the real admin API.
+//! Administrators on a host of their own: they carry out changes of members. Clerks ([`super::clerks`]) and scribes ([`super::scribe`]) live
+//! there too. All of it goes through the real admin API.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, VecDeque};
@@ -8,27 +8,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use argosy_proto::argosy::v1::admin_client::AdminClient;
-use argosy_proto::argosy::v1::fleet_client::FleetClient;
-use argosy_proto::argosy::v1::{ChangeMemberRequest, GetShardRequest, SetRailsRequest, TakeSnapshotRequest};
-use argosy_workload::dice::Dice;
+use argosy_proto::argosy::v1::{ChangeMemberRequest, TakeSnapshotRequest};
 use tokio::sync::Notify;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 
-use crate::history::{Action, History, Token};
+use super::scribe;
+use crate::history::History;
 use crate::layout::Layout;
 use crate::wire::Road;
 
 /// Administrators that read and write at the same time.
-const CLERKS: u64 = 3;
+pub(super) const CLERKS: u64 = 3;
 /// How long one of them waits for an answer.
-const PATIENCE: Duration = Duration::from_secs(3);
+pub(super) const PATIENCE: Duration = Duration::from_secs(3);
 /// Attempts at a change of members, so far apart.
-const RETRY: Duration = Duration::from_millis(500);
+pub(super) const RETRY: Duration = Duration::from_millis(500);
 /// Attempts before a change is given up.
 const ATTEMPTS: usize = 40;
-/// Nobody reads or writes before this time.
-const QUIET: Duration = Duration::from_secs(4);
 /// The coordinator's group, as the admin API calls it.
 const COORDINATOR: &str = "coordinator";
 
@@ -43,6 +40,8 @@ pub(crate) enum Change {
     Transfer(String),
     /// Every leader has taken a snapshot.
     Snapshot,
+    /// No shard stands still by a rail.
+    LetGo,
 }
 
 /// The administrators' place in the world.
@@ -73,6 +72,9 @@ impl Office {
     pub(crate) async fn work(self: Rc<Self>) -> turmoil::Result {
         for clerk in 0..CLERKS {
             tokio::task::spawn_local(Rc::clone(&self).write_and_read(clerk));
+        }
+        for shard in 0..self.layout.shards.len() {
+            tokio::task::spawn_local(scribe::report(Rc::clone(&self), shard));
         }
         loop {
             let change = self.changes.borrow_mut().pop_front();
@@ -123,12 +125,24 @@ impl Office {
         self.closed.set(true);
     }
 
-    fn channel(&self, turn: usize) -> Channel {
+    pub(super) fn channel(&self, turn: usize) -> Channel {
         let nodes = &self.layout.nodes;
         Road(Arc::clone(&self.layout)).channel(nodes[turn % nodes.len()].port())
     }
 
+    pub(super) fn layout(&self) -> &Arc<Layout> {
+        &self.layout
+    }
+
+    /// Whether clerks and scribes have stopped.
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.get()
+    }
+
     async fn bring_about(&self, change: &Change) {
+        if *change == Change::LetGo {
+            return self.let_go(ATTEMPTS).await;
+        }
         let shards = self.layout.shards.iter().map(|shard| shard.id.as_str());
         for group in shards.chain([COORDINATOR]) {
             for attempt in 0..ATTEMPTS {
@@ -145,90 +159,11 @@ impl Office {
             }
         }
     }
-
-    async fn write_and_read(self: Rc<Self>, clerk: u64) {
-        let mut dice = self.layout.dice(&format!("clerk/{clerk}"));
-        let mut turn = usize::try_from(clerk).unwrap_or(0);
-        // A shard that has not begun shows settings that it will not begin with.
-        tokio::time::sleep(QUIET).await;
-        loop {
-            tokio::time::sleep(Duration::from_millis(100 + dice.exponential(400).min(3_000))).await;
-            if self.closed.get() {
-                return;
-            }
-            let channel = self.channel(turn);
-            let at = usize::try_from(dice.below(self.layout.shards.len() as u64)).unwrap_or(0);
-            let shard = self.layout.shards[at].id.clone();
-            if self.act(channel, &shard, clerk, &mut dice).await.is_err() {
-                turn += 1;
-            }
-        }
-    }
-
-    /// One write of one of two settings, or one read of both.
-    async fn act(&self, channel: Channel, shard: &str, clerk: u64, dice: &mut Dice) -> Result<(), ()> {
-        let (cap, guard) = (format!("{shard}/cap"), format!("{shard}/guard"));
-        match dice.below(4) {
-            0 => {
-                let value = self.history.borrow_mut().fresh_value();
-                let ppm = 400_000 + u32::try_from(value % 200_000).unwrap_or(0);
-                let request = SetRailsRequest { reclaim_cap_ppm: Some(ppm), ..rails(shard) };
-                self.write(channel, &cap, i64::from(ppm), request, clerk).await
-            }
-            1 => {
-                let on = dice.chance(500_000);
-                let request = SetRailsRequest { empty_rollup_guard: Some(on), ..rails(shard) };
-                self.write(channel, &guard, i64::from(on), request, clerk).await
-            }
-            _ => {
-                let reads = [&cap, &guard].map(|key| self.begin(clerk, key, Action::Read(None)));
-                let request = GetShardRequest { shard: shard.to_owned(), ..GetShardRequest::default() };
-                let mut client = FleetClient::new(channel);
-                let answer = tokio::time::timeout(PATIENCE, client.get_shard(request)).await;
-                let rails = answer.ok().and_then(Result::ok).and_then(|answer| answer.into_inner().rails);
-                let seen = rails.as_ref().map(|rails| {
-                    (i64::from(rails.reclaim_cap_ppm.unwrap_or(1_000_000)), i64::from(rails.empty_rollup_guard))
-                });
-                self.end(reads[0], seen.map(|(cap, _)| Action::Read(Some(cap))));
-                self.end(reads[1], seen.map(|(_, guard)| Action::Read(Some(guard))));
-                seen.map(|_| ()).ok_or(())
-            }
-        }
-    }
-
-    async fn write(
-        &self,
-        channel: Channel,
-        key: &str,
-        value: i64,
-        request: SetRailsRequest,
-        clerk: u64,
-    ) -> Result<(), ()> {
-        let token = self.begin(clerk, key, Action::Write(value));
-        let mut admin = AdminClient::new(channel);
-        let answer = tokio::time::timeout(PATIENCE, admin.set_rails(request)).await;
-        let done = matches!(answer, Ok(Ok(_)));
-        // Whatever else came back, the write may yet happen: an error of the transport says nothing of the log.
-        self.end(token, done.then_some(Action::Write(value)));
-        if done { Ok(()) } else { Err(()) }
-    }
-
-    fn begin(&self, clerk: u64, key: &str, action: Action) -> Token {
-        self.history.borrow_mut().begin(clerk, key, action, turmoil::sim_elapsed().unwrap_or_default())
-    }
-
-    fn end(&self, token: Token, seen: Option<Action>) {
-        self.history.borrow_mut().end(token, seen, turmoil::sim_elapsed().unwrap_or_default());
-    }
-}
-
-fn rails(shard: &str) -> SetRailsRequest {
-    SetRailsRequest { shard: shard.to_owned(), reason: "chaos".to_owned(), ..SetRailsRequest::default() }
 }
 
 /// One attempt at a change in one group. That it was made before counts as made.
 async fn attempt_at(admin: &mut AdminClient<Channel>, change: &Change, group: &str) -> Result<(), Status> {
-    let member = |node: &String| ChangeMemberRequest { group: group.to_owned(), node: node.clone() };
+    let member = |node: &String| ChangeMemberRequest { group: group.to_owned(), node: node.clone(), force: false };
     match change {
         Change::Remove(node) => match admin.remove_member(member(node)).await {
             // It is no member: that is what was wanted.
@@ -241,8 +176,9 @@ async fn attempt_at(admin: &mut AdminClient<Channel>, change: &Change, group: &s
             admin.add_learner(member(node)).await?;
             admin.promote_voter(member(node)).await.map(|_| ())
         }
-        Change::Transfer(_) | Change::Snapshot if group == COORDINATOR => Ok(()),
+        Change::Transfer(_) | Change::Snapshot | Change::LetGo if group == COORDINATOR => Ok(()),
         Change::Transfer(node) => admin.transfer_leader(member(node)).await.map(|_| ()),
+        Change::LetGo => Ok(()),
         Change::Snapshot => admin.take_snapshot(TakeSnapshotRequest { group: group.to_owned() }).await.map(|_| ()),
     }
 }

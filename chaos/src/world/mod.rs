@@ -1,9 +1,12 @@
 //! A running world: its hosts, its clock, and the looks at it.
 
 mod admin;
+mod calendar;
+mod clerks;
 mod node;
 mod operators;
 mod provider;
+mod scribe;
 mod strike;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,12 +22,13 @@ use turmoil::Sim;
 use crate::faults::links::Links;
 use crate::faults::{Campaign, Event};
 use crate::history::History;
-use crate::layout::{ADMIN, Layout, PROVIDER};
+use crate::layout::{ADMIN, Layout, PROVIDER, STOCK};
 use crate::sight::Sight;
 use crate::timeline::{Recorder, Timeline};
 use crate::trace::Trace;
 
-use self::admin::Office;
+use self::admin::{Change, Office};
+use self::calendar::Calendar;
 use self::node::Station;
 use self::operators::Desk;
 use self::provider::Counter;
@@ -32,8 +36,6 @@ use self::strike::Lasting;
 
 /// Looks are so far apart.
 pub const LOOK: Duration = Duration::from_millis(10);
-/// When a world begins, for those who read a calendar: long ago, and always the same.
-const EPOCH: Duration = Duration::from_secs(1_700_000_000);
 /// Bytes that a connection may have on its way.
 const TCP_CAPACITY: usize = 65_536;
 
@@ -55,8 +57,9 @@ pub struct World {
     /// Nodes that lost their disk, or a part of it.
     lost: BTreeSet<String>,
     dice: Dice,
-    /// By how much the calendar is off, in seconds.
-    calendar_s: i64,
+    calendar: Calendar,
+    /// What faults bring about later.
+    to_come: Vec<Event>,
 }
 
 /// A world could not go on: a host ended by itself, or something in it panicked.
@@ -79,7 +82,7 @@ impl World {
         let layout = Arc::new(Layout::new(campaign.shape.clone(), seed));
         let tick = Duration::from_millis(layout.shape.tick_ms);
         let mut sim = turmoil::Builder::new()
-            .epoch(UNIX_EPOCH + EPOCH)
+            .epoch(UNIX_EPOCH + calendar::EPOCH)
             .simulation_duration(Duration::MAX)
             .tick_duration(tick)
             .min_message_latency(tick)
@@ -90,6 +93,10 @@ impl World {
             .rng_seed(seed)
             .build();
         let counter = Counter::new(&layout);
+        sim.host(STOCK, {
+            let counter = Rc::clone(&counter);
+            move || Rc::clone(&counter).keep()
+        });
         sim.host(PROVIDER, {
             let counter = Rc::clone(&counter);
             move || Rc::clone(&counter).serve()
@@ -126,7 +133,8 @@ impl World {
             lasting: Vec::new(),
             strikes: BTreeMap::new(),
             lost: BTreeSet::new(),
-            calendar_s: 0,
+            calendar: Calendar::default(),
+            to_come: Vec::new(),
         };
         world.set_latencies(Duration::ZERO);
         world
@@ -179,7 +187,11 @@ impl World {
     /// Lets the faults begin that are due, in order, and ends those whose time is over.
     pub fn suffer(&mut self, due: &[Event]) {
         self.end_due(false);
-        for event in due {
+        let now = self.now();
+        let (mut later, rest) = std::mem::take(&mut self.to_come).into_iter().partition(|event| event.begins() <= now);
+        self.to_come = rest;
+        let later: &mut Vec<Event> = &mut later;
+        for event in due.iter().chain(later.iter()) {
             self.begin(event);
         }
     }
@@ -190,6 +202,7 @@ impl World {
         self.trace.note(now, format_args!("heal"));
         self.recorder.healed(now);
         argosy_failpoint::disarm();
+        self.to_come.clear();
         self.end_due(true);
         for station in self.stations.clone() {
             let id = station.site.id.clone();
@@ -202,6 +215,7 @@ impl World {
             }
         }
         self.office.close();
+        self.office.ask(Change::LetGo);
         for desk in &self.desks {
             desk.hold_still(now);
         }
@@ -222,16 +236,10 @@ impl World {
         while self.sim.elapsed() < until {
             let now = self.sim.elapsed();
             // Instants of this process begin at a second, so that a moment before the world's beginning can be named.
-            self.clock.set_clocks(Duration::from_secs(1) + now, self.calendar(now));
+            self.clock.set_clocks(Duration::from_secs(1) + now, self.calendar.shows(now));
             self.sim.step().map_err(|error| Broken { at: now, reason: error.to_string() })?;
         }
         Ok(())
-    }
-
-    fn calendar(&self, now: Duration) -> Duration {
-        let off = Duration::from_secs(self.calendar_s.unsigned_abs());
-        let right = EPOCH + now;
-        if self.calendar_s < 0 { right.saturating_sub(off) } else { right + off }
     }
 
     /// Looks at everything, and writes down what has changed.

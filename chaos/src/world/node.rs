@@ -24,12 +24,20 @@ pub(crate) struct Station {
     layout: Arc<Layout>,
     disk: RefCell<SimDisk>,
     sync: Rc<Cell<Duration>>,
+    paused: Rc<Paused>,
     life: Cell<u32>,
     wipes: Cell<u32>,
     running: RefCell<Option<Running>>,
     refused: RefCell<Option<String>>,
     stop: RefCell<Rc<Notify>>,
     planted: Option<Planted>,
+}
+
+/// Whether a node stands still, and its end.
+#[derive(Default)]
+struct Paused {
+    on: Cell<bool>,
+    over: Notify,
 }
 
 struct Running {
@@ -46,6 +54,7 @@ impl Station {
             layout: Arc::clone(layout),
             disk: RefCell::new(SimDisk::new(seed)),
             sync: Rc::new(Cell::new(Duration::from_millis(layout.shape.sync_ms))),
+            paused: Rc::default(),
             life: Cell::new(0),
             wipes: Cell::new(0),
             running: RefCell::new(None),
@@ -90,7 +99,7 @@ impl Station {
         let disk = self.planted.map_or_else(|| Arc::clone(&disk), |bug| planted::over(bug, Arc::clone(&disk)));
         let drive = Drive::Caller(Box::new(move || called.notify_one()));
         let store = Store::open(disk, identity, Admission::Bootstrap, drive).map_err(|error| error.to_string())?;
-        tokio::task::spawn_local(commit(Arc::downgrade(&store), work, Rc::clone(&self.sync)));
+        tokio::task::spawn_local(commit(Arc::downgrade(&store), work, Rc::clone(&self.sync), Rc::clone(&self.paused)));
         let listener = Door::open(self.site.port()).await.map_err(|error| error.to_string())?;
         let road = Road(Arc::clone(&self.layout));
         let dialer = Dialer::over(road, Security::Plaintext, Limits::from(config.connections.clone()));
@@ -127,6 +136,12 @@ impl Station {
     /// Time of a sync from now on.
     pub(crate) fn set_sync(&self, sync: Duration) {
         self.sync.set(sync);
+    }
+
+    /// Whether nothing is written for now.
+    pub(crate) fn set_paused(&self, paused: bool) {
+        self.paused.on.set(paused);
+        self.paused.over.notify_waiters();
     }
 
     /// Replaces the disk by an empty one; only while the node is down.
@@ -168,6 +183,7 @@ impl Station {
             life: self.life.get(),
             disk: self.wipes.get(),
             durable: self.disk.borrow().durable(),
+            paused: self.paused.on.get(),
             replicas: replicas.collect(),
             refused: self.refused.borrow().clone().or(failed),
         }
@@ -175,11 +191,14 @@ impl Station {
 }
 
 /// The group commit's writer, as a task: a sync takes its time, and then all that waits is written.
-async fn commit(store: Weak<Store>, work: Arc<Notify>, sync: Rc<Cell<Duration>>) {
+async fn commit(store: Weak<Store>, work: Arc<Notify>, sync: Rc<Cell<Duration>>, paused: Rc<Paused>) {
     loop {
         work.notified().await;
         if !sync.get().is_zero() {
             tokio::time::sleep(sync.get()).await;
+        }
+        while paused.on.get() {
+            paused.over.notified().await;
         }
         let Some(store) = store.upgrade() else { return };
         while store.commit_pending() {}

@@ -1,4 +1,5 @@
-//! The provider on its host: the real simulated provider, as a task, behind the world's network.
+//! The provider: the real simulated one, as two hosts. What it has lives on one, as a database would; its process, which speaks the protocol
+//! behind the world's network, on the other, so that it can die and lose every connection and no machine.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -27,6 +28,8 @@ pub(crate) enum Order {
 /// The provider's place in the world.
 pub(crate) struct Counter {
     layout: Arc<Layout>,
+    stock: RefCell<Option<Sim>>,
+    opened: Notify,
     ledger: RefCell<Option<Ledger>>,
     read: Cell<u64>,
     orders: RefCell<Vec<Order>>,
@@ -37,6 +40,8 @@ impl Counter {
     pub(crate) fn new(layout: &Arc<Layout>) -> Rc<Self> {
         Rc::new(Self {
             layout: Arc::clone(layout),
+            stock: RefCell::new(None),
+            opened: Notify::new(),
             ledger: RefCell::new(None),
             read: Cell::new(0),
             orders: RefCell::default(),
@@ -44,18 +49,29 @@ impl Counter {
         })
     }
 
-    /// The software of the host.
-    pub(crate) async fn serve(self: Rc<Self>) -> turmoil::Result {
-        let door = Door::open(self.layout.provider_port()).await?;
+    /// The software of the host that holds what there is.
+    pub(crate) async fn keep(self: Rc<Self>) -> turmoil::Result {
         let sim = Sim::start_as_task(SimConfig {
             faults: ProviderFaults::default().on_the_wire(),
             ..SimConfig::new(self.layout.offered.clone(), self.layout.seed)
         })?;
         self.ledger.replace(Some(sim.ledger()));
+        self.stock.replace(Some(sim));
+        self.opened.notify_one();
+        std::future::pending().await
+    }
+
+    /// The software of the host that is spoken to: one life of the provider's process.
+    pub(crate) async fn serve(self: Rc<Self>) -> turmoil::Result {
+        let door = Door::open(self.layout.provider_port()).await?;
+        if self.stock.borrow().is_none() {
+            self.opened.notified().await;
+        }
+        let routes = self.stock.borrow().as_ref().map(Sim::routes).ok_or("there is nothing to serve")?;
         tokio::task::spawn_local(Rc::clone(&self).obey());
         let limits = Limits::default();
         let incoming = tls::accept(door, &Security::Plaintext, &limits);
-        tls::server(&limits).add_routes(sim.routes()).serve_with_incoming(incoming).await?;
+        tls::server(&limits).add_routes(routes).serve_with_incoming(incoming).await?;
         Ok(())
     }
 
@@ -63,7 +79,6 @@ impl Counter {
     async fn obey(self: Rc<Self>) {
         let mut control = SimProviderClient::new(Road(Arc::clone(&self.layout)).channel(self.layout.provider_port()));
         loop {
-            self.ordered.notified().await;
             for order in self.orders.take() {
                 let done = match order {
                     Order::Faults(faults) => {
@@ -75,6 +90,7 @@ impl Counter {
                     tracing::warn!(%error, "the provider could not be told of a fault");
                 }
             }
+            self.ordered.notified().await;
         }
     }
 

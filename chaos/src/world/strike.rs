@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use argosy_proto::argosy::v1::strike_request::Kind;
 use argosy_proto::argosy::v1::{Faults, Selector, StrikeRequest};
+use argosy_workload::dice::Dice;
 
 use super::World;
 use super::admin::Change;
 use super::provider::Order;
 use crate::faults::links::{Pairs, across, between};
 use crate::faults::{Event, Fault, ProviderFaults};
-use crate::layout::Layout;
+use crate::layout::{Layout, PROVIDER};
 
 /// A fault that lasts, with what it struck.
 #[derive(Debug)]
@@ -29,6 +30,8 @@ enum Struck {
     Down(Vec<usize>),
     Slowed(usize),
     Removed(String),
+    Paused(usize, Pairs),
+    Replaced(usize),
     World,
 }
 
@@ -39,7 +42,7 @@ impl World {
         self.trace.note(at, format_args!("begin {:?}", event.fault));
         *self.strikes.entry(event.fault.kind()).or_default() += 1;
         let span = self.recorder.fault(event.fault.kind(), format!("{:?}", event.fault), at);
-        if let Some(struck) = self.strike(&event.fault) {
+        if let Some(struck) = self.strike(event) {
             self.lasting.push(Lasting { event: event.clone(), struck, span });
         }
     }
@@ -58,11 +61,24 @@ impl World {
         }
     }
 
-    fn strike(&mut self, fault: &Fault) -> Option<Struck> {
+    fn strike(&mut self, event: &Event) -> Option<Struck> {
+        let fault = &event.fault;
         match fault {
             Fault::WallClock { by_s } => {
-                self.calendar_s = self.calendar_s.saturating_add(*by_s);
+                self.calendar.jump(*by_s);
                 None
+            }
+            Fault::Swizzle { nodes } => {
+                self.swizzle(nodes, event);
+                None
+            }
+            Fault::ProviderCrash => {
+                self.sim.crash(PROVIDER);
+                Some(Struck::World)
+            }
+            Fault::LyingOperators { region, lies } => {
+                self.desk_of(region)?.lie(lies);
+                Some(Struck::World)
             }
             Fault::Provider(faults) => {
                 self.counter.order(Order::Faults(Box::new(faults.on_the_wire())));
@@ -89,15 +105,43 @@ impl World {
                 self.office.ask(Change::Snapshot);
                 None
             }
-            // Who takes a healthy member out while another's disk is lost takes the quorum with it: no administrator would.
-            Fault::Remove { .. } if !self.lost.is_empty() => None,
             Fault::Remove { node } => {
                 let at = self.station_of(node)?;
                 let node = self.stations[at].site.id.clone();
                 self.office.exclude(&node);
                 Some(Struck::Removed(node))
             }
-            _ => self.strike_links(fault).or_else(|| self.strike_node(fault)),
+            _ => self.strike_clock(fault).or_else(|| self.strike_links(fault)).or_else(|| self.strike_node(fault)),
+        }
+    }
+
+    fn strike_clock(&mut self, fault: &Fault) -> Option<Struck> {
+        let now = self.now();
+        match fault {
+            Fault::ClockDrift { ppm } => self.calendar.drift(*ppm, now),
+            Fault::ClockStrobe { by_s } => self.calendar.strobe(Some(*by_s)),
+            Fault::ClockFreeze => self.calendar.freeze(now),
+            _ => return None,
+        }
+        Some(Struck::World)
+    }
+
+    /// Nodes lose everybody else one by one in the first third of the time, and are let back in another order in the last one.
+    fn swizzle(&mut self, nodes: &[String], event: &Event) {
+        let mut order: Vec<usize> = match nodes {
+            [] => (0..self.stations.len()).filter(|_| self.dice.chance(600_000)).collect(),
+            _ => nodes.iter().filter_map(|node| self.station_of(node)).collect(),
+        };
+        shuffle(&mut order, &mut self.dice);
+        let mut back = order.clone();
+        shuffle(&mut back, &mut self.dice);
+        let (third, count) = (event.for_ms / 3, order.len().max(1) as u64);
+        let begins = crate::timeline::ms(self.now());
+        for (cut, at) in (0..).zip(&order) {
+            let healed = (0..).zip(&back).find(|(_, other)| *other == at).map_or(0, |(position, _)| position);
+            let (from, until) = (third * cut / count, third * 2 + third * healed / count);
+            let fault = Fault::Partition { nodes: vec![self.stations[*at].site.id.clone()] };
+            self.to_come.push(Event { at_ms: begins + from, for_ms: until - from, fault });
         }
     }
 
@@ -128,6 +172,13 @@ impl World {
                 self.links.hold(&self.sim, &pairs);
                 Some(Struck::Held(pairs))
             }
+            Fault::Pause { node } => {
+                let at = self.station_of(node)?;
+                let pairs = self.around(std::slice::from_ref(&self.stations[at].site.id.clone()));
+                self.links.hold(&self.sim, &pairs);
+                self.stations[at].set_paused(true);
+                Some(Struck::Paused(at, pairs))
+            }
             Fault::Loss { ppm } => {
                 self.sim.set_fail_rate(f64::from(*ppm) / 1e6);
                 Some(Struck::World)
@@ -144,6 +195,7 @@ impl World {
         let (Fault::Crash { node }
         | Fault::Stop { node }
         | Fault::Wipe { node }
+        | Fault::Replace { node }
         | Fault::FailSync { node }
         | Fault::FullDisk { node }
         | Fault::SlowDisk { node, .. }
@@ -151,7 +203,7 @@ impl World {
         else {
             return None;
         };
-        if matches!(fault, Fault::Wipe { .. } | Fault::Rot { .. }) && !self.office.is_full() {
+        if matches!(fault, Fault::Wipe { .. } | Fault::Rot { .. } | Fault::Replace { .. }) && !self.office.is_full() {
             return None;
         }
         let at = self.station_of(node)?;
@@ -167,6 +219,11 @@ impl World {
             _ => {
                 self.power_off(at);
                 match fault {
+                    Fault::Replace { .. } => {
+                        let seed = self.layout.dice(&format!("replace/{}", station.site.id)).bits();
+                        station.wipe(seed);
+                        return Some(Struck::Replaced(at));
+                    }
                     Fault::Wipe { .. } => {
                         let seed =
                             self.layout.dice(&format!("wipe/{}/{}", station.site.id, self.now().as_millis())).bits();
@@ -190,6 +247,15 @@ impl World {
             Struck::Held(pairs) => self.links.release(&self.sim, &pairs),
             Struck::Slowed(at) => self.stations[at].set_sync(Duration::from_millis(self.layout.shape.sync_ms)),
             Struck::Removed(node) => self.office.readmit(&node),
+            Struck::Paused(at, pairs) => {
+                self.links.release(&self.sim, &pairs);
+                self.stations[at].set_paused(false);
+            }
+            Struck::Replaced(at) => {
+                self.restart(at);
+                let node = self.stations[at].site.id.clone();
+                self.office.replace(&node);
+            }
             Struck::Down(nodes) => {
                 for at in nodes {
                     self.restart(at);
@@ -202,6 +268,15 @@ impl World {
                     self.counter.order(Order::Faults(Box::new(ProviderFaults::default().on_the_wire())))
                 }
                 Fault::StockOut => self.provider_strike(Kind::Restock, 0),
+                Fault::ClockDrift { .. } => self.calendar.drift(0, self.sim.elapsed()),
+                Fault::ClockStrobe { .. } => self.calendar.strobe(None),
+                Fault::ClockFreeze => self.calendar.thaw(self.sim.elapsed()),
+                Fault::ProviderCrash => self.sim.bounce(PROVIDER),
+                Fault::LyingOperators { region, .. } => {
+                    if let Some(desk) = self.desk_of(&region) {
+                        desk.lie(&[]);
+                    }
+                }
                 Fault::OperatorsGone { region } => self.sim.bounce(Layout::operators_of(&region).as_str()),
                 _ => {}
             },
@@ -248,6 +323,10 @@ impl World {
             "any" => usize::try_from(self.dice.below(self.stations.len() as u64)).ok(),
             id => self.stations.iter().position(|station| station.site.id == id),
         }
+    }
+
+    fn desk_of(&self, region: &str) -> Option<&super::Desk> {
+        self.desks.iter().find(|desk| desk.region() == region).map(|desk| &**desk)
     }
 
     /// The named nodes, and the other nodes.
@@ -304,6 +383,14 @@ impl World {
         let selector = Selector { share_ppm, ..Selector::default() };
         let strike = StrikeRequest { kind: kind.into(), selector: Some(selector) };
         self.counter.order(Order::Strike(Box::new(strike)));
+    }
+}
+
+/// Puts things into any order (Fisher and Yates).
+fn shuffle<T>(things: &mut [T], dice: &mut Dice) {
+    for last in (1..things.len()).rev() {
+        let other = usize::try_from(dice.below(last as u64 + 1)).unwrap_or(last);
+        things.swap(last, other);
     }
 }
 

@@ -33,6 +33,7 @@ switches! {
         AcknowledgedUncommitted "acknowledged_uncommitted" "A roll-up is acknowledged although it did not get into the log.",
         QueueEntryLost "queue_entry_lost" "A new leader does not go on with operations that it inherits.",
         WatchGap "watch_gap" "Who listens is not told of every batch.",
+        RemovalUnguarded "removal_unguarded" "A voter is removed although those that stay cannot go on without it.",
         UpdateLost "update_lost" "Two changes of settings at once overwrite one another.",
         TimeByTheCalendar "time_by_the_calendar" "Shard time follows the wall clock.",
     }

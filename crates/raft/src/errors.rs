@@ -107,6 +107,16 @@ pub enum MembershipError {
         /// The intended leader.
         to: NodeId,
     },
+    /// Of the voters that would stay, too few have been heard of lately: the group could never commit again.
+    #[error(
+        "ARG-0319: of the {voters} voters that would stay, only {heard} have been heard of lately, and a majority is needed; bring the others back first, or remove with force if they are lost for good"
+    )]
+    TooFewHeard {
+        /// How many would stay.
+        voters: usize,
+        /// How many of them answer.
+        heard: usize,
+    },
     /// There is no way to a node.
     #[error(transparent)]
     Connect(#[from] ConnectError),

@@ -8,13 +8,15 @@ use bytes::Bytes;
 
 use crate::codec;
 use crate::log_store::VOTE;
-use crate::types::Vote;
+use crate::types::{EntryPayload, Vote};
 
 /// An entry of a stored log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredEntry {
     /// The term that it was proposed in.
     pub term: u64,
+    /// What was proposed, if it is a command.
+    pub command: Option<Vec<u8>>,
     /// All of it: equal entries have equal bytes.
     pub bytes: Bytes,
 }
@@ -37,7 +39,11 @@ pub struct StoredVote {
 pub fn stored_entry(disk: &dyn Disk, group: GroupId, index: u64) -> io::Result<Option<StoredEntry>> {
     let Some(bytes) = autopsy::log_record(disk, group, index).map_err(io::Error::other)? else { return Ok(None) };
     let entry = codec::decode_entry(&bytes)?;
-    Ok(Some(StoredEntry { term: entry.log_id.committed_leader_id().term, bytes }))
+    let command = match entry.payload {
+        EntryPayload::Normal(command) => Some(command.0.to_vec()),
+        _ => None,
+    };
+    Ok(Some(StoredEntry { term: entry.log_id.committed_leader_id().term, command, bytes }))
 }
 
 /// Index of the first entry that was not purged: everything before it is in a snapshot.

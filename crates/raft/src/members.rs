@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use argosy_failpoint::{Planted, planted};
 use argosy_proto::argosy::v1::RaftCall;
 use argosy_storage::{InstanceId, NodeId};
 use bytes::Bytes;
@@ -10,12 +11,14 @@ use openraft::ChangeMembers;
 use openraft::async_runtime::WatchReceiver;
 use openraft::errors::{ChangeMembershipError, ClientWriteError, InitializeError, RaftError};
 use openraft::impls::EmptyNode;
+use openraft::type_config::TypeConfigExt;
 
 use crate::codec;
 use crate::errors::{MembershipError, stopped};
 use crate::group::{Group, leader_of};
 use crate::net::wire::ReplicaState;
-use crate::types::{ReplicaId, StoredMembership};
+use crate::observe;
+use crate::types::{ReplicaId, StoredMembership, TypeConfig};
 
 /// How long a node may take to say who it is.
 const INQUIRY_DEADLINE: Duration = Duration::from_secs(3);
@@ -95,13 +98,43 @@ impl Group {
     /// Takes a voter or learner out of the group. A leader that removes itself steps down when that is committed.
     ///
     /// # Errors
-    /// When it is no member; and those of any change.
+    /// When it is no member, or a majority of the voters that stay was not heard of lately; and those of any change.
     pub async fn remove(&self, node: NodeId) -> Result<(), MembershipError> {
+        if !planted(Planted::RemovalUnguarded) {
+            self.heard_without(node)?;
+        }
+        self.remove_by_force(node).await
+    }
+
+    /// The same, whoever was heard of. If a majority of the voters that stay is lost for good, so is the group.
+    ///
+    /// # Errors
+    /// When it is no member; and those of any change.
+    pub async fn remove_by_force(&self, node: NodeId) -> Result<(), MembershipError> {
         let replica = self.require(node)?;
         let votes = self.membership().membership().voter_ids().any(|voter| voter == replica);
         let gone = BTreeSet::from([replica]);
         let change = if votes { ChangeMembers::RemoveVoters(gone) } else { ChangeMembers::RemoveNodes(gone) };
         self.change(change, false).await
+    }
+
+    /// Whether the voters could go on without one of them: a majority of the rest has answered this leader lately. One that does not
+    /// lead knows nothing, and lets Raft say so.
+    fn heard_without(&self, gone: NodeId) -> Result<(), MembershipError> {
+        let account = observe::metrics(&self.inner.raft);
+        let Some(answered) = account.heartbeat else { return Ok(()) };
+        let (now, patience) = (TypeConfig::now(), self.election());
+        let lately = |replica: &ReplicaId| {
+            let at = answered.get(replica).copied().flatten();
+            *replica == self.inner.me || at.is_some_and(|at| now - at.into_inner() < patience)
+        };
+        let stay: Vec<ReplicaId> =
+            self.membership().membership().voter_ids().filter(|voter| voter.node() != gone).collect();
+        let heard = stay.iter().filter(|voter| lately(voter)).count();
+        if stay.is_empty() || heard * 2 > stay.len() {
+            return Ok(());
+        }
+        Err(MembershipError::TooFewHeard { voters: stay.len(), heard })
     }
 
     /// Hands leadership to a voter, and returns when it leads.

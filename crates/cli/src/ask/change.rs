@@ -81,7 +81,7 @@ enum What {
     /// Make a learner that has caught up a voter.
     Promote(Subject),
     /// Take a node out of the group.
-    Remove(Subject),
+    Remove(Removal),
     /// Hand the leadership to a voter.
     Transfer(Subject),
     /// Write a snapshot on the asked node and drop the log behind it.
@@ -96,6 +96,15 @@ struct Subject {
     node: String,
     #[command(flatten)]
     target: Target,
+}
+
+#[derive(Args, Debug)]
+struct Removal {
+    #[command(flatten)]
+    subject: Subject,
+    /// Remove it although the voters that stay may not be able to go on without it.
+    #[arg(long)]
+    force: bool,
 }
 
 #[derive(Args, Debug)]
@@ -155,25 +164,25 @@ pub(crate) fn run_resume(args: ResumeArgs) -> Result<ExitCode> {
 /// Runs `argosy member`.
 pub(crate) fn run_member(args: MemberArgs) -> Result<ExitCode> {
     block_on(async move {
-        let open = |s: Subject| {
-            let ask = s.target.request(ChangeMemberRequest { group: s.group, node: s.node });
+        let open = |s: Subject, force: bool| {
+            let ask = s.target.request(ChangeMemberRequest { group: s.group, node: s.node, force });
             s.target.admin().map(|admin| (admin, ask))
         };
         let answer = match args.what {
             What::AddLearner(subject) => {
-                let (mut admin, ask) = open(subject)?;
+                let (mut admin, ask) = open(subject, false)?;
                 admin.add_learner(ask).await
             }
             What::Promote(subject) => {
-                let (mut admin, ask) = open(subject)?;
+                let (mut admin, ask) = open(subject, false)?;
                 admin.promote_voter(ask).await
             }
-            What::Remove(subject) => {
-                let (mut admin, ask) = open(subject)?;
+            What::Remove(Removal { subject, force }) => {
+                let (mut admin, ask) = open(subject, force)?;
                 admin.remove_member(ask).await
             }
             What::Transfer(subject) => {
-                let (mut admin, ask) = open(subject)?;
+                let (mut admin, ask) = open(subject, false)?;
                 admin.transfer_leader(ask).await
             }
             What::Snapshot(Whole { group, target }) => {

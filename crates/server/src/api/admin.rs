@@ -48,6 +48,8 @@ impl AdminService {
         by: By,
     ) -> Result<SetRailsResponse, Status> {
         let _alone = if planted(Planted::UpdateLost) { None } else { Some(self.settings.lock().await) };
+        // Taken before the settings are read: what this leadership has read, only this leadership can commit.
+        let leader = replica.leader().ok_or_else(refusal::no_leader)?;
         let view = self.site.fresh(replica).await?;
         let mut settings = view.state.settings().clone();
         let policy = &mut settings.policy;
@@ -61,8 +63,9 @@ impl AdminService {
         if let Some(pause) = pause(Failpoint::SettingsLate, LATE) {
             tokio::time::sleep(pause).await;
         }
-        let revision = commit(replica, Command::SetSettings { settings: Box::new(settings), by }).await?;
-        Ok(SetRailsResponse { rails: Some(rows::rails(&replica.view().state)), revision })
+        let change = Command::SetSettings { settings: Box::new(settings), by };
+        let committed = leader.commit(change).await.map_err(|error| refusal::not_committed(&error))?;
+        Ok(SetRailsResponse { rails: Some(rows::rails(&replica.view().state)), revision: committed.index })
     }
 
     /// Runs a change of members on the group's leader, here or elsewhere.
@@ -83,7 +86,8 @@ impl AdminService {
             ?change,
             "membership change asked for"
         );
-        change.carry_out(&group, node).await.map_err(|error| refusal::membership(&error))?;
+        let force = request.get_ref().force;
+        change.carry_out(&group, node, force).await.map_err(|error| refusal::membership(&error))?;
         let status = Some(group_status(&self.site, &group_name, &group));
         Ok(Response::new(ChangeMemberResponse { status }))
     }
@@ -101,10 +105,11 @@ enum Change {
 }
 
 impl Change {
-    async fn carry_out(self, group: &Group, node: NodeId) -> Result<(), MembershipError> {
+    async fn carry_out(self, group: &Group, node: NodeId, force: bool) -> Result<(), MembershipError> {
         match self {
             Self::AddLearner => group.add_learner(node).await,
             Self::Promote => group.promote(node).await,
+            Self::Remove if force => group.remove_by_force(node).await,
             Self::Remove => group.remove(node).await,
             Self::Transfer => group.transfer_leader(node).await,
         }

@@ -75,6 +75,10 @@ pub(super) fn bad_percent(percent: f64) -> Status {
     Status::invalid_argument(format!("ARG-1204: {percent} is no utilisation; send a number from 0 to 100"))
 }
 
+pub(super) fn not_begun(shard: &str) -> Status {
+    Status::unavailable(format!("ARG-0664: shard '{shard}' has not begun yet; try again in a second"))
+}
+
 /// What the node that a request was passed on to said. Its own refusals go through as they are; that the connection to it
 /// broke is told in our words.
 pub(super) fn relayed(status: Status) -> Status {

@@ -115,7 +115,9 @@ impl Site {
 
     /// A view that holds everything acknowledged before the call; this node must lead.
     pub(super) async fn fresh(&self, replica: &Replica) -> Result<Arc<View>, Status> {
-        replica.linearizable(Read::Index).await.map_err(|error| refusal::unconfirmed(&error))
+        let view = replica.linearizable(Read::Index).await.map_err(|error| refusal::unconfirmed(&error))?;
+        // Before its genesis a shard would show settings that it will not begin with.
+        if view.state.has_begun() { Ok(view) } else { Err(refusal::not_begun(replica.name())) }
     }
 
     /// From which state an answer is taken.

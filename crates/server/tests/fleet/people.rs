@@ -171,7 +171,7 @@ async fn a_member_leaves_and_returns_and_the_leadership_moves_when_asked() {
     let (at, _) = fleet.leader().await;
     let (heir, leaver) = ((at + 1) % 3, (at + 2) % 3);
     let name = |node: usize| format!("n{}", node + 1);
-    let subject = |node: usize| ChangeMemberRequest { group: SHARD.to_owned(), node: name(node) };
+    let subject = |node: usize| ChangeMemberRequest { group: SHARD.to_owned(), node: name(node), force: false };
     let mut client = changes(&fleet, heir);
     let status = client.remove_member(subject(leaver)).await.expect("it leaves").into_inner().status.expect("said");
     assert_eq!((status.voters.len(), status.learners.len()), (2, 0), "{status:?}");
@@ -217,7 +217,7 @@ async fn a_question_or_a_change_that_makes_no_sense_is_refused_with_a_code_and_c
         ..Default::default()
     };
     assert_eq!(refusal(admin.set_rails(excessive).await), ("ARG-0660".to_owned(), Code::InvalidArgument));
-    let stranger = ChangeMemberRequest { group: shard(), node: "n9".to_owned() };
+    let stranger = ChangeMemberRequest { group: shard(), node: "n9".to_owned(), force: false };
     assert_eq!(refusal(admin.add_learner(stranger).await), ("ARG-0656".to_owned(), Code::NotFound));
     let at_work = ResumeShardRequest { shard: shard(), reason: "why".to_owned() };
     assert_eq!(refusal(admin.resume_shard(at_work).await), ("ARG-0662".to_owned(), Code::FailedPrecondition));

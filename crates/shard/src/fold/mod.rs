@@ -111,6 +111,10 @@ impl ShardState {
         );
         let by_leader = by_leader && !planted(Planted::OldTermAccepted);
         let proposed = envelope.proposed_in_term;
+        // Settings are replaced whole by whoever has read them: what another term has read may be out of date.
+        if matches!(command, Command::SetSettings { .. }) && proposed != term {
+            return Err(Rejection::StaleTerm { proposed, term });
+        }
         if by_leader && (proposed != term || proposed < self.leader_term) {
             return Err(Rejection::StaleTerm { proposed, term });
         }

@@ -74,6 +74,20 @@ fn a_machine_is_never_bound_twice() {
 }
 
 #[test]
+fn settings_that_another_term_has_read_are_refused() {
+    let mut world = World::new();
+    let change = |settings: Settings| Command::SetSettings { settings: Box::new(settings), by: by() };
+    let mut settings = world.state.settings().clone();
+    settings.policy.dry_run = true;
+    world.term = 3;
+    let refused = world.apply_as(1, change(settings.clone()));
+    assert_eq!(refused, Response::Rejected(Rejection::StaleTerm { proposed: 1, term: 3 }));
+    assert!(!world.state.settings().policy.dry_run);
+    assert_eq!(world.apply_as(3, change(settings)), Response::Done);
+    assert!(world.state.settings().policy.dry_run);
+}
+
+#[test]
 fn a_plan_of_an_older_term_is_refused() {
     let mut world = idle_and_slot();
     let need = world.need("c");

@@ -64,7 +64,9 @@ pub struct Hub {
     ended: CancellationToken,
 }
 
-#[derive(Default)]
+/// Sessions that one hub can open before their counts reach those of the next hub of its term.
+const COUNT_BITS: u32 = 20;
+
 struct Seats {
     by_cluster: BTreeMap<String, Taken>,
     opened: u64,
@@ -81,13 +83,15 @@ struct Taken {
 impl Hub {
     /// The hub of a leadership, with no sessions yet.
     pub(crate) fn new(committer: Arc<Committer>, limits: HubLimits, ended: CancellationToken) -> Arc<Self> {
+        // A term may have several hubs, one after the other, and a session of a later one is later.
+        let first_count = committer.view().applied << COUNT_BITS;
         let ingest = Arc::new(RollUps { committer: Arc::clone(&committer), max_needs: limits.max_rollup_needs });
         Arc::new(Self {
             shard: Arc::from(committer.shard()),
             committer,
             ingest,
             limits,
-            seats: Mutex::default(),
+            seats: Mutex::new(Seats { by_cluster: BTreeMap::new(), opened: first_count }),
             blobs: Questions::default(),
             reclaims: Questions::default(),
             tasks: TaskTracker::new(),
@@ -121,7 +125,6 @@ impl Hub {
         let seat = Seat {
             hub: Arc::clone(self),
             cluster: cluster.to_owned(),
-            generation,
             outbox,
             ingest: Arc::clone(&self.ingest) as _,
             frames: sender,
@@ -168,10 +171,11 @@ impl Hub {
         }
     }
 
-    /// Forgets a session that has ended, unless another has its seat.
-    fn leave(&self, cluster: &str, generation: Generation) {
+    /// Gives back the seat of a stay that has ended, unless another has it. The other may be the same session, which keeps its generation:
+    /// after a broken relay it attaches again before its former stay has noticed.
+    fn leave(&self, cluster: &str, outbox: &Arc<Outbox>) {
         let mut seats = self.lock();
-        if seats.by_cluster.get(cluster).is_some_and(|taken| taken.generation == generation) {
+        if seats.by_cluster.get(cluster).is_some_and(|taken| Arc::ptr_eq(&taken.outbox, outbox)) {
             seats.by_cluster.remove(cluster);
             let count = seats.by_cluster.len();
             drop(seats);

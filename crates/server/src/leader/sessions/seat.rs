@@ -14,13 +14,12 @@ use super::Hub;
 use super::ingest::Ingest;
 use super::outbox::{Item, News, Outbox};
 use super::updates;
-use crate::session::{Ended, Frame, Generation, Inlet, Numbered, Reply};
+use crate::session::{Ended, Frame, Inlet, Numbered, Reply};
 
 /// The running side of a session.
 pub(super) struct Seat {
     pub(super) hub: Arc<Hub>,
     pub(super) cluster: String,
-    pub(super) generation: Generation,
     pub(super) outbox: Arc<Outbox>,
     pub(super) ingest: Arc<dyn Ingest>,
     pub(super) frames: mpsc::Sender<Result<Frame, Ended>>,
@@ -41,7 +40,7 @@ impl Seat {
             // The front may have gone already.
             let _ = self.frames.send(Err(end)).await;
         }
-        self.hub.leave(&self.cluster, self.generation);
+        self.hub.leave(&self.cluster, &self.outbox);
         if planted(Planted::SilenceIsNoDemand) {
             let nothing = ClusterCapacityNeeds { cluster_id: self.cluster.clone(), ..Default::default() };
             let _ = self.ingest.take(&self.cluster, 0, &nothing).await;

@@ -64,6 +64,23 @@ async fn the_newer_session_wins_also_when_the_older_one_moves_to_this_leader_lat
 }
 
 #[tokio::test]
+async fn a_session_that_comes_back_keeps_its_seat_when_its_former_stay_ends() {
+    let (hub, ..) = hub().await;
+    let (mut former, _keep) = attach(&hub, None).expect("free");
+    assert_eq!(echo(&hears(&mut former).await), Some("hello"));
+    let (mut back, _keep_too) = attach(&hub, Some(former.generation)).expect("it is the same session");
+    assert_eq!(echo(&hears(&mut back).await), Some("hello"));
+    assert!(matches!(next(&mut former).await, Err(Ended::Replaced)));
+    assert!(matches!(next(&mut former).await, Err(Ended::Moved)), "the former stay is over");
+    let asking = tokio::spawn({
+        let hub = Arc::clone(&hub);
+        async move { hub.request_blob(request(), LIMIT).await }
+    });
+    assert!(matches!(hears(&mut back).await, Hear::BootstrapRequest(asked) if asked.request_id == "op"));
+    asking.abort();
+}
+
+#[tokio::test]
 async fn a_blob_is_asked_for_again_over_the_next_session_and_taken_from_its_cluster_only() {
     let (hub, ..) = hub().await;
     let asking = tokio::spawn({
