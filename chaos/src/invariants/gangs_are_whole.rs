@@ -1,8 +1,6 @@
 //! docs/adr/0041: a gang is put together whole, or it holds nothing. What the entry that assembles one leaves behind covers the gang, in
 //! one domain.
 
-use std::collections::BTreeMap;
-
 use argosy_engine::Reason;
 use argosy_model::{Claim, MachineIx, NeedKey, Resources, State, Sym};
 use argosy_shard::{Event, ShardState};
@@ -41,7 +39,7 @@ fn halves(published: &Published) -> Vec<String> {
     if published.events.iter().any(|folded| folded.index != published.view.applied) {
         return Vec::new();
     }
-    let mut gains: BTreeMap<(u32, Option<u32>, Option<u32>), (Claim, Vec<MachineIx>)> = BTreeMap::new();
+    let mut gains: Vec<(Claim, Vec<MachineIx>)> = Vec::new();
     for folded in &published.events {
         let Event::OperationOpened(id) = folded.event else { continue };
         let Some(operation) = state.ledger().get(id).filter(|operation| operation.reason == Reason::AssembleGang)
@@ -50,15 +48,12 @@ fn halves(published: &Published) -> Vec<String> {
         };
         let machine = state.fleet().machine(operation.machine);
         let Some(claim) = operation.assignment.map(|assignment| assignment.claim).or(machine.heir) else { continue };
-        let number = |ix: usize| u32::try_from(ix).unwrap_or(u32::MAX);
-        let name = (
-            number(claim.cluster.index()),
-            claim.profile.map(|profile| number(profile.index())),
-            claim.group.map(|group| number(group.index())),
-        );
-        gains.entry(name).or_insert_with(|| (claim, Vec::new())).1.push(operation.machine);
+        match gains.iter_mut().find(|(known, _)| *known == claim) {
+            Some((_, machines)) => machines.push(operation.machine),
+            None => gains.push((claim, vec![operation.machine])),
+        }
     }
-    gains.into_values().filter_map(|(claim, machines)| half(state, &claim, &machines)).collect()
+    gains.into_iter().filter_map(|(claim, machines)| half(state, &claim, &machines)).collect()
 }
 
 fn half(state: &ShardState, claim: &Claim, gained: &[MachineIx]) -> Option<String> {

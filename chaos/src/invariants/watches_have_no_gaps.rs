@@ -7,10 +7,17 @@ use argosy_shard::Event;
 use super::Invariant;
 use crate::sight::{Published, Sight};
 
-/// The index of the last event that was heard, and the operations that had been opened and roll-ups accepted by then, by node, life
-/// and group.
+/// What was heard of each replica's life: by node, number of starts and group.
 #[derive(Debug, Default)]
-pub(super) struct WatchesHaveNoGaps(BTreeMap<(String, u32, u64), (u64, Option<(u64, u64)>)>);
+pub(super) struct WatchesHaveNoGaps(BTreeMap<(String, u32, u64), Heard>);
+
+#[derive(Debug, Default)]
+struct Heard {
+    /// The index of the last event.
+    last: u64,
+    /// The operations that had been opened, and the roll-ups accepted, by then.
+    counted: Option<(u64, u64)>,
+}
 
 /// Operations and roll-ups that were heard of in a batch.
 fn heard_of(published: &Published) -> (u64, u64) {
@@ -31,7 +38,7 @@ impl Invariant for WatchesHaveNoGaps {
     fn look(&mut self, sight: &Sight<'_>) -> Vec<String> {
         let mut found = Vec::new();
         for (node, replica) in sight.replicas() {
-            let (heard, counted) = self.0.entry((node.id.clone(), node.life, replica.group)).or_default();
+            let Heard { last: heard, counted } = self.0.entry((node.id.clone(), node.life, replica.group)).or_default();
             for published in &replica.published {
                 // Events of one batch may share an entry; those of the next batch lie behind all of them.
                 let floor = *heard;

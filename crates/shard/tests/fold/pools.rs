@@ -82,7 +82,7 @@ fn an_unhealthy_machine_of_a_pool_is_replaced_by_the_ordinary_phases() {
     cycle(&mut world);
     let (ix, _) = world.state.fleet().iter().find(|(_, m)| m.state == State::Configured).expect("one");
     let machine = world.state.fleet().id(ix).to_owned();
-    world.apply(Command::SetUnhealthy { machine: machine.clone(), on: true, by: By::default() });
+    world.apply(Command::SetUnhealthy { machine, on: true, by: By::default() });
     for _ in 0..3 {
         world.pass(Duration::from_secs(60));
         cycle(&mut world);
