@@ -11,6 +11,11 @@ pub(crate) fn line(text: impl std::fmt::Display) -> Result<()> {
     Ok(writeln!(io::stdout().lock(), "{text}")?)
 }
 
+/// Writes text that ends its own lines.
+pub(crate) fn text(text: impl std::fmt::Display) -> Result<()> {
+    Ok(write!(io::stdout().lock(), "{text}")?)
+}
+
 /// Writes `value` as JSON, indented, and a line break.
 pub(crate) fn json(value: &impl serde::Serialize) -> Result<()> {
     line(serde_json::to_string_pretty(value)?)

@@ -8,15 +8,18 @@ use argosy_model::{MachineIx, NeedKey};
 use argosy_proto::argosy::v1::fleet_client::FleetClient;
 use argosy_proto::argosy::v1::fleet_server::Fleet;
 use argosy_proto::argosy::v1::{
-    Freshness, GetMachineRequest, GetShardRequest, ListMachinesRequest, ListMachinesResponse, ListNeedsRequest,
-    ListNeedsResponse, ListOperationsRequest, ListOperationsResponse, ListShardsRequest, ListShardsResponse,
-    ListShortfallsRequest, ListShortfallsResponse, MachineDetail, MachineRow, NeedRow, ShardDetail, ShardStatus,
+    ExplainMachineRequest, ExplainMachineResponse, ExplainNeedsRequest, ExplainNeedsResponse, ExplainPlanRequest,
+    ExplainPlanResponse, Freshness, GetMachineRequest, GetShardRequest, ListMachinesRequest, ListMachinesResponse,
+    ListNeedsRequest, ListNeedsResponse, ListOperationsRequest, ListOperationsResponse, ListShardsRequest,
+    ListShardsResponse, ListShortfallsRequest, ListShortfallsResponse, MachineDetail, MachineRow, NeedRow, ShardDetail,
+    ShardStatus, WhatIfRequest, WhatIfResponse,
 };
 use tonic::transport::Channel;
 use tonic::{Request, Response, Status};
 
 use super::recent::Recent;
 use super::site::{Place, Site, members, passed_on};
+use super::study::Studies;
 use super::{refusal, rows};
 use crate::leader::inline;
 use crate::replica::{Replica, View};
@@ -31,12 +34,13 @@ const LARGEST_ANSWER: usize = 256 << 20;
 /// The service.
 #[derive(Clone)]
 pub struct FleetService {
-    site: Arc<Site>,
+    pub(super) site: Arc<Site>,
+    pub(super) studies: Studies,
     recent: Arc<BTreeMap<String, Arc<Recent>>>,
 }
 
 /// From where an answer is taken: a view of this node, or another node's answer.
-enum Source {
+pub(super) enum Source {
     View { replica: Replica, view: Arc<View>, fresh: bool },
     Elsewhere(Box<FleetClient<Channel>>),
 }
@@ -51,10 +55,10 @@ impl FleetService {
             (replica.name().to_owned(), recent)
         };
         let recent = Arc::new(site.shards.iter().map(follow).collect());
-        Self { site, recent }
+        Self { site, studies: Studies::default(), recent }
     }
 
-    async fn source<T>(&self, shard: &str, freshness: i32, request: &Request<T>) -> Result<Source, Status> {
+    pub(super) async fn source<T>(&self, shard: &str, freshness: i32, request: &Request<T>) -> Result<Source, Status> {
         if freshness == i32::from(Freshness::Stale) {
             let replica = self.site.replica(shard)?.clone();
             let view = replica.view();
@@ -219,6 +223,31 @@ impl Fleet for FleetService {
             }
             Source::Elsewhere(mut client) => client.list_operations(passed_on(request)).await.map_err(refusal::relayed),
         }
+    }
+
+    async fn explain_needs(
+        &self,
+        request: Request<ExplainNeedsRequest>,
+    ) -> Result<Response<ExplainNeedsResponse>, Status> {
+        Self::explain_needs(self, request).await
+    }
+
+    async fn explain_machine(
+        &self,
+        request: Request<ExplainMachineRequest>,
+    ) -> Result<Response<ExplainMachineResponse>, Status> {
+        Self::explain_machine(self, request).await
+    }
+
+    async fn explain_plan(
+        &self,
+        request: Request<ExplainPlanRequest>,
+    ) -> Result<Response<ExplainPlanResponse>, Status> {
+        Self::explain_plan(self, request).await
+    }
+
+    async fn what_if(&self, request: Request<WhatIfRequest>) -> Result<Response<WhatIfResponse>, Status> {
+        self.try_scenario(request).await
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod admin;
 mod agents;
+mod explain;
 mod fleet;
 mod health;
 mod lockstep;
@@ -14,6 +15,7 @@ mod refusal;
 mod rows;
 mod shard_read;
 mod site;
+mod study;
 
 pub use admin::AdminService;
 pub use agents::AgentService;

@@ -79,6 +79,26 @@ pub(super) fn not_begun(shard: &str) -> Status {
     Status::unavailable(format!("ARG-0664: shard '{shard}' has not begun yet; try again in a second"))
 }
 
+pub(super) fn busy() -> Status {
+    Status::resource_exhausted(
+        "ARG-0668: this node explains one thing at a time, and others are waiting already; try again in a while",
+    )
+}
+
+pub(super) fn bad_scenario(why: &dyn Display) -> Status {
+    Status::invalid_argument(format!("ARG-0665: the scenario cannot be tried: {why}"))
+}
+
+pub(super) fn unknown_need(cluster: &str) -> Status {
+    Status::not_found(format!(
+        "ARG-0666: no need of cluster '{cluster}' is like that in this shard; list them with `argosy needs`"
+    ))
+}
+
+pub(super) fn not_explained(why: &dyn Display) -> Status {
+    Status::internal(format!("ARG-0667: it could not be worked out: {why}; the shard goes on"))
+}
+
 /// What the node that a request was passed on to said. Its own refusals go through as they are; that the connection to it
 /// broke is told in our words.
 pub(super) fn relayed(status: Status) -> Status {

@@ -6,13 +6,14 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use argosy_engine::{Unmet, Verdict};
-use argosy_model::Need;
+use argosy_engine::{Candidate, Unmet, Verdict};
+use argosy_model::{Need, Vocabulary};
 use argosy_proto::bigfleet::v1alpha1::inspect_needs_response::Frame;
 use argosy_proto::bigfleet::v1alpha1::shard_read_client::ShardReadClient;
 use argosy_proto::bigfleet::v1alpha1::shard_read_server::ShardRead;
 use argosy_proto::bigfleet::v1alpha1::{
-    InspectNeedsHeader, InspectNeedsRequest, InspectNeedsResponse, NeedView, PreemptionSummary, Resources, UnmetReason,
+    DomainCoverage, InspectNeedsHeader, InspectNeedsRequest, InspectNeedsResponse, MatchingSupply, NeedView,
+    PreemptionSummary, Resources, UnmetReason,
 };
 use futures::{Stream, StreamExt as _, stream};
 use tonic::{Request, Response, Status};
@@ -129,8 +130,26 @@ fn view(decided: &Decided, need: &Need, verdict: &Verdict) -> NeedView {
         parked_age_cycles: cycles(mark.hopeless_since),
         age_cycles_unmet: cycles(verdict.unmet_since),
         unmet_reason: reason(verdict.unmet).into(),
-        preemption: Some(PreemptionSummary { victims_found: count(verdict.victims), capacity_freed: None }),
-        ..NeedView::default()
+        matching_supply: Some(MatchingSupply {
+            idle: count(verdict.matching.idle),
+            configured: count(verdict.matching.configured),
+            speculative: count(verdict.matching.speculative),
+            // Counted by class: there is no cap.
+            capped: false,
+        }),
+        preemption: Some(PreemptionSummary {
+            victims_found: count(verdict.victims),
+            capacity_freed: Some(Resources { resources: rows::quantities(words, &verdict.freed) }),
+        }),
+        same_candidates: verdict.candidates.iter().map(|candidate| coverage(words, candidate)).collect(),
+    }
+}
+
+fn coverage(words: &Vocabulary, candidate: &Candidate) -> DomainCoverage {
+    DomainCoverage {
+        domain: words.text(candidate.domain).to_owned(),
+        coverage_per_mille: i32::try_from(candidate.coverage_per_mille).unwrap_or(i32::MAX),
+        satisfiable: candidate.is_enough,
     }
 }
 

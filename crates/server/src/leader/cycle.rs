@@ -34,6 +34,8 @@ pub struct Decided {
     pub decision: Arc<Decision>,
     /// What became of the plan, unit by unit as the decision has them; nothing when it was empty or held back whole.
     pub taken: PlanTaken,
+    /// The cycle before, with its state: what an explanation compares with.
+    pub before: Option<(Arc<View>, Arc<Decision>)>,
 }
 
 /// When cycles run.
@@ -123,8 +125,9 @@ impl Cycle {
         metrics::histogram!(names::CYCLE_SECONDS, "shard" => shard).record(began.elapsed());
         self.decided.send_modify(|last| {
             let cycle = last.as_ref().map_or(0, |last| last.cycle) + 1;
-            *last =
-                Some(Arc::new(Decided { cycle, at, view: Arc::clone(&view), decision: Arc::clone(&decision), taken }));
+            let before = last.as_ref().map(|last| (Arc::clone(&last.view), Arc::clone(&last.decision)));
+            let (view, decision) = (Arc::clone(&view), Arc::clone(&decision));
+            *last = Some(Arc::new(Decided { cycle, at, view, decision, taken, before }));
         });
         Ok(turn)
     }

@@ -5,6 +5,7 @@
 
 mod agents;
 mod demand;
+mod explain;
 mod failover;
 mod faults;
 mod health;
