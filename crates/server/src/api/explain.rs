@@ -3,7 +3,7 @@
 //! The answers leave in the form that docs/reference/explain.md describes. They are about the state that `as_of` names: what
 //! the engine decides from it at the present moment. Only the plan is that of the leader's last cycle.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use argosy_engine::Explainer;
@@ -157,8 +157,9 @@ fn needs(view: &View, at: ShardTime, ask: ExplainNeedsRequest) -> Result<(Vec<St
     let selector = NeedSelector { cluster, group: ask.group, priority, fingerprint: ask.fingerprint };
     let picked = selector.pick(&state.view(at));
     let explainer = Explainer::of(&state.view(at));
-    let short = |key: &NeedKey| explainer.decision().shortfalls().any(|verdict| verdict.rows.contains(key));
-    let picked: Vec<NeedKey> = picked.into_iter().filter(|key| !ask.only_short || short(key)).collect();
+    let short: BTreeSet<NeedKey> =
+        explainer.decision().shortfalls().flat_map(|verdict| verdict.rows.iter().copied()).collect();
+    let picked: Vec<NeedKey> = picked.into_iter().filter(|key| !ask.only_short || short.contains(key)).collect();
     if picked.is_empty() {
         return Err(refusal::unknown_need(&selector.cluster));
     }
