@@ -97,7 +97,7 @@ async fn a_fault_of_nvlink_costs_one_machine_and_only_where_verdicts_may_act() {
 async fn a_policy_comes_through_the_log_and_a_broken_one_is_refused() {
     let fleet = Installation::start(Plan::default()).await;
     let (at, leader) = fleet.leader().await;
-    let view = fleet.state(at, "there are machines", |view| view.state.fleet().len() > 0).await;
+    let view = fleet.state(at, "there are machines", |view| !view.state.fleet().is_empty()).await;
     let machine = view.state.fleet().id(MachineIx::from_index(0)).to_owned();
     let shard = || SHARD.to_owned();
     let apply = |policy: &str| {
