@@ -25,6 +25,9 @@ use super::upstream::{AttachError, Upstreams};
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 
+/// A stay with a leader that is shorter is not worth an immediate next one.
+const SHORT_STAY: Duration = Duration::from_secs(1);
+
 /// What is written to the operator.
 pub(super) type ToOperator = mpsc::Sender<Result<ShardMessage, Status>>;
 
@@ -142,22 +145,35 @@ impl Front {
     /// Attaches to one leader after the other and writes what they say.
     async fn speak(&self, upstreams: &dyn Upstreams) -> Status {
         let mut generation = None;
+        let mut pause = FIRST_PAUSE;
         loop {
             let attached = match self.attach(upstreams, generation).await {
                 Ok(attached) => attached,
                 Err(status) => return status,
             };
             generation = Some(attached.generation);
+            let began = Instant::now();
             let end = self.forward(attached).await;
             self.replies.send_replace(None);
             match end {
                 Ended::Moved => {
-                    tracing::debug!(cluster = self.cluster, "the session's leader went; looking for the next")
+                    tracing::debug!(cluster = self.cluster, "the session's leader went; looking for the next");
+                    pause = self.rest(began.elapsed(), pause).await;
                 }
                 Ended::Replaced => return Status::aborted(end.to_string()),
                 Ended::TooSlow => return Status::resource_exhausted(end.to_string()),
             }
         }
+    }
+
+    /// Waits before the next leader is looked for, if the stay with the last one was short: a leader that takes sessions and
+    /// cannot commit sends each away at once, and it would be back at once. Returns the pause after another short stay.
+    async fn rest(&self, stayed: Duration, pause: Duration) -> Duration {
+        if stayed >= SHORT_STAY {
+            return FIRST_PAUSE;
+        }
+        tokio::time::sleep(pause).await;
+        (pause * 2).min(LONGEST_PAUSE)
     }
 
     /// Finds the leader, whatever number of attempts that takes within the limit.

@@ -134,6 +134,18 @@ async fn a_change_of_leader_is_a_pause_and_what_was_not_settled_is_said_again() 
     assert_eq!(third.rollup().await, (2, 20), "a settled roll-up was said again");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_leader_that_sends_a_session_away_at_once_does_not_get_it_back_at_once() {
+    let mut session = session([]);
+    let began = tokio::time::Instant::now();
+    for _ in 0..10 {
+        let leader = session.leader().await;
+        leader.frames.send(Err(Ended::Moved)).await.expect("the front listens");
+    }
+    session.leader().await;
+    assert!(began.elapsed() >= Duration::from_secs(1), "ten short stays within {:?}", began.elapsed());
+}
+
 #[tokio::test]
 async fn the_newest_roll_up_wins_while_there_is_no_leader() {
     let later = || AttachError::Later("nobody leads".to_owned());
