@@ -13,13 +13,15 @@ pub struct Fold {
     state: ShardState,
     /// Events since the last publication.
     events: Vec<Folded>,
+    /// Where the state stood when it was last taken from a snapshot; `None` until that has been published.
+    restored: Option<u64>,
     published: Arc<Published>,
 }
 
 impl Fold {
     /// An empty shard.
     pub(crate) fn new(published: Arc<Published>) -> Self {
-        Self { state: ShardState::new(), events: Vec::new(), published }
+        Self { state: ShardState::new(), events: Vec::new(), restored: Some(0), published }
     }
 }
 
@@ -37,7 +39,8 @@ impl StateMachine for Fold {
 
     fn publish(&mut self, applied: u64, term: u64) {
         let events = std::mem::take(&mut self.events);
-        self.published.publish(View { state: self.state.clone(), applied, term }, &events);
+        let restored = *self.restored.get_or_insert(applied);
+        self.published.publish(View { state: self.state.clone(), applied, term, restored }, &events);
     }
 
     fn freeze(&self) -> Box<dyn FrozenState> {
@@ -48,6 +51,7 @@ impl StateMachine for Fold {
         let restored = ShardState::read_snapshot(input).map_err(|error| RestoreError::Format(error.to_string()))?;
         self.state = restored;
         self.events.clear();
+        self.restored = None;
         Ok(())
     }
 }

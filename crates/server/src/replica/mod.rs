@@ -27,6 +27,9 @@ pub struct View {
     pub applied: u64,
     /// The term of the entry at that index.
     pub term: u64,
+    /// Where the state stood when it was last taken whole from a snapshot, in this life of the node; 0 if it never was. What led up to there
+    /// is told to no listener.
+    pub restored: u64,
 }
 
 /// An event with the entry that caused it.

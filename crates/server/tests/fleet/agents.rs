@@ -7,8 +7,9 @@ use argosy_proto::argosy::v1::agent_record::Record;
 use argosy_proto::argosy::v1::node_agents_client::NodeAgentsClient;
 use argosy_proto::argosy::v1::{
     AgentBatch, AgentCommand, AgentCommandKind, AgentCommandState, AgentCommandUpdate, AgentDetail, AgentHello,
-    AgentMessage, AgentRecord, AgentSample, AgentWelcome, CommandAgentRequest, GetAgentRequest, HealthEvent,
-    HealthEventType, ListAgentsRequest, SetCordonRequest,
+    AgentInventory, AgentMessage, AgentRecord, AgentSample, AgentWelcome, CommandAgentRequest, EventMetric,
+    GetAgentRequest, GpuDevice, GpuSample, HealthEvent, HealthEventType, ListAgentsRequest, SetCordonRequest,
+    event_metric,
 };
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -281,4 +282,36 @@ async fn a_command_reaches_its_agent_through_any_node_and_its_result_comes_back(
     let mut silent = ask;
     silent.command.as_mut().expect("there").reason.clear();
     assert_eq!(client(&fleet, at).command_agent(silent).await.expect_err("no reason").code(), Code::InvalidArgument);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_agent_reads_now_makes_a_verdict_and_what_its_journal_kept_does_not() {
+    let fleet = Installation::start(Plan::default()).await;
+    let (at, leader) = fleet.leader().await;
+    let (machine, _) = machine_with_host(&fleet, at).await;
+    let (mut agent, _) = Agent::attached(&fleet, at, hello(&machine)).await;
+    let hot = || AgentSample {
+        gpus: vec![GpuSample { temperature_celsius: Some(88), ..GpuSample::default() }],
+        ..AgentSample::default()
+    };
+    let eight = AgentInventory { gpus: vec![GpuDevice::default(); 8], ..AgentInventory::default() };
+    let stale = AgentRecord { boot_id: "boot-0".to_owned(), ..record(2, Record::Sample(hot())) };
+    agent
+        .send(vec![record(1, Record::Inventory(eight)), stale, record(3, Record::Sample(AgentSample::default()))])
+        .await;
+    assert_eq!(agent.acknowledged().await, 3);
+    let health = || leader.health().verdict(&machine).expect("the inventory was taken").health.name();
+    assert_ne!(health(), "degraded", "a sample of another boot says nothing about now");
+    agent.send(vec![record(4, Record::Sample(hot()))]).await;
+    assert_eq!((agent.acknowledged().await, health()), (4, "degraded"));
+    agent.send(vec![record(5, event_of(HealthEventType::Xid, 3, 74))]).await;
+    assert_eq!(agent.acknowledged().await, 5);
+    let verdict = leader.health().verdict(&machine).expect("it is watched");
+    assert_eq!(verdict.gpus.len(), 8, "the inventory says how many GPUs share the fault: {}", verdict.line());
+}
+
+fn event_of(kind: HealthEventType, gpu_index: i32, code: i64) -> Record {
+    let metric = EventMetric { value: Some(event_metric::Value::Integer(code)) };
+    let metrics = [("xid_code".to_owned(), metric)].into();
+    Record::Event(HealthEvent { event_type: kind.into(), gpu_index, metrics, ..HealthEvent::default() })
 }

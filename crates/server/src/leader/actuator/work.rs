@@ -127,7 +127,7 @@ mod tests {
         let state = lone::with_operations(term, machines);
         let mut queue = Queue::default();
         queue.add(state.ledger().iter().map(|operation| operation.id));
-        (View { state, applied: 0, term }, queue)
+        (View { state, term, ..View::default() }, queue)
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 
-use argosy_proto::argosy::v1::HealthEvent;
+use argosy_proto::argosy::v1::{AgentInventory, AgentSample, HealthEvent};
 
 /// An event of a machine's agent, as it reached the leader.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,6 +36,12 @@ pub trait AgentEvents: Send + Sync + 'static {
     /// # Errors
     /// When they are not safe, with the reason; the agent says them again.
     fn take<'a>(&'a self, machine: &'a str, journal: &'a str, events: Vec<SeenEvent>) -> Taking<'a>;
+
+    /// Takes the numbers of this moment. They are soft: nothing is promised of them.
+    fn sampled(&self, machine: &str, sample: &AgentSample);
+
+    /// Takes what a machine consists of.
+    fn inventoried(&self, machine: &str, inventory: &AgentInventory);
 }
 
 /// Keeps nothing but numbers, for as long as the leadership lasts: what a shard without health policies needs.
@@ -57,4 +63,8 @@ impl AgentEvents for SoftEvents {
         }
         Box::pin(std::future::ready(Ok(())))
     }
+
+    fn sampled(&self, _: &str, _: &AgentSample) {}
+
+    fn inventoried(&self, _: &str, _: &AgentInventory) {}
 }

@@ -15,6 +15,9 @@ use super::roster::Seat;
 use super::{Agents, SeenEvent, ToAgent, moved};
 use crate::metrics::names;
 
+/// Samples that are older are shown to people and judge nothing.
+const FRESH_MS: u64 = 60_000;
+
 /// One agent's stream at its leader.
 pub(super) struct Reader {
     pub(super) agents: Arc<Agents>,
@@ -108,9 +111,16 @@ impl Reader {
             match record.record {
                 Some(Record::Sample(sample)) => {
                     let age = Duration::from_millis(age_ms.unwrap_or(0));
+                    // What a journal has kept while the agent was cut off says nothing about now.
+                    if age_ms.is_some_and(|age_ms| age_ms <= FRESH_MS) {
+                        self.agents.events.sampled(&self.machine, &sample);
+                    }
                     roster.sampled(&self.machine, self.seat, sample, age);
                 }
-                Some(Record::Inventory(inventory)) => roster.inventoried(&self.machine, self.seat, inventory),
+                Some(Record::Inventory(inventory)) => {
+                    self.agents.events.inventoried(&self.machine, &inventory);
+                    roster.inventoried(&self.machine, self.seat, inventory);
+                }
                 Some(Record::Command(update)) => {
                     roster.progressed(&self.machine, self.seat, update);
                     progress = true;

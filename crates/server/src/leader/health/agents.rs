@@ -1,6 +1,9 @@
 //! What the machines' agents report, as the desk takes it: safe once it is in the log.
 
-use super::wire::event;
+use argosy_health::Facts;
+use argosy_proto::argosy::v1::{AgentInventory, AgentSample};
+
+use super::wire::{event, readings};
 use super::{HealthDesk, Reported};
 use crate::leader::agents::{AgentEvents, SeenEvent, Taking};
 
@@ -16,5 +19,21 @@ impl AgentEvents for HealthDesk {
         });
         let reported = reported.collect();
         Box::pin(async move { self.report(machine, journal, reported).await.map_err(|error| error.to_string()) })
+    }
+
+    fn sampled(&self, machine: &str, sample: &AgentSample) {
+        let readings = sample.gpus.iter().flat_map(readings).collect();
+        if let Err(error) = self.read(machine, readings) {
+            tracing::debug!(machine, %error, "readings were not taken");
+        }
+    }
+
+    fn inventoried(&self, machine: &str, inventory: &AgentInventory) {
+        // Where one GPU's domain is not known, nothing is: then the whole machine is one.
+        let domains = inventory.gpus.iter().map(|gpu| gpu.nvlink_domain).collect::<Option<_>>().unwrap_or_default();
+        let gpus = u32::try_from(inventory.gpus.len()).unwrap_or(u32::MAX);
+        if let Err(error) = self.describe(machine, Facts { gpus, domains }) {
+            tracing::debug!(machine, %error, "the inventory was not taken");
+        }
     }
 }
