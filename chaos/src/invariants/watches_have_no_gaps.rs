@@ -58,7 +58,7 @@ impl Invariant for WatchesHaveNoGaps {
                 let counters = published.view.state.counters();
                 let now = (counters.operations, counters.rollups);
                 // A snapshot that is installed tells of nothing that is in it.
-                let installed = published.view.applied == replica.status.snapshot;
+                let installed = published.view.applied == published.view.restored;
                 let (opened, accepted) = heard_of(published);
                 let then = counted.replace(now).filter(|_| !installed);
                 if let Some(then) = then.filter(|then| (then.0 + opened, then.1 + accepted) != now) {
