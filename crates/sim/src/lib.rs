@@ -28,6 +28,7 @@ pub mod error;
 pub mod fleet;
 pub mod leader;
 pub mod quality;
+pub mod rehearsal;
 pub mod routes;
 pub mod row;
 pub mod script;
