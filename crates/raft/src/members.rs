@@ -11,6 +11,7 @@ use openraft::ChangeMembers;
 use openraft::async_runtime::WatchReceiver;
 use openraft::errors::{ChangeMembershipError, ClientWriteError, InitializeError, RaftError};
 use openraft::impls::EmptyNode;
+use openraft::raft::Precondition;
 use openraft::type_config::TypeConfigExt;
 
 use crate::codec;
@@ -160,8 +161,15 @@ impl Group {
         }
     }
 
+    /// Changes the members that this replica knows of now, and no others. A leader that the group has let go of still has the reins for a
+    /// moment: it changes nothing any more.
     async fn change(&self, change: Change, retain: bool) -> Result<(), MembershipError> {
-        match self.inner.raft.change_membership(change, retain).await {
+        let known = self.membership();
+        if known.nodes().all(|(replica, _)| *replica != self.inner.me) {
+            return Err(MembershipError::NotLeader { leader: None });
+        }
+        let unchanged = Precondition::LastMembershipLogId { last_membership_log_id: *known.log_id() };
+        match self.inner.raft.change_membership_if(change, retain, [unchanged]).await {
             Ok(_) => Ok(()),
             Err(RaftError::Fatal(fatal)) => Err(stopped(self.inner.id, &fatal).into()),
             Err(RaftError::APIError(error)) => Err(match error {
@@ -171,9 +179,8 @@ impl Group {
                 ClientWriteError::LogEntryDiscarded(forward) => {
                     MembershipError::OutcomeUnknown { leader: leader_of(&forward) }
                 }
-                ClientWriteError::ChangeMembershipError(ChangeMembershipError::InProgress(_)) => {
-                    MembershipError::InProgress
-                }
+                ClientWriteError::ChangeMembershipError(ChangeMembershipError::InProgress(_))
+                | ClientWriteError::PreconditionFailed(_) => MembershipError::InProgress,
                 other => MembershipError::Invalid(other.to_string()),
             }),
         }
