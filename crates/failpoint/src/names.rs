@@ -59,6 +59,8 @@ switches! {
         SettingsLate "api.settings_late" "A change of settings waits between reading them and the log.",
         DirectoryPiecemeal "coordinator.directory_piecemeal" "The directory is filled one entry at a time.",
         FoundingLate "coordinator.founding_late" "A voter waits before it offers to found a group.",
+        CommandTurnedAway "leader.command_turned_away" "A leader's command does not get into the log, and the leadership goes on.",
+        CommandUnanswered "leader.command_unanswered" "A leader's command gets into the log, and the leader does not hear of it.",
     }
 }
 

@@ -35,6 +35,8 @@ switches! {
         WatchGap "watch_gap" "Who listens is not told of every batch.",
         RemovalUnguarded "removal_unguarded" "A voter is removed although those that stay cannot go on without it.",
         UpdateLost "update_lost" "Two changes of settings at once overwrite one another.",
+        ListingLost "listing_lost" "What a provider said is forgotten when it did not get into the log.",
+        OutcomesLost "outcomes_lost" "What came of attempts is forgotten when it did not get into the log.",
         TimeByTheCalendar "time_by_the_calendar" "Shard time follows the wall clock.",
     }
 }

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use argosy_failpoint::{Failpoint, fires};
 use argosy_raft::{ProposeError, Read, ReadError};
 use argosy_shard::{Command, Envelope, Rejection, Response};
 use tokio::time::Instant;
@@ -82,6 +83,9 @@ impl Committer {
 
     /// Proposes a command at the present moment and waits until it is folded in here.
     ///
+    /// An error is no end of the leadership: Raft may lose sight of its majority for a moment and go on in the same term. What was to be
+    /// committed is the caller's to propose again, or to find out anew.
+    ///
     /// # Errors
     /// When it did not get into the log, or the fold refused it. See [`CommitError`].
     pub async fn commit(&self, command: Command) -> Result<Committed, CommitError> {
@@ -89,7 +93,13 @@ impl Committer {
         let envelope = Envelope { at: self.clock.now(), proposed_in_term: self.term, command };
         let shard = self.replica.name().to_owned();
         metrics::counter!(names::ENTRIES, "shard" => shard.clone(), "command" => name).increment(1);
+        if fires(Failpoint::CommandTurnedAway) {
+            return Err(ProposeError::NotLeader { leader: None }.into());
+        }
         let committed = self.replica.group().propose(envelope.encode()).await?;
+        if fires(Failpoint::CommandUnanswered) {
+            return Err(ProposeError::OutcomeUnknown { leader: None }.into());
+        }
         metrics::histogram!(names::COMMIT_SECONDS, "shard" => shard, "command" => name).record(began.elapsed());
         match Response::decode(&committed.response) {
             Some(Response::Rejected(rejection)) => Err(rejection.into()),

@@ -14,12 +14,12 @@ mod work;
 use std::sync::Arc;
 
 use argosy_failpoint::{Failpoint, Planted, fires, planted};
-use argosy_shard::{Command, Report};
+use argosy_shard::{Command, OperationId, Report};
 use futures::future::{BoxFuture, OptionFuture};
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
 use tokio::sync::Semaphore;
-use tokio::time::sleep_until;
+use tokio::time::{Duration, sleep, sleep_until};
 
 use self::carry::Carried;
 use self::work::{Arrivals, Queue};
@@ -31,6 +31,8 @@ use crate::replica::Listener;
 
 /// Most reports in one entry.
 const BATCH: usize = 2_000;
+/// Before the log is told once more what it did not take.
+const AGAIN: Duration = Duration::from_millis(500);
 /// Attempts in hand for each call that may be at a provider: those that still wait for an operator's answer hold up
 /// nobody else's calls.
 const WAITING_PER_CALL: usize = 16;
@@ -73,14 +75,14 @@ impl Actuator {
         let mut queue = Queue::default();
         let mut hands = FuturesUnordered::new();
         let mut reports: Vec<Report> = Vec::new();
-        let mut committing: Option<BoxFuture<'_, Result<(), CommitError>>> = None;
+        let mut committing: Option<BoxFuture<'_, ()>> = None;
         loop {
             queue.add(listening.arrivals.take());
             self.fill(&mut queue, &mut hands);
             if committing.is_none() && !reports.is_empty() {
                 let most = if fires(Failpoint::OutcomesOneByOne) { 1 } else { BATCH };
                 let batch = reports.drain(..reports.len().min(most)).collect();
-                committing = Some(self.report(batch).boxed());
+                committing = Some(self.report_at_last(batch).boxed());
             }
             let due = queue.next_due().and_then(|due| self.committer.clock().when(due));
             tokio::select! {
@@ -91,13 +93,7 @@ impl Actuator {
                         self.put_down(carried, &mut queue, &mut reports);
                     }
                 }
-                Some(result) = OptionFuture::from(committing.as_mut()) => {
-                    committing = None;
-                    if let Err(error) = result {
-                        // The next leader makes every attempt anew whose outcome the log does not know.
-                        tracing::warn!(shard = self.committer.shard(), term = self.committer.term(), %error, "outcomes were not committed");
-                    }
-                }
+                Some(()) = OptionFuture::from(committing.as_mut()) => committing = None,
                 () = listening.arrivals.filled() => {}
                 Some(()) = OptionFuture::from(due.map(sleep_until)) => {}
             }
@@ -141,6 +137,21 @@ impl Actuator {
     fn put_down(&self, carried: Carried, queue: &mut Queue, reports: &mut Vec<Report>) {
         queue.finished(&carried.machine);
         reports.extend(carried.reports);
+    }
+
+    /// Commits what came of attempts, or that nothing is known of them, for as long as this leadership lasts. After it the next leader makes
+    /// every attempt anew whose outcome the log does not know.
+    async fn report_at_last(&self, batch: Vec<Report>) {
+        let operations: Vec<OperationId> = batch.iter().map(|report| report.operation).collect();
+        let mut outcome = self.report(batch).await;
+        while let Err(error) = outcome {
+            tracing::warn!(shard = self.committer.shard(), term = self.committer.term(), %error, "outcomes were not committed");
+            if planted(Planted::OutcomesLost) {
+                return;
+            }
+            sleep(AGAIN).await;
+            outcome = self.committer.commit(Command::Retry(operations.clone())).await.map(drop);
+        }
     }
 
     /// Commits what came of attempts. If that fails while this node still leads, nothing is known of them: they are made

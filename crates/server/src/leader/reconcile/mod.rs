@@ -9,7 +9,7 @@ mod held;
 use std::sync::Arc;
 use std::time::Duration;
 
-use argosy_failpoint::{Failpoint, fires, pause};
+use argosy_failpoint::{Failpoint, Planted, fires, pause, planted};
 use argosy_provider::client::{Client, Lister, Page, PageKind, Refusal};
 use argosy_shard::{Listing, Progress};
 use futures::{StreamExt as _, stream};
@@ -41,7 +41,8 @@ pub struct ListingPace {
     pub busy: Duration,
 }
 
-/// Why a round did not end well. The next one goes on from where it stopped.
+/// Why a round did not end well. The next one goes on from where it stopped; if something had been heard by then that did not get into the
+/// log, it begins with a whole listing, as a new leader's does, for no provider says a thing twice.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum RoundError {
     /// The provider did not answer.
@@ -72,6 +73,8 @@ pub(super) struct Reconciler {
     portion: Portion,
     /// Whether what the state inherited has been compared with a whole listing.
     swept: bool,
+    /// Whether the provider has said something that is not in the log.
+    untold: bool,
 }
 
 impl Reconciler {
@@ -84,6 +87,7 @@ impl Reconciler {
             held: Held::default(),
             portion,
             swept: false,
+            untold: false,
         }
     }
 
@@ -112,9 +116,10 @@ impl Reconciler {
 
     /// One round: everything that the provider has to say. Returns whether the state changed.
     pub(super) async fn round(&mut self) -> Result<bool, RoundError> {
-        if fires(Failpoint::CursorForgotten) {
+        if self.untold && !planted(Planted::ListingLost) || fires(Failpoint::CursorForgotten) {
             (self.lister, self.swept) = (Lister::new(), false);
         }
+        self.untold = false;
         let before = self.committer.view().state.revision();
         let mut pages = 0;
         let mut gathered = None;
@@ -126,6 +131,7 @@ impl Reconciler {
             }
             pages += 1;
             let (is_last, kind) = (page.last, page.kind);
+            self.untold = true;
             let listing = self.take(page, &asked);
             let so_far = gathered.get_or_insert_with(|| self.listing(asked.state.revision()));
             so_far.machines.extend(listing.machines);
@@ -138,6 +144,7 @@ impl Reconciler {
                 && let Some(listing) = gathered.take()
             {
                 self.offer(listing, &asked).await?;
+                self.untold = false;
             }
         };
         let mut listing = gathered.unwrap_or_else(|| self.listing(last.state.revision()));
@@ -154,7 +161,7 @@ impl Reconciler {
             }
         }
         self.offer(listing, &last).await?;
-        self.swept = true;
+        (self.swept, self.untold) = (true, false);
         if !self.held.is_empty() {
             self.held.prune(&last, &self.committer.view());
         }
