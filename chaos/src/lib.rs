@@ -23,6 +23,7 @@ pub mod history;
 pub mod invariants;
 pub mod layout;
 mod liveness;
+pub mod log;
 pub mod page;
 mod planted;
 pub mod proof;

@@ -47,8 +47,9 @@ fn behind(leader: &ReplicaSight, replicas: &BTreeMap<&str, &ReplicaSight>) -> Ve
 /// What the shard still has to do, by its own committed state and the engine's word on it.
 fn work_left(leader: &ReplicaSight) -> Option<String> {
     let state = &leader.view.state;
-    if !state.ledger().is_empty() {
-        return Some(format!("{} operations are open", state.ledger().len()));
+    if let Some(first) = state.ledger().iter().next() {
+        let machine = state.fleet().id(first.machine);
+        return Some(format!("{} operations are open, the first on {machine}: {first:?}", state.ledger().len()));
     }
     let decision = argosy_engine::decide(&state.view(state.now()));
     let actions = decision.plan.actions().count();

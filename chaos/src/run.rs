@@ -77,14 +77,20 @@ thread_local! {
     static PANICS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Notes what panics say on threads that run worlds: turmoil tells that something panicked, not what.
+/// Notes what panics say on threads that run worlds: turmoil tells that something panicked, not what. A second panic may be
+/// the end of the process: what was noted is said before.
 fn hear_panics() {
     static HEARING: Once = Once::new();
     HEARING.call_once(|| {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
             if std::thread::current().name().is_some_and(|name| name.starts_with("world-")) {
-                PANICS.with_borrow_mut(|panics| panics.push(info.to_string()));
+                PANICS.with_borrow_mut(|panics| {
+                    panics.push(info.to_string());
+                    if panics.len() > 1 {
+                        eprintln!("{}", panics.join("\n"));
+                    }
+                });
             } else {
                 before(info);
             }

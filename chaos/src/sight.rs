@@ -48,6 +48,8 @@ pub struct NodeSight {
     pub life: u32,
     /// Counts the disks that it has lost.
     pub disk: u32,
+    /// Who it is while it has this disk; `None` while it is down.
+    pub instance: Option<u64>,
     /// It stands still: its disk may be behind what it says.
     pub paused: bool,
     /// What a crash could not take from its disk.

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use super::Invariant;
 use crate::sight::Sight;
 
-/// The instance under which each node was a member while it had its first disk.
+/// The disk with which each node was seen as each instance first.
 #[derive(Debug, Default)]
-pub(super) struct FormerSelfRefused(BTreeMap<(String, u64), u64>);
+pub(super) struct FormerSelfRefused(BTreeMap<(String, u64), u32>);
 
 impl Invariant for FormerSelfRefused {
     fn name(&self) -> &'static str {
@@ -20,13 +20,18 @@ impl Invariant for FormerSelfRefused {
 
     fn look(&mut self, sight: &Sight<'_>) -> Vec<String> {
         let mut found = Vec::new();
-        for (node, replica) in sight.replicas() {
-            let instances = &replica.status.members.instances;
-            let Some(mine) = instances.iter().find(|(member, _)| member.0 == node.number) else { continue };
-            let first = self.0.entry((node.id.clone(), replica.group)).or_insert(mine.1.0);
-            let is_old = node.disk > 0 && mine.1.0 == *first;
-            if is_old && replica.reign.is_some() {
-                found.push(format!("{}: {} lost its disk and leads as who it was", replica.shard, node.id));
+        for node in &sight.nodes {
+            let Some(instance) = node.instance else { continue };
+            let disk = *self.0.entry((node.id.clone(), instance)).or_insert(node.disk);
+            if disk != node.disk {
+                found.push(format!("{} has another disk and is who it was", node.id));
+            }
+            for replica in node.replicas.iter().filter(|replica| replica.reign.is_some()) {
+                let members = &replica.status.members.instances;
+                let member = members.iter().find(|(member, _)| member.0 == node.number);
+                if member.is_some_and(|(_, member)| member.0 != instance) {
+                    found.push(format!("{}: {} lost its disk and leads as who it was", replica.shard, node.id));
+                }
             }
         }
         found

@@ -182,6 +182,7 @@ impl Station {
             number: u64::from(self.site.number),
             life: self.life.get(),
             disk: self.wipes.get(),
+            instance: running.as_ref().map(|running| running.store.identity().instance.0),
             durable: self.disk.borrow().durable(),
             paused: self.paused.on.get(),
             replicas: replicas.collect(),

@@ -97,6 +97,9 @@ struct ReplayArgs {
     /// Write the trace to this file
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
+    /// Write the product's log lines that pass this filter to standard error, such as argosy_server=debug
+    #[arg(long, value_name = "FILTER")]
+    log: Option<String>,
 }
 
 /// Seeds that are run when nothing else is said.
@@ -157,6 +160,9 @@ fn run_series(args: &RunArgs) -> anyhow::Result<()> {
 
 fn replay(args: &ReplayArgs) -> anyhow::Result<()> {
     let series = args.world.series(args.seed..=args.seed, 1, None)?;
+    if let Some(filter) = &args.log {
+        argosy_chaos::log::to_stderr(filter).map_err(|why| anyhow::anyhow!("--log: {why}"))?;
+    }
     let outcome = argosy_chaos::run::run(&series.campaign(args.seed), args.seed);
     if let Some(path) = &args.trace {
         put(path, &outcome.trace.join("\n"))?;
