@@ -13,7 +13,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // The engine's oracle: it may be linked into what tests and simulates, never into what is deployed.
     ("proof", &["model", "engine"]),
     ("pool", &["model"]),
-    ("shard", &["model", "engine", "pool", "failpoint"]),
+    // Its schedules are those of pools.
+    ("repair", &["model", "pool"]),
+    ("shard", &["model", "engine", "pool", "repair", "failpoint"]),
     // Not below the shard: conditions are evaluated on the leader, and what comes of them goes through the log.
     ("health", &["model"]),
     ("coordinator", &["model"]),
@@ -28,6 +30,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "model",
             "engine",
             "pool",
+            "repair",
             "shard",
             "health",
             "coordinator",
@@ -41,7 +44,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Starts the binaries and speaks to them; what it shares with the server is the form of its files.
     ("localfleet", &["proto", "model", "provider", "workload", "server"]),
     // Whole fleets on virtual time: beside the product, never in it.
-    ("sim", &["model", "engine", "proof", "shard", "coordinator", "proto", "workload"]),
+    ("sim", &["model", "engine", "proof", "repair", "shard", "coordinator", "proto", "workload"]),
     ("hermetic", &[]),
     // A C library for tests, loaded by path: nothing that is deployed may link it.
     ("nvml-standin", &[]),
@@ -73,6 +76,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "model",
             "engine",
             "pool",
+            "repair",
             "shard",
             "health",
             "coordinator",
