@@ -122,6 +122,8 @@ pub enum Reason {
     DisbandGang,
     /// Phase 3: an idle machine's hold ran out.
     ReleaseIdle,
+    /// Phase 3: an idle machine is condemned: it cannot be repaired, and goes back for another.
+    ReleaseCondemned,
 }
 
 impl Reason {
@@ -135,6 +137,7 @@ impl Reason {
             Self::ReclaimSurplus => "reclaim_surplus",
             Self::DisbandGang => "disband_gang",
             Self::ReleaseIdle => "release_idle",
+            Self::ReleaseCondemned => "release_condemned",
         }
     }
 }

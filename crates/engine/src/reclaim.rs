@@ -1,5 +1,5 @@
 //! Phase 3: what nobody needs goes back. Machines that serve a cluster and were given to none of its needs are reclaimed;
-//! idle elastic machines whose hold has run out are released.
+//! idle elastic machines that are condemned, or whose hold has run out, are released.
 //!
 //! Reclaims come dearest first, then by the lowest reclamation penalty: keep order walked backwards. A plan holds no more
 //! of them than the cap lets through; the fold, which keeps the account of the window, cuts further. What a gang that
@@ -113,7 +113,8 @@ impl Cycle {
         self.action(machine, ActionKind::Reclaim { grace: self.view.policy.voluntary_grace })
     }
 
-    /// Units that give idle elastic machines back whose hold has run out, longest idle first. What the plan binds stays.
+    /// Units that give idle elastic machines back: those that are condemned, then those whose hold has run out, longest idle
+    /// first. What the plan binds stays.
     pub(crate) fn releases(&self, binding: &[Unit]) -> Vec<Unit> {
         let policy = &self.view.policy;
         let shortest = policy.hold_on_demand.min(policy.hold_spot);
@@ -128,12 +129,10 @@ impl Cycle {
             let bound: BTreeSet<MachineIx> = binding.iter().flat_map(|unit| &unit.actions).map(|a| a.machine).collect();
             due.retain(|ix| !bound.contains(ix));
         }
-        let release = |ix| Unit {
-            reason: Reason::ReleaseIdle,
-            needs: Vec::new(),
-            actions: vec![self.action(ix, ActionKind::Release)],
-        };
-        due.into_iter().map(release).collect()
+        let release =
+            |reason, ix| Unit { reason, needs: Vec::new(), actions: vec![self.action(ix, ActionKind::Release)] };
+        let condemned = self.view.fleet.condemned().map(|ix| release(Reason::ReleaseCondemned, ix));
+        condemned.chain(due.into_iter().map(|ix| release(Reason::ReleaseIdle, ix))).collect()
     }
 
     pub(crate) fn action(&self, machine: MachineIx, kind: ActionKind) -> Action {

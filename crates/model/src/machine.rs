@@ -34,6 +34,10 @@ impl Flags {
     pub const NOTICE: Self = Self(1 << 3);
     /// Its provider has just turned it down (no stock, quota, throttling): it is left alone for a while.
     pub const COOLING: Self = Self(1 << 4);
+    /// It is to be given back as soon as it is idle, whatever hold there is, and bound by nobody.
+    pub const CONDEMNED: Self = Self(1 << 5);
+    /// Somebody is at it, or is to look at it: idle, it is not given back, unless it is condemned.
+    pub const KEPT: Self = Self(1 << 6);
 
     /// Whether any of `other`'s flags is set.
     pub fn has(self, other: Self) -> bool {
@@ -42,13 +46,13 @@ impl Flags {
 
     /// Whether a machine with these flags may be taken for new work.
     pub fn is_usable(self) -> bool {
-        !self.has(Self::CORDONED | Self::UNHEALTHY | Self::NOTICE | Self::COOLING)
+        !self.has(Self::CORDONED | Self::UNHEALTHY | Self::NOTICE | Self::COOLING | Self::CONDEMNED)
     }
 
     /// Whether a machine with these flags counts as cover for whoever holds it. A cordoned machine still serves; an unhealthy
     /// or doomed one must be covered anew.
     pub fn is_cover(self) -> bool {
-        !self.has(Self::UNHEALTHY | Self::NOTICE)
+        !self.has(Self::UNHEALTHY | Self::NOTICE | Self::CONDEMNED)
     }
 
     /// With `other` set or cleared.

@@ -31,7 +31,7 @@ pub enum Rail {
 }
 
 const RAILS: [Rail; 5] = [Rail::ReclaimCap, Rail::PlanSize, Rail::FirstReport, Rail::KillSwitch, Rail::DryRun];
-const REASONS: [Reason; 7] = [
+const REASONS: [Reason; 8] = [
     Reason::CoverDeficit,
     Reason::AssembleGang,
     Reason::MendGang,
@@ -39,6 +39,7 @@ const REASONS: [Reason; 7] = [
     Reason::ReclaimSurplus,
     Reason::DisbandGang,
     Reason::ReleaseIdle,
+    Reason::ReleaseCondemned,
 ];
 const UNMET: [Unmet; 6] = [
     Unmet::PriorityStarved,

@@ -156,7 +156,7 @@ impl Generator {
         let state = if state == Failed && self.diet == Diet::NoDeath { Idle } else { state };
         self.machines += 1;
         let has_host = !matches!(state, Speculative | Creating);
-        let flag = self.one_in(12).then(|| self.small(4)).filter(|flag| has_host || *flag != 2);
+        let flag = self.one_in(12).then(|| self.small(6)).filter(|flag| has_host || *flag != 2);
         MachineDraft {
             number,
             offering: self.small(OFFERINGS),
@@ -237,6 +237,6 @@ impl Generator {
     fn flag(&mut self, world: &World) -> Change {
         let machine = self.some_machine(world);
         let on = !self.one_in(3);
-        Change::Flag { machine, flag: self.small(4), on }
+        Change::Flag { machine, flag: self.small(6), on }
     }
 }

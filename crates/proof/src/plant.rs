@@ -67,6 +67,10 @@ plants! {
     AgeRestarts,
     /// Idle machines are given back at once.
     HoldIgnored,
+    /// A machine in repair is given back like any other.
+    KeptReleased,
+    /// A condemned machine is given back when its hold is over, like any other.
+    CondemnedHeld,
     /// A need that is on its way to being covered is reported as starved.
     CoveredIsStarved,
     /// Shortfalls of two clusters with one profile are one.

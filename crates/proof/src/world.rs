@@ -14,7 +14,8 @@ use crate::case::{Case, Change, MachineDraft, NeedDraft, PolicyDraft};
 use crate::vocabulary;
 
 /// Flags, by the number that drafts give them.
-pub const FLAGS: [Flags; 4] = [Flags::CORDONED, Flags::UNHEALTHY, Flags::NOTICE, Flags::COOLING];
+pub const FLAGS: [Flags; 6] =
+    [Flags::CORDONED, Flags::UNHEALTHY, Flags::NOTICE, Flags::COOLING, Flags::CONDEMNED, Flags::KEPT];
 /// Shard time at which every case begins.
 const BEGIN: ShardTime = ShardTime(10_000_000);
 

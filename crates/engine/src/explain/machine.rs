@@ -83,6 +83,8 @@ pub enum Stay {
     Slot,
     /// It is owned or committed: giving it back would save nothing.
     Owned,
+    /// It is in repair, or kept for somebody to look at.
+    InRepair,
     /// Its hold is not over.
     Hold,
     /// Its hold never ends.
@@ -216,6 +218,8 @@ impl Explainer {
         let idle_for = self.cycle.view.now.since(machine.since);
         match () {
             () if !capacity.is_elastic() => Stay::Owned,
+            () if machine.flags.has(Flags::CONDEMNED) => Stay::PlanSize,
+            () if machine.flags.has(Flags::KEPT) => Stay::InRepair,
             () if self.policy().is_hold_over(capacity, idle_for) => Stay::PlanSize,
             () if hold == Duration(0) || hold == Duration::NEVER => Stay::HeldForEver,
             () => Stay::Hold,
@@ -296,7 +300,7 @@ fn role(class: &Class, holder: Option<RowIx>) -> Role {
 fn flags(flags: Flags) -> Vec<Filter> {
     let all = [
         (Filter::Cordoned, Flags::CORDONED),
-        (Filter::Unhealthy, Flags::UNHEALTHY),
+        (Filter::Unhealthy, Flags::UNHEALTHY | Flags::CONDEMNED),
         (Filter::InterruptionNotice, Flags::NOTICE),
         (Filter::Cooling, Flags::COOLING),
     ];

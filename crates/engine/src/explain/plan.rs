@@ -47,7 +47,7 @@ impl Rail {
 pub struct Acted {
     /// Which phase: 1 assign, 2 preempt, 3 reclaim. What a gang being assembled takes from others is in phase 1 with it.
     pub phase: u8,
-    /// Why: cover_deficit, assemble_gang, mend_gang, preempt_for_priority, reclaim_surplus, disband_gang, release_idle.
+    /// Why: cover_deficit, assemble_gang, mend_gang, preempt_for_priority, reclaim_surplus, disband_gang, release_idle, release_condemned.
     pub reason: String,
     /// How many decision units.
     pub units: u32,
@@ -224,7 +224,7 @@ pub(super) fn phase(reason: Reason) -> u8 {
     match reason {
         Reason::CoverDeficit | Reason::AssembleGang | Reason::MendGang => 1,
         Reason::PreemptForPriority => 2,
-        Reason::ReclaimSurplus | Reason::DisbandGang | Reason::ReleaseIdle => 3,
+        Reason::ReclaimSurplus | Reason::DisbandGang | Reason::ReleaseIdle | Reason::ReleaseCondemned => 3,
     }
 }
 

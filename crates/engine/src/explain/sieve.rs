@@ -253,7 +253,7 @@ fn given(state: State) -> Given {
 fn flag(class: &Class) -> Filter {
     match () {
         () if class.flags.has(Flags::CORDONED) => Filter::Cordoned,
-        () if class.flags.has(Flags::UNHEALTHY) => Filter::Unhealthy,
+        () if class.flags.has(Flags::UNHEALTHY | Flags::CONDEMNED) => Filter::Unhealthy,
         () if class.flags.has(Flags::NOTICE) => Filter::InterruptionNotice,
         () => Filter::Cooling,
     }

@@ -156,6 +156,7 @@ impl Stay {
         match self {
             Self::Slot => "a slot: there is nothing to give back",
             Self::Owned => "owned or committed: giving it back would save nothing",
+            Self::InRepair => "in repair, or kept for somebody to look at",
             Self::Hold => "its hold lasts",
             Self::HeldForEver => "its hold never ends",
             Self::InTransit => "its provider is at it",

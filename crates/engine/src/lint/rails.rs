@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use argosy_model::{ClusterIx, State};
+use argosy_model::{ClusterIx, Flags, State};
 
 use super::{Finding, Rule};
 use crate::plan::{ActionKind, Reason};
@@ -19,8 +19,10 @@ pub(super) fn check(view: &View<'_>, decision: &Decision, findings: &mut Vec<Fin
             ActionKind::Release => {
                 let capacity = view.fleet.words.shape_of(machine.shape).capacity_type;
                 let idle_for = view.now.since(machine.since);
-                if !capacity.is_elastic() || !view.policy.is_hold_over(capacity, idle_for) {
-                    findings.push(Finding::machine(Rule::ReleaseSound, action.machine, "its hold is not over"));
+                let is_free = view.policy.is_hold_over(capacity, idle_for) && !machine.flags.has(Flags::KEPT);
+                if !capacity.is_elastic() || !(is_free || machine.flags.has(Flags::CONDEMNED)) {
+                    let detail = "its hold is not over, or it is in repair";
+                    findings.push(Finding::machine(Rule::ReleaseSound, action.machine, detail));
                 }
             }
             ActionKind::Preempt { .. } | ActionKind::Reclaim { .. } => {

@@ -67,6 +67,7 @@ scenarios! {
     provider_configure_failure
     reclaim_is_capped_and_dearest_first
     release_after_the_hold
+    the_condemned_go_at_once_and_what_is_kept_stays
     rows_do_not_all_count_on_the_same_free_machine
     silent_cluster_keeps_its_machines
     slack_makes_no_rack_better

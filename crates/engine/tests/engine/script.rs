@@ -259,6 +259,8 @@ impl Stage {
             "cordoned" => Flags::CORDONED,
             "unhealthy" => Flags::UNHEALTHY,
             "notice" => Flags::NOTICE,
+            "condemned" => Flags::CONDEMNED,
+            "kept" => Flags::KEPT,
             other => panic!("no flag {other}"),
         };
         let ix = self.world.fleet.find(args.word(2)).expect("a known machine");

@@ -26,7 +26,7 @@ pub struct Class {
     pub heir: Option<Claim>,
     /// The reclamation penalty they were acquired under.
     pub reclamation: Bucket,
-    /// Their flags; that there is a host, the state says.
+    /// Their flags; that there is a host, the state says, and what is kept is told apart only where machines are given back.
     pub flags: Flags,
 }
 
@@ -42,7 +42,7 @@ impl Class {
             group: claim.and_then(|claim| claim.group),
             heir: machine.heir,
             reclamation: if claim.is_some() { machine.assigned_reclamation } else { Bucket::UNSPECIFIED },
-            flags: machine.flags.with(Flags::HOST, false),
+            flags: machine.flags.with(Flags::HOST | Flags::KEPT, false),
         }
     }
 

@@ -40,6 +40,7 @@ pub struct Fleet {
     errors: Column<Arc<str>>,
     classes: Classes,
     elastic_idle: OrdSet<(ShardTime, MachineIx)>,
+    condemned: OrdSet<MachineIx>,
     flagged: OrdSet<MachineIx>,
     changes: Journal<Change>,
 }
@@ -120,12 +121,17 @@ impl Fleet {
         &self.classes
     }
 
-    /// Elastic idle machines, longest idle first: what a release looks at.
+    /// Elastic idle machines that are condemned, by slot: they are released at once.
+    pub fn condemned(&self) -> impl Iterator<Item = MachineIx> + '_ {
+        self.condemned.iter().copied()
+    }
+
+    /// Elastic idle machines that are neither condemned nor kept, longest idle first: what a release looks at.
     pub fn elastic_idle(&self) -> impl Iterator<Item = (ShardTime, MachineIx)> + '_ {
         self.elastic_idle.iter().copied()
     }
 
-    /// Machines that are cordoned, unhealthy or under notice, by slot.
+    /// Machines that are cordoned, unhealthy, condemned or under notice, by slot.
     pub fn flagged(&self) -> impl Iterator<Item = MachineIx> + '_ {
         self.flagged.iter().copied()
     }
@@ -242,8 +248,10 @@ impl Fleet {
             None => drop(self.errors.remove(ix.index())),
         }
         self.classes.insert(Class::of(&machine), ix);
-        if self.is_elastic_idle(&machine) {
-            self.elastic_idle.insert((machine.since, ix));
+        match self.release(&machine) {
+            Release::AfterHold => drop(self.elastic_idle.insert((machine.since, ix))),
+            Release::AtOnce => drop(self.condemned.insert(ix)),
+            Release::Never => {}
         }
         if !machine.is_usable() {
             self.flagged.insert(ix);
@@ -252,15 +260,30 @@ impl Fleet {
 
     fn unindex(&mut self, ix: MachineIx, machine: &Machine) {
         self.classes.remove(Class::of(machine), ix);
-        if self.is_elastic_idle(machine) {
-            self.elastic_idle.remove(&(machine.since, ix));
+        match self.release(machine) {
+            Release::AfterHold => drop(self.elastic_idle.remove(&(machine.since, ix))),
+            Release::AtOnce => drop(self.condemned.remove(&ix)),
+            Release::Never => {}
         }
         if !machine.is_usable() {
             self.flagged.remove(&ix);
         }
     }
 
-    fn is_elastic_idle(&self, machine: &Machine) -> bool {
-        machine.state == State::Idle && self.words.shape_of(machine.shape).capacity_type.is_elastic()
+    fn release(&self, machine: &Machine) -> Release {
+        let is_elastic = || self.words.shape_of(machine.shape).capacity_type.is_elastic();
+        match machine.flags {
+            _ if machine.state != State::Idle || !is_elastic() => Release::Never,
+            flags if flags.has(Flags::CONDEMNED) => Release::AtOnce,
+            flags if flags.has(Flags::KEPT) => Release::Never,
+            _ => Release::AfterHold,
+        }
     }
+}
+
+/// When a machine may be given back.
+enum Release {
+    Never,
+    AfterHold,
+    AtOnce,
 }

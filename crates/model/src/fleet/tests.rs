@@ -36,7 +36,12 @@ fn assert_indexes_agree(fleet: &Fleet) {
         }
     }
     assert_eq!(members, fleet.len());
-    let idle: Vec<_> = fleet.iter().filter(|(_, m)| m.state == State::Idle).map(|(ix, m)| (m.since, ix)).collect();
+    let is_free = |flags: Flags| !flags.has(Flags::CONDEMNED | Flags::KEPT);
+    let idle: Vec<_> =
+        fleet.iter().filter(|(_, m)| m.state == State::Idle && is_free(m.flags)).map(|(ix, m)| (m.since, ix)).collect();
+    let is_condemned = |m: &Machine| m.state == State::Idle && m.flags.has(Flags::CONDEMNED);
+    let condemned: Vec<_> = fleet.iter().filter(|(_, m)| is_condemned(m)).map(|(ix, _)| ix).collect();
+    assert_eq!(fleet.condemned().collect::<Vec<_>>(), condemned);
     assert_eq!(fleet.elastic_idle().count(), idle.len());
     assert!(idle.iter().all(|entry| fleet.elastic_idle.contains(entry)));
     let flagged: Vec<_> = fleet.iter().filter(|(_, m)| !m.is_usable()).map(|(ix, _)| ix).collect();

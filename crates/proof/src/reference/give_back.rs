@@ -84,21 +84,25 @@ impl Cycle<'_> {
         self.action(machine, ActionKind::Reclaim { grace })
     }
 
-    /// Idle elastic machines whose hold is over and that this plan does not bind, longest idle first.
+    /// Idle elastic machines that this plan does not bind: those that are condemned, then those whose hold is over and that
+    /// nobody keeps, longest idle first.
     pub(super) fn releases(&self, binding: &[Unit]) -> Vec<Unit> {
         let (words, policy, now) = (&self.view.fleet.words, self.view.policy, self.view.now);
         let bound: BTreeSet<MachineIx> = binding.iter().flat_map(|unit| &unit.actions).map(|a| a.machine).collect();
-        let mut due: Vec<(ShardTime, MachineIx)> = Vec::new();
+        let mut due: Vec<(Reverse<bool>, ShardTime, MachineIx)> = Vec::new();
         for (ix, machine) in self.view.fleet.iter().filter(|(_, machine)| machine.state == State::Idle) {
             let capacity = words.shape_of(machine.shape).capacity_type;
+            let is_condemned = machine.flags.has(Flags::CONDEMNED) && !plant::is(Plant::CondemnedHeld);
+            let is_kept = machine.flags.has(Flags::KEPT) && !plant::is(Plant::KeptReleased);
             let is_over = policy.is_hold_over(capacity, now.since(machine.since)) || plant::is(Plant::HoldIgnored);
-            if capacity.is_elastic() && is_over && !bound.contains(&ix) {
-                due.push((machine.since, ix));
+            let is_due = is_condemned || is_over && !is_kept;
+            if capacity.is_elastic() && is_due && !bound.contains(&ix) {
+                due.push((Reverse(is_condemned), if is_condemned { ShardTime(0) } else { machine.since }, ix));
             }
         }
         due.sort_unstable();
-        let release = |(_, ix)| Unit {
-            reason: Reason::ReleaseIdle,
+        let release = |(Reverse(is_condemned), _, ix)| Unit {
+            reason: if is_condemned { Reason::ReleaseCondemned } else { Reason::ReleaseIdle },
             needs: Vec::new(),
             actions: vec![self.action(ix, ActionKind::Release)],
         };

@@ -40,6 +40,8 @@ catches! {
     PreemptAnywhere => a_gang_preempts_in_its_own_rack_only,
     AgeRestarts => a_shortfall_keeps_its_age,
     HoldIgnored => release_after_the_hold,
+    KeptReleased => the_condemned_go_at_once_and_what_is_kept_stays,
+    CondemnedHeld => the_condemned_go_at_once_and_what_is_kept_stays,
     CoveredIsStarved => what_is_on_its_way_is_no_shortfall,
     ClustersMerged => two_clusters_of_one_profile_are_short_each_for_itself,
     DrainingInvisible => in_flight_preemption_counts,
