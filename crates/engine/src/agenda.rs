@@ -10,7 +10,7 @@ use std::collections::BinaryHeap;
 use crate::cycle::Cycle;
 use crate::holding::KeepIx;
 use crate::rows::RowIx;
-use crate::standing::{Claims, Kind, Reach, Stage};
+use crate::standing::{Claims, Kind, Stage};
 use crate::supply::{ClassIx, is_bound_cover};
 
 /// What a credit has to look at.
@@ -148,32 +148,21 @@ impl Cycle {
         for at in 0..self.menus.listing(of.shape).len() {
             let (menu, _) = self.menus.listing(of.shape)[at];
             let Some(keep) = self.supply.holdings[cluster.index()].keep_of(menu) else { continue };
-            // Whoever takes one after the other minds only more of what had run out; who divides also that something runs out.
-            let plain = 0..if is_more && left > 0 { self.supply.keep(keep).takers(Kind::Plain).len() } else { 0 };
-            let spread = 0..if is_more == (left > 0) { self.supply.keep(keep).takers(Kind::Spread).len() } else { 0 };
-            let same = 0..self.supply.keep(keep).takers(Kind::Same).len();
-            for (kind, range) in [(Kind::Plain, plain), (Kind::Spread, spread), (Kind::Same, same)] {
-                for at in range {
+            // Beyond their own, rows without `Same` look at what is nobody's. Whoever takes one after the other minds only more of
+            // what had run out; who divides also that something runs out.
+            let is_nobodys = account.is_none();
+            let is_for = |kind: Kind| match kind {
+                Kind::Plain => is_nobodys && is_more && left > 0,
+                Kind::Spread => is_nobodys && is_more == (left > 0),
+                Kind::Same | Kind::Gang => true,
+            };
+            for kind in [Kind::Plain, Kind::Spread, Kind::Same].into_iter().filter(|kind| is_for(*kind)) {
+                for at in 0..self.supply.keep(keep).takers(kind).len() {
                     let taker = self.supply.keep(keep).takers(kind)[at];
-                    if is_behind(self, taker) && self.is_within_reach(taker, class) {
+                    if is_behind(self, taker) {
                         self.due(taker);
                     }
                 }
-            }
-        }
-    }
-
-    /// Whether a row may have looked at a class beyond its own.
-    fn is_within_reach(&self, row: RowIx, class: ClassIx) -> bool {
-        let owners = self.supply.stock(class).account.map(|account| self.supply.accounts.rows(account));
-        match (self.standing(row).reach, owners) {
-            (Reach::All, _) | (_, None) => true,
-            (Reach::Nobodys, Some(_)) => false,
-            (Reach::Down(last, Some(until)), Some([owner])) if *owner == last => {
-                self.supply.stock(class).keep_order() <= self.supply.stock(until).keep_order()
-            }
-            (Reach::Down(last, _), Some(owners)) => {
-                owners.iter().any(|owner| self.rows.rank(*owner) >= self.rows.rank(last))
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Claims: giving rows machines that are bound or on their way, and taking them back.
 //!
 //! While a credit is at work a row may take what rows behind it were given: these are then credited anew. Afterwards only
-//! what is left is there to be had.
+//! what is left is there to be had, and what a row in its turn takes out of the hands of those behind it (`displace.rs`).
 
 use argosy_model::Sym;
 
@@ -22,6 +22,8 @@ pub(crate) enum Phase {
     Credit,
     /// Rows take their turns.
     Turns,
+    /// A row takes, in its turn, what rows behind it have.
+    Displacing,
 }
 
 impl Cycle {
@@ -33,17 +35,21 @@ impl Cycle {
         Some((place.domain as usize, menu.lot(place).measure(&standing.yard)))
     }
 
-    /// How many machines of a class a row may be given: what is left, and in a credit what rows behind it have.
+    /// How many machines of a class a row may be given: what is left, and in a credit, or when it displaces, what rows behind
+    /// it have.
     pub(crate) fn within(&self, row: RowIx, class: ClassIx) -> u32 {
         let stock = self.supply.stock(class);
-        if self.phase == Phase::Turns {
-            return stock.left;
+        match self.phase {
+            Phase::Turns => stock.left,
+            Phase::Displacing => stock.left + self.displaceable(row, class),
+            Phase::Hold | Phase::Credit => {
+                let behind = stock.claims.iter().filter(|(holder, _)| self.is_behind(*holder, row, class));
+                stock.left + behind.map(|(_, count)| count).sum::<u32>()
+            }
         }
-        let behind = stock.claims.iter().filter(|(holder, _)| self.is_behind(*holder, row, class));
-        stock.left + behind.map(|(_, count)| count).sum::<u32>()
     }
 
-    fn is_behind(&self, holder: RowIx, row: RowIx, class: ClassIx) -> bool {
+    pub(crate) fn is_behind(&self, holder: RowIx, row: RowIx, class: ClassIx) -> bool {
         let comes_later = || self.phase == Phase::Hold || self.rows.rank(holder) > self.rows.rank(row);
         holder != row && comes_later() && !self.is_firm(holder, class)
     }
@@ -58,11 +64,15 @@ impl Cycle {
         let of_use = u32::try_from(useful(&standing.short, &amounts)).unwrap_or(u32::MAX);
         let count = of_use.min(most).min(self.within(row, class));
         if count > 0 {
+            self.before_change(class);
+            let left = self.supply.stock(class).left;
+            if self.phase == Phase::Displacing && left < count {
+                self.rob(row, class, count - left);
+            }
             while self.supply.stock(class).left < count {
                 let last = self.last_holder(class).expect("what is not left was given out");
                 self.lift(last);
             }
-            self.before_change(class);
             self.supply.give(class, row, count);
             let value = self.spread_value(row, domain);
             let standing = &mut self.standings[row.at()];
@@ -81,7 +91,6 @@ impl Cycle {
             if given_back(self, class) {
                 self.before_change(class);
                 self.supply.take_back(class, row, count);
-                self.supply.reopen(self.rows.get(row).key.cluster);
             } else {
                 self.standings[row.at()].claims.push((class, count));
             }

@@ -6,11 +6,10 @@
 //! 1. what was acquired for it and serves or joins its cluster,
 //! 2. machines of its cluster that were acquired for no need that is still there,
 //! 3. what is on its way to it: being created for it, or drained for it,
-//! 4. machines acquired for other needs of its cluster, from the last need backwards,
 //!
-//! each in keep order, until it is covered. Its own come first so that a converged cluster stays as it is. The last need's
-//! come first of others' so that one loss displaces one need and not a chain of them
-//! (docs/adr/0056-a-short-need-takes-from-the-last.md). Gangs that hold machines take theirs before anybody else: a gang is let go by withdrawal or by preemption
+//! each in keep order, until it is covered. Its own come first so that a converged cluster stays as it is. What was acquired for
+//! other needs of its cluster it may take in its turn (`displace.rs`, docs/adr/0057-acquire-before-displacing.md); only rows
+//! with `Same` that choose a domain weigh it up here. Gangs that hold machines take theirs before anybody else: a gang is let go by withdrawal or by preemption
 //! as a whole, never by another need of its cluster picking a member (docs/adr/0040-credit-own-machines-first.md).
 
 use argosy_model::State;
@@ -18,14 +17,13 @@ use argosy_model::State;
 use crate::claims::Phase;
 use crate::cycle::Cycle;
 use crate::rows::RowIx;
-use crate::standing::{Kind, Reach, Stage};
+use crate::standing::{Kind, Stage};
 use crate::supply::{ClassIx, Supply};
 
 impl Cycle {
     /// Gives out what is bound or on its way, as far as that may be otherwise than it was.
     pub(crate) fn credit(&mut self) {
         self.counted_on.clear();
-        self.supply.close_again();
         let rows = self.open_agenda();
         self.phase = Phase::Hold;
         // From behind, so that a gang knows whether one behind it retreats; what gangs own no two of them share.
@@ -80,27 +78,25 @@ impl Cycle {
         if !self.standing(row).is_short() {
             return;
         }
-        self.take(row, Reach::Nobodys);
+        self.take(row);
         self.claim_nobodys(row);
         self.claim_own(row, true);
-        self.claim_others(row);
     }
 
-    /// Notes that a row looks beyond its own, and how far.
-    pub(crate) fn take(&mut self, row: RowIx, reach: Reach) {
+    /// Notes that a row looks beyond its own.
+    pub(crate) fn take(&mut self, row: RowIx) {
         let keep = self.keep_list(row);
         let kind = self.standing(row).kind;
-        let standing = &mut self.standings[row.at()];
-        standing.reach = reach;
-        if standing.takes.replace((keep, kind)).is_none() {
+        if self.standings[row.at()].takes.replace((keep, kind)).is_none() {
             self.supply.note_taker(keep, kind, row);
         }
     }
 
-    /// Another walk for a row whose cluster got machines back after the credit.
-    pub(crate) fn credit_again(&mut self, row: RowIx) {
+    /// In its turn a row is first given what nobody has.
+    pub(crate) fn claim_left(&mut self, row: RowIx) {
         self.claim_own(row, false);
         self.claim_nobodys(row);
+        self.claim_own(row, true);
         self.claim_others(row);
     }
 
@@ -171,19 +167,9 @@ impl Cycle {
                     self.claim(row, class, u32::MAX);
                 }
                 if !self.standing(row).is_short() {
-                    self.set_reach(row, Reach::Down(owner, Some(class)));
                     return;
                 }
             }
-        }
-        self.set_reach(row, Reach::All);
-    }
-
-    /// Notes how far a row had to look: not in its turn, which the next cycle repeats, and not where it weighs up all there is
-    /// before it takes any.
-    pub(crate) fn set_reach(&mut self, row: RowIx, reach: Reach) {
-        if self.phase == Phase::Credit && !self.standing(row).is_same() {
-            self.standing_mut(row).reach = reach;
         }
     }
 
@@ -199,7 +185,7 @@ impl Cycle {
 
     /// The credit of a row depends on more than its cluster.
     pub(crate) fn look_beyond(&mut self, row: RowIx) {
-        if self.phase != Phase::Turns {
+        if matches!(self.phase, Phase::Hold | Phase::Credit) {
             self.agenda.look_beyond(row);
         }
     }

@@ -21,6 +21,7 @@ use crate::catalogue::Catalogue;
 use crate::claims::Phase;
 use crate::contention::Contention;
 use crate::draft::Draft;
+use crate::holding::KeepIx;
 use crate::menus::Menus;
 use crate::plan::Verdict;
 use crate::prey::PreyIndex;
@@ -72,6 +73,10 @@ pub(crate) struct Cycle {
     pub(crate) agenda: Agenda,
     /// How the credit left the rows that turns have done something to.
     pub(crate) turned: Vec<Credited>,
+    /// Rows that lost machines to rows before them in this cycle.
+    pub(crate) robbed: crate::hash::Lookup<RowIx, ()>,
+    /// By keep list, the rank from which on nothing is to be had of those behind, in this cycle.
+    pub(crate) barren: crate::hash::Lookup<KeepIx, u32>,
     /// Machines that nobody was given, and that were taken as victims.
     pub(crate) withheld: Vec<(ClassIx, u32)>,
 }

@@ -59,6 +59,8 @@ impl Cycle {
             phase: Phase::default(),
             agenda: Agenda::default(),
             turned: Vec::new(),
+            robbed: Default::default(),
+            barren: Default::default(),
             withheld: Vec::new(),
         };
         cycle.list_all();

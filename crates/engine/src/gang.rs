@@ -14,7 +14,7 @@ use crate::domain::Scope;
 use crate::draft::Draft;
 use crate::plan::Reason;
 use crate::rows::RowIx;
-use crate::standing::{Kind, Part, Reach};
+use crate::standing::{Kind, Part};
 use crate::yardstick::{Amounts, add, covers};
 
 /// A gang's own machines in one domain.
@@ -103,7 +103,7 @@ impl Cycle {
         if part == Part::Retreating || !self.standing(row).is_short() {
             return;
         }
-        self.take(row, Reach::All);
+        self.take(row);
         if self.standing(row).domain.is_none() {
             if self.is_nothing_bound(row) {
                 return;
@@ -124,6 +124,9 @@ impl Cycle {
         }
         if self.standing(row).domain.is_some() {
             self.claim_in_domain(row);
+            if !(self.standing(row).is_held && part == Part::Seeking) {
+                self.claim_others(row);
+            }
             self.standing_mut(row).holds_on = self.was_whole(row) && self.standing(row).claimed() > 0;
             if self.standing(row).is_short() && part == Part::Seeking {
                 self.look_beyond(row);
@@ -163,6 +166,11 @@ impl Cycle {
     fn claim_in_domain(&mut self, row: RowIx) {
         self.claim_all_own(row);
         self.claim_nobodys(row);
+    }
+
+    /// That, then what was acquired for others and nobody has.
+    fn claim_left_in_domain(&mut self, row: RowIx) {
+        self.claim_in_domain(row);
         self.claim_others(row);
     }
 
@@ -185,7 +193,7 @@ impl Cycle {
             .iter()
             .any(|(class, _)| self.supply.stock(*class).account == Some(self.supply.account(row)));
         if self.standing(row).domain.is_some() {
-            self.claim_in_domain(row);
+            self.claim_left_in_domain(row);
             if self.assemble(row, holds_own) {
                 return;
             }
@@ -195,7 +203,7 @@ impl Cycle {
             self.standing_mut(row).domain = None;
             self.standing_mut(row).domain = self.choose_domain(row, Scope::Everything);
             if self.standing(row).domain.is_some() {
-                self.claim_in_domain(row);
+                self.claim_left_in_domain(row);
                 if self.assemble(row, true) {
                     return;
                 }
@@ -212,12 +220,13 @@ impl Cycle {
         if self.standing(row).domain.is_none() {
             return;
         }
-        self.claim_in_domain(row);
+        self.claim_left_in_domain(row);
         let reason = if self.standing(row).kind == Kind::Gang { Reason::MendGang } else { Reason::CoverDeficit };
         let picks = self.pick_free(row);
         if !picks.is_empty() {
             self.draft(Draft::acquisition(reason, row, picks));
         }
+        self.displace(row);
         self.preempt(row);
     }
 

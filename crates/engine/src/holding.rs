@@ -8,7 +8,7 @@ use crate::standing::Kind;
 use crate::supply::{ClassIx, Stock};
 
 /// Position of a keep list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct KeepIx(u32);
 
 impl KeepIx {
@@ -113,8 +113,8 @@ pub(crate) struct Holding {
     pub(crate) bound: Vec<ClassIx>,
     /// Lists that some row of the cluster has asked for.
     pub(crate) keeps: SmallVec<[(MenuIx, KeepIx); 2]>,
-    /// Whether machines were given back in it after the credit.
-    pub(crate) is_reopened: bool,
+    /// How many of its machines that serve it or are joining it, and count as cover, nobody has been given.
+    pub(crate) spare: u32,
 }
 
 impl Holding {

@@ -13,6 +13,7 @@ mod contention;
 mod cost;
 mod credit;
 mod cycle;
+mod displace;
 mod domain;
 mod draft;
 mod engine;

@@ -89,6 +89,12 @@ impl PreyIndex {
         &self.prey[at]
     }
 
+    /// How many machines of a class were taken from a row.
+    pub(crate) fn taken_from(&self, class: ClassIx, holder: RowIx) -> u32 {
+        let Some((from, to)) = self.by_class.get(&class) else { return 0 };
+        self.prey[*from..*to].iter().find(|prey| prey.holder == Some(holder)).map_or(0, |prey| prey.taken)
+    }
+
     /// Takes some; whose they were.
     pub(crate) fn take(&mut self, at: usize, count: u32) -> (ClassIx, Option<RowIx>) {
         let prey = &mut self.prey[at];

@@ -12,7 +12,7 @@ use crate::credit::is_coming;
 use crate::cycle::Cycle;
 use crate::holding::KeepIx;
 use crate::rows::RowIx;
-use crate::standing::{Kind, Reach};
+use crate::standing::Kind;
 use crate::supply::ClassIx;
 
 impl Cycle {
@@ -45,8 +45,6 @@ impl Cycle {
                 break;
             }
         }
-        let last = self.supply.keep(keep).owners().get(next).copied();
-        self.set_reach(row, last.filter(|_| next > 0).map_or(Reach::All, |last| Reach::Down(last, None)));
     }
 
     /// Lists what a row may have of another's, by domain.

@@ -7,7 +7,7 @@ use crate::Policy;
 use crate::holding::KeepIx;
 use crate::menus::MenuIx;
 use crate::plan::Unmet;
-use crate::rows::{Row, RowIx};
+use crate::rows::Row;
 use crate::supply::ClassIx;
 use crate::yardstick::{Amounts, Yardstick, is_covered};
 
@@ -88,17 +88,6 @@ pub(crate) struct Told {
     pub(crate) hopeless_since: Option<ShardTime>,
 }
 
-/// How far beyond its own machines a row had to look to be covered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reach {
-    /// At those that nobody owns, at the most.
-    Nobodys,
-    /// At others' too, from the last row down to this one, and of this one's down to this class if it is known.
-    Down(RowIx, Option<ClassIx>),
-    /// At everything.
-    All,
-}
-
 /// Whether a row's credit holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
@@ -154,8 +143,6 @@ pub(crate) struct Standing {
     pub(crate) is_held: bool,
     /// The list that it is noted in as one that looks beyond its own machines.
     pub(crate) takes: Option<(KeepIx, Kind)>,
-    /// How far it had to look.
-    pub(crate) reach: Reach,
 }
 
 impl Standing {
@@ -186,7 +173,6 @@ impl Standing {
             was_held: false,
             is_held: false,
             takes: None,
-            reach: Reach::All,
         }
     }
 

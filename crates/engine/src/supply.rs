@@ -62,8 +62,6 @@ pub(crate) struct Supply {
     touched: Vec<ClassIx>,
     /// Classes that serve and that are not all given out.
     surplus: BTreeSet<ClassIx>,
-    /// Clusters in which machines were given back after the credit.
-    reopened: Vec<ClusterIx>,
     /// Serving machines whose health rules them out.
     pub(crate) unhealthy: u32,
 }
@@ -246,21 +244,7 @@ impl Supply {
         if let Some(account) = stock.account {
             self.accounts.loosen(account, change);
         }
-        self.touch(ix);
-    }
-
-    /// Machines were given back in a cluster after the credit.
-    pub(crate) fn reopen(&mut self, cluster: ClusterIx) {
-        if !std::mem::replace(&mut self.holding_mut(cluster).is_reopened, true) {
-            self.reopened.push(cluster);
-        }
-    }
-
-    /// Before a credit nothing is given back after it.
-    pub(crate) fn close_again(&mut self) {
-        for cluster in std::mem::take(&mut self.reopened) {
-            self.holdings[cluster.index()].is_reopened = false;
-        }
+        self.touch(ix, change);
     }
 
     /// Classes that serve and that are not all given out, in no order that could be seen.
@@ -397,7 +381,7 @@ impl Supply {
         if let Some(account) = self.stocks[ix.at()].account.filter(|account| *account == self.accounts.of_row(row)) {
             self.accounts.loosen(account, loosened);
         }
-        self.touch(ix);
+        self.touch(ix, loosened);
     }
 
     /// Gives `count` free machines to a row.
@@ -432,8 +416,13 @@ impl Supply {
         self.pass(ix, row, i64::from(count));
     }
 
-    fn touch(&mut self, ix: ClassIx) {
+    /// More or less of a class is left than there was.
+    fn touch(&mut self, ix: ClassIx, change: i64) {
         let stock = &mut self.stocks[ix.at()];
+        if let Some(cluster) = stock.class.cluster.filter(|_| is_bound_cover(&stock.class)) {
+            let spare = &mut self.holdings[cluster.index()].spare;
+            *spare = shifted(*spare, change);
+        }
         if stock.class.state == State::Configured {
             self.shapes[stock.class.shape.index()].lowest = None;
             if !std::mem::replace(&mut stock.is_touched, true) {

@@ -1,4 +1,4 @@
-//! Turns: by precedence each row that is short acquires, then preempts. What turns do is undone before the next cycle: between
+//! Turns: by precedence each row that is short is given what is left, acquires, displaces, then preempts. What turns do is undone before the next cycle: between
 //! cycles the tables stand as the credit left them, so that a row whose credit holds need not be looked at.
 
 use crate::claims::Phase;
@@ -27,7 +27,7 @@ impl Cycle {
         self.phase = Phase::Turns;
         for at in 0..self.rows.order().len() {
             let row = self.rows.order()[at];
-            if self.pulses.is_short(row) {
+            if self.pulses.is_short(row) || self.robbed.contains_key(&row) {
                 self.turn(row);
             }
         }
@@ -43,15 +43,18 @@ impl Cycle {
             self.take_domain(row);
             return;
         }
-        let is_reopened = self.supply.holdings[self.pulses.cluster(row).index()].is_reopened;
-        if !is_reopened && self.menus.get(self.standing(row).menu).free == 0 && !self.is_prey_open(row) {
+        let is_more_left =
+            self.robbed.contains_key(&row) || self.supply.holdings[self.pulses.cluster(row).index()].spare > 0;
+        let may_get = is_more_left || self.menus.get(self.standing(row).menu).free > 0 || self.may_displace(row);
+        if !may_get && !self.is_prey_open(row) {
             return;
         }
         self.remember_credit(row);
-        if is_reopened {
-            self.credit_again(row);
+        if is_more_left {
+            self.claim_left(row);
         }
         self.acquire(row);
+        self.displace(row);
         self.preempt(row);
     }
 
@@ -77,6 +80,8 @@ impl Cycle {
 
     /// Puts everything back to how the credit left it. Free machines are put back when the next cycle begins.
     pub(crate) fn rewind(&mut self) {
+        self.robbed.clear();
+        self.barren.clear();
         for (class, count) in std::mem::take(&mut self.withheld) {
             self.supply.recount(class, i64::from(count));
         }

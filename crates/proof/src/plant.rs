@@ -103,6 +103,14 @@ plants! {
     NoticeCovers,
     /// The gap of priorities wraps.
     GapWraps,
+    /// A need takes what others have before it looks at what is free.
+    DisplacesFirst,
+    /// What nobody has is acquired, though something bound is left.
+    LeftIgnored,
+    /// A need takes nothing of those behind it.
+    NeverDisplaces,
+    /// What a plan preempts is displaced as well.
+    DisplacesVictims,
     /// A gang folds though it has machines of its own.
     FoldsWhatServes,
     /// Whether gangs fold depends on what is free.

@@ -1,8 +1,8 @@
 //! Rules on what needs get: gangs whole, spread kept, nothing for the covered, sums that are right.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use argosy_model::{Claim, NeedKey, State, Sym};
+use argosy_model::{Claim, ClusterIx, NeedKey, State, Sym};
 
 use super::{Finding, Rule};
 use crate::Decision;
@@ -19,8 +19,9 @@ pub(super) fn check(cycle: &Cycle, decision: &Decision, findings: &mut Vec<Findi
             check_gang(cycle, unit, &rows, findings);
         }
     }
+    let displaceable = displaceable(cycle);
     for (row, actions) in &gains {
-        if is_covered(&cycle.standing(*row).short) {
+        if is_covered(&cycle.standing(*row).short) && !displaceable.contains(row) {
             let key = cycle.row(*row).key;
             findings.push(Finding::need(Rule::NoActionWhenCovered, key, format!("{} actions", actions.len())));
         }
@@ -33,12 +34,14 @@ pub(super) fn check(cycle: &Cycle, decision: &Decision, findings: &mut Vec<Findi
         };
         let none = Vec::new();
         let gains = gains.get(row).unwrap_or(&none);
-        check_sums(cycle, *row, verdict, gains, is_cut, findings);
-        // A gang may give back in its turn what it was credited with, and others then get it: only where a row has what the
-        // credit gave it is the credit what its new machines must be even with.
-        if verdict.claimed == cycle.standing(*row).claimed() {
+        // A gang may give back in its turn what it was credited with, others then get it, and rows before one may take some of
+        // it: only where a row has what the credit gave it do sums start there, and is the credit what new machines must be
+        // even with.
+        if verdict.claimed == cycle.standing(*row).claimed() && !displaceable.contains(row) {
+            check_short(cycle, *row, verdict, gains, is_cut, findings);
             check_spread(cycle, *row, gains, findings);
         }
+        check_counts(verdict, gains, is_cut, findings);
     }
 }
 
@@ -150,14 +153,22 @@ fn check_spread(cycle: &Cycle, row: RowIx, gains: &[Gain<'_>], findings: &mut Ve
     }
 }
 
-fn check_sums(
-    cycle: &Cycle,
-    row: RowIx,
-    verdict: &Verdict,
-    gains: &[Gain<'_>],
-    is_cut: bool,
-    findings: &mut Vec<Finding>,
-) {
+/// Rows that may lose machines in the course of the cycle: a row of their cluster before them is short.
+fn displaceable(cycle: &Cycle) -> BTreeSet<RowIx> {
+    let mut short: BTreeSet<ClusterIx> = BTreeSet::new();
+    let mut found = BTreeSet::new();
+    for row in cycle.row_ixs() {
+        let cluster = cycle.row(row).key.cluster;
+        if short.contains(&cluster) {
+            found.insert(row);
+        } else if cycle.standing(row).is_short() {
+            short.insert(cluster);
+        }
+    }
+    found
+}
+
+fn check_counts(verdict: &Verdict, gains: &[Gain<'_>], is_cut: bool, findings: &mut Vec<Finding>) {
     let count = |of: fn(&ActionKind) -> bool| {
         u32::try_from(gains.iter().filter(|gain| of(&gain.action.kind)).count()).expect("slots are 32 bits wide")
     };
@@ -172,10 +183,18 @@ fn check_sums(
         let detail = format!("the plan has {planned:?}, the verdict says {said:?}");
         findings.push(Finding::need(Rule::Residuals, verdict.key, detail));
     }
-    // A gang may choose again in the course of the cycle, and others then get what it gave up: the sum can be checked only
-    // where the claims are the credit's.
+}
+
+fn check_short(
+    cycle: &Cycle,
+    row: RowIx,
+    verdict: &Verdict,
+    gains: &[Gain<'_>],
+    is_cut: bool,
+    findings: &mut Vec<Finding>,
+) {
     let standing = cycle.standing(row);
-    if !is_cut && !cycle.row(row).is_atomic() && verdict.claimed == standing.claimed() {
+    if !is_cut && !cycle.row(row).is_atomic() {
         let mut short = standing.short.clone();
         for gain in gains {
             cover(&mut short, &gained(cycle, row, gain.action, None).0, 1);

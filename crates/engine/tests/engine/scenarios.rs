@@ -21,6 +21,8 @@ scenarios! {
     a_gang_without_hope_causes_no_action
     a_machine_covers_one_need_only
     a_machine_taken_back_has_time_to_drain
+    a_need_acquires_before_it_displaces
+    a_need_displaces_the_last_where_nothing_is_free
     a_need_keeps_its_own_though_another_is_cheaper
     a_need_of_its_own_cluster_gives_way_without_a_drain
     a_ramp_starves_no_reclaim
@@ -83,6 +85,8 @@ scenarios! {
     victims_are_a_minimal_set
     what_if_tells_what_the_loss_of_a_zone_would_do
     what_is_bound_is_counted_before_anything_is_acquired
+    what_is_left_is_used_before_anything_is_acquired
     what_is_on_its_way_is_no_shortfall
+    what_is_preempted_is_not_displaced
     withdrawal
 }

@@ -2,7 +2,17 @@
 
 use super::Cycle;
 use super::measure;
+use super::rows::Part;
 use crate::plant::{self, Plant};
+
+/// Whose machines a row may be given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum From {
+    /// Those that nobody has.
+    Nobody,
+    /// Those too that rows behind it have.
+    Behind,
+}
 
 impl Cycle<'_> {
     /// Gives out everything that is bound or on its way.
@@ -21,69 +31,84 @@ impl Cycle<'_> {
         }
     }
 
-    /// What is its own and bound; what is nobody's; what is on its way to it; what was acquired for others.
+    /// What is its own and bound; what is nobody's; what is on its way to it.
     fn credit_plain(&mut self, row: usize) {
         if plant::is(Plant::BoundIgnored) {
             return;
         }
         if plant::is(Plant::OwnNotFirst) {
             let (bound, own) = (self.bound(row), self.own(row));
-            self.claim_each(row, &bound);
-            self.claim_each(row, &own);
+            self.claim_each(row, &bound, From::Nobody);
+            self.claim_each(row, &own, From::Nobody);
+            return;
+        }
+        let (coming, own_bound) = self.own(row).into_iter().partition(|pile| self.piles[*pile].is_coming());
+        for list in [own_bound, self.orphans(row), coming] {
+            self.claim_each(row, &list, From::Nobody);
+        }
+    }
+
+    /// In its turn a row is first given what nobody has: its own, what is nobody's, what was acquired for others.
+    pub(super) fn claim_left(&mut self, row: usize) {
+        if plant::is(Plant::BoundIgnored) || plant::is(Plant::LeftIgnored) {
             return;
         }
         let (coming, own_bound) = self.own(row).into_iter().partition(|pile| self.piles[*pile].is_coming());
         for list in [own_bound, self.orphans(row), coming, self.others(row)] {
-            self.claim_each(row, &list);
+            self.claim_each(row, &list, From::Nobody);
         }
     }
 
-    /// Another walk over what is bound, for a row whose cluster got machines back after the credit.
-    pub(super) fn credit_again(&mut self, row: usize) {
-        let mut own = self.own(row);
-        own.retain(|pile| !self.piles[*pile].is_coming());
-        for list in [own, self.orphans(row), self.others(row)] {
-            self.claim_each(row, &list);
+    /// What was acquired for others is taken out of the hands of rows behind it.
+    pub(super) fn displace(&mut self, row: usize) {
+        if plant::is(Plant::NeverDisplaces) {
+            return;
         }
+        let others = self.others(row);
+        self.claim_each(row, &others, From::Behind);
     }
 
     /// Gives a row machines of these piles in their order until it is covered.
-    pub(super) fn claim_each(&mut self, row: usize, piles: &[usize]) {
+    pub(super) fn claim_each(&mut self, row: usize, piles: &[usize], from: From) {
         if self.rows[row].profile.spread().is_some() {
-            self.claim_evenly(row, piles);
+            self.claim_evenly(row, piles, from);
             return;
         }
         for pile in piles {
-            self.claim(row, *pile, u32::MAX);
+            self.claim(row, *pile, u32::MAX, from);
         }
     }
 
     /// The first pile in order whose domain has room gives as many as help and fit in the room; then again.
-    fn claim_evenly(&mut self, row: usize, piles: &[usize]) {
+    fn claim_evenly(&mut self, row: usize, piles: &[usize], from: From) {
         let mut open: Vec<usize> = piles.to_vec();
-        open.retain(|pile| self.piles[*pile].left > 0 && self.fit(row, *pile).is_some());
+        open.retain(|pile| self.available(row, *pile, from) > 0 && self.fit(row, *pile).is_some());
         while self.rows[row].is_short() && !open.is_empty() {
             let place = |pile: usize| self.fit(row, pile).expect("it will do").place;
             let fewest = open.iter().map(|pile| self.count_in(row, place(*pile))).min().unwrap_or(0);
             let rooms = open.iter().map(|pile| self.room(row, place(*pile), fewest));
             let (at, room) = rooms.enumerate().find(|(_, room)| *room > 0).expect("the emptiest domain has room");
             let pile = open[at];
-            let took = self.claim(row, pile, room);
-            if took == 0 || self.piles[pile].left == 0 {
+            let took = self.claim(row, pile, room, from);
+            if took == 0 || self.available(row, pile, from) == 0 {
                 open.remove(at);
             }
         }
     }
 
     /// Gives a row machines of a pile while they help, `most` at the most. Returns how many.
-    pub(super) fn claim(&mut self, row: usize, pile: usize, most: u32) -> u32 {
+    fn claim(&mut self, row: usize, pile: usize, most: u32, from: From) -> u32 {
         let Some(fit) = self.fit(row, pile).cloned() else { return 0 };
         let asked = &self.rows[row];
         if asked.domain.is_some() && fit.place != asked.domain && !plant::is(Plant::CreditAcrossDomains) {
             return 0;
         }
         let mut took = 0;
-        while took < most && self.piles[pile].left > 0 && measure::helps(&self.rows[row].short, &fit.amounts) {
+        while took < most && self.available(row, pile, from) > 0 && measure::helps(&self.rows[row].short, &fit.amounts)
+        {
+            if self.piles[pile].left == 0 {
+                self.rob_last(row, pile);
+            }
             self.give(pile, row, 1);
             measure::subtract(&mut self.rows[row].short, &fit.amounts, 1);
             took += 1;
@@ -92,6 +117,38 @@ impl Cycle<'_> {
             self.count(row, fit.place, took);
         }
         took
+    }
+
+    /// How many machines of a pile a row may be given.
+    fn available(&self, row: usize, pile: usize, from: From) -> u32 {
+        let behind = |from| match from {
+            From::Nobody => 0,
+            From::Behind => (row + 1..self.rows.len()).map(|holder| self.may_give_up(holder, pile)).sum(),
+        };
+        self.piles[pile].left + behind(from)
+    }
+
+    /// How many machines of a pile a row may lose to rows before it: what a gang holds before all others goes only with the
+    /// gang, and what is preempted is gone already.
+    fn may_give_up(&self, holder: usize, pile: usize) -> u32 {
+        let asked = &self.rows[holder];
+        if asked.part == Part::Evicted || (asked.is_held && self.is_own(holder, pile)) {
+            return 0;
+        }
+        let given = self.piles[pile].given.get(&holder).copied().unwrap_or(0);
+        if plant::is(Plant::DisplacesVictims) { given } else { given - self.taken_from(holder, pile) }
+    }
+
+    /// The last row behind one that may give up a machine of a pile does.
+    fn rob_last(&mut self, row: usize, pile: usize) {
+        let behind = (row + 1..self.rows.len()).rev();
+        let last = behind.into_iter().find(|holder| self.may_give_up(*holder, pile) > 0).expect("one may be had");
+        self.take_back(pile, last, 1);
+        let place = self.fit(last, pile).expect("what was claimed will do").place;
+        if let Some(count) = place.and_then(|place| self.rows[last].counts.get_mut(&place)) {
+            *count -= 1;
+        }
+        self.reckon(last);
     }
 
     /// Notes machines that a spreading row has in a domain.
@@ -106,7 +163,6 @@ impl Cycle<'_> {
         for (pile, count) in self.claims(row) {
             if gives_back(self, pile) {
                 self.take_back(pile, row, count);
-                self.reopened.insert(self.rows[row].key.cluster);
             }
         }
         self.reckon(row);

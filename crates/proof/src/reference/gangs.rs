@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 use argosy_engine::Reason;
 use argosy_model::{State, Sym};
 
+use super::credit::From;
 use super::domains::Scope;
 use super::measure::{self, Amounts, covers};
 use super::rows::Part;
@@ -72,8 +73,9 @@ impl Cycle<'_> {
         self.rows[row].domain = self.best_own(row, &own);
         self.rows[row].has_host = true;
         self.rows[row].holds_on = mark.was_whole;
+        self.rows[row].is_held = true;
         let own = self.own(row);
-        self.claim_each(row, &own);
+        self.claim_each(row, &own, From::Nobody);
     }
 
     /// Whether a gang behind this one retreats that could use a shape that this one could use.
@@ -105,7 +107,11 @@ impl Cycle<'_> {
             self.rows[row].domain = chosen;
         }
         if self.rows[row].domain.is_some() {
-            self.claim_in_domain(row);
+            if self.rows[row].is_held && part == Part::Seeking {
+                self.claim_in_domain(row);
+            } else {
+                self.claim_all_in_domain(row);
+            }
             self.rows[row].holds_on = self.rows[row].was_whole() && self.claimed(row) > 0;
             if self.rows[row].is_short() && part == Part::Seeking {
                 self.count_on_free(row);
@@ -117,16 +123,23 @@ impl Cycle<'_> {
         self.rows[row].domain = self.best_own(row, &self.own_by_place(row));
         if self.rows[row].domain.is_some() {
             let own = self.own(row);
-            self.claim_each(row, &own);
+            self.claim_each(row, &own, From::Nobody);
         }
     }
 
-    /// In its domain: its own, then what is nobody's, then what was acquired for others.
+    /// In its domain: its own, then what is nobody's.
     fn claim_in_domain(&mut self, row: usize) {
         let own = if plant::is(Plant::OwnNotFirst) { self.bound(row) } else { self.own(row) };
-        for list in [own, self.orphans(row), self.others(row)] {
-            self.claim_each(row, &list);
+        for list in [own, self.orphans(row)] {
+            self.claim_each(row, &list, From::Nobody);
         }
+    }
+
+    /// That, then what was acquired for others and nobody has.
+    fn claim_all_in_domain(&mut self, row: usize) {
+        self.claim_in_domain(row);
+        let others = self.others(row);
+        self.claim_each(row, &others, From::Nobody);
     }
 
     /// The turn of a row with `Same`.
@@ -137,7 +150,7 @@ impl Cycle<'_> {
         }
         let holds_own = self.claims(row).iter().any(|(pile, _)| self.is_own(row, *pile));
         if self.rows[row].domain.is_some() {
-            self.claim_in_domain(row);
+            self.claim_all_in_domain(row);
             if self.assemble(row, holds_own) {
                 return;
             }
@@ -147,7 +160,7 @@ impl Cycle<'_> {
             self.rows[row].domain = None;
             self.rows[row].domain = self.choose_domain(row, Scope::Everything);
             if self.rows[row].domain.is_some() {
-                self.claim_in_domain(row);
+                self.claim_all_in_domain(row);
                 if self.assemble(row, true) {
                     return;
                 }
@@ -164,10 +177,11 @@ impl Cycle<'_> {
         if self.rows[row].domain.is_none() {
             return;
         }
-        self.claim_in_domain(row);
+        self.claim_all_in_domain(row);
         let reason = if self.rows[row].is_gang() { Reason::MendGang } else { Reason::CoverDeficit };
         let picks = self.pick_free(row);
         self.draft_acquisition(reason, row, picks);
+        self.displace(row);
         self.preempt(row);
     }
 

@@ -21,12 +21,13 @@ mod units;
 use std::collections::{BTreeMap, BTreeSet};
 
 use argosy_engine::{Decision, Reason, View};
-use argosy_model::{ClusterIx, Shape, ShapeIx, State, Sym};
+use argosy_model::{Shape, ShapeIx, State, Sym};
 
 use self::measure::Amounts;
 use self::piles::Pile;
 use self::preempt::Prey;
 use self::rows::{Part, Row};
+use crate::plant::{self, Plant};
 
 /// Decides what to do, as the engine must.
 pub fn decide(view: &View<'_>) -> Decision {
@@ -75,8 +76,6 @@ struct Cycle<'a> {
     fits: Vec<Vec<Option<Fit>>>,
     /// By shape: rows that are short after the credit and could use it.
     rivals: Vec<u32>,
-    /// Clusters in which a gang gave bound machines back after the credit.
-    reopened: BTreeSet<ClusterIx>,
     /// What may be preempted, as the first row that wanted to preempt found it.
     prey: Option<Vec<Prey>>,
     drafts: Vec<Draft>,
@@ -92,10 +91,10 @@ impl<'a> Cycle<'a> {
         let fits = rows.iter().map(|row| shapes.iter().map(|(_, shape)| row.fit(shape, words)).collect()).collect();
         let piles = piles::list(&view, &shapes, &rows);
         let rivals = vec![0; shapes.len()];
-        Self { view, piles, rows, fits, rivals, reopened: BTreeSet::new(), prey: None, drafts: Vec::new() }
+        Self { view, piles, rows, fits, rivals, prey: None, drafts: Vec::new() }
     }
 
-    /// A row's turn: it acquires, then preempts, to the end before the next row begins.
+    /// A row's turn: it is given what is left, acquires, displaces, then preempts, to the end before the next row begins.
     fn turn(&mut self, row: usize) {
         if self.rows[row].part != Part::Seeking || !self.rows[row].is_short() {
             return;
@@ -104,11 +103,13 @@ impl<'a> Cycle<'a> {
             self.seek_in_one_domain(row);
             return;
         }
-        if self.reopened.contains(&self.rows[row].key.cluster) {
-            self.credit_again(row);
+        self.claim_left(row);
+        if plant::is(Plant::DisplacesFirst) {
+            self.displace(row);
         }
         let picks = self.pick_free(row);
         self.draft_acquisition(Reason::CoverDeficit, row, picks);
+        self.displace(row);
         self.preempt(row);
     }
 

@@ -79,6 +79,12 @@ impl Cycle<'_> {
         self.prey.as_deref().expect("listed before it is hunted")
     }
 
+    /// How many of a row's machines of a pile were taken.
+    pub(super) fn taken_from(&self, holder: usize, pile: usize) -> u32 {
+        let prey = self.prey.iter().flatten();
+        prey.filter(|prey| prey.pile == pile && prey.holder == Some(holder)).map(|prey| prey.taken).sum()
+    }
+
     /// What will do for a row, best victims first: surplus, then by score, class and holder.
     pub(super) fn hunt(&self, row: usize) -> Vec<usize> {
         let prey = self.prey();

@@ -42,6 +42,8 @@ pub(super) struct Row<'a> {
     pub(super) counts: BTreeMap<Sym, u32>,
     /// The domain that it is confined to.
     pub(super) domain: Option<Sym>,
+    /// Whether it has its own machines before all others.
+    pub(super) is_held: bool,
     pub(super) holds_on: bool,
     pub(super) has_host: bool,
     pub(super) bootstraps: u32,
@@ -70,6 +72,7 @@ impl<'a> Row<'a> {
             measure,
             counts: BTreeMap::new(),
             domain: None,
+            is_held: false,
             holds_on: false,
             has_host: false,
             bootstraps: 0,

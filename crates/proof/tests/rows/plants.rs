@@ -58,6 +58,10 @@ catches! {
     TailCut => a_ramp_starves_no_reclaim,
     NoticeCovers => a_spot_notice_is_an_edge,
     GapWraps => grace_follows_the_farthest_gap,
+    DisplacesFirst => a_need_acquires_before_it_displaces,
+    LeftIgnored => what_is_left_is_used_before_anything_is_acquired,
+    NeverDisplaces => a_need_displaces_the_last_where_nothing_is_free,
+    DisplacesVictims => what_is_preempted_is_not_displaced,
     FoldsWhatServes => a_serving_gang_stays_where_it_is_though_a_larger_machine_comes,
     FoldByFree => gangs_stay_folded_while_their_machine_changes_state,
 }
