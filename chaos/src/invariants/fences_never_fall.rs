@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use argosy_proto::argosy::v1::effect::Kind;
+
 use super::Invariant;
 use crate::sight::Sight;
 
@@ -20,7 +22,7 @@ impl Invariant for FencesNeverFall {
 
     fn look(&mut self, sight: &Sight<'_>) -> Vec<String> {
         let mut found = Vec::new();
-        for effect in &sight.effects {
+        for effect in sight.effects.iter().filter(|effect| effect.kind() != Kind::Failed) {
             let fence = (effect.shard_epoch, effect.sequence_number);
             let key = (effect.machine_id.clone(), effect.shard_id.clone());
             let known = self.0.insert(key, fence);

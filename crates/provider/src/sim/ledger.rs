@@ -58,12 +58,21 @@ impl LedgerReport {
 pub fn check(effects: impl IntoIterator<Item = Effect>) -> LedgerReport {
     let mut report = LedgerReport::default();
     let mut operations = BTreeMap::new();
+    let mut transitions = BTreeMap::new();
     let mut fences = BTreeMap::<(String, String), (i64, i64, u64)>::new();
     let mut expected_seq = 1;
     for effect in effects {
         report.effects += 1;
         report.gaps += u64::from(effect.seq != expected_seq);
         expected_seq = effect.seq + 1;
+        if effect.kind() == effect::Kind::Failed {
+            // What failed has no effect any more, and may be done again.
+            if let Some(operation) = transitions.remove(&effect.operation_id) {
+                operations.remove(&operation);
+            }
+            continue;
+        }
+        transitions.insert(effect.operation_id.clone(), effect.operation.clone());
         if effect.operation.is_empty() {
             report.unnamed += 1;
         } else if let Some(first_seq) = operations.insert(effect.operation.clone(), effect.seq) {
@@ -99,6 +108,7 @@ pub fn json_line(effect: &Effect) -> String {
         effect::Kind::Configure => "configure",
         effect::Kind::Drain => "drain",
         effect::Kind::Delete => "delete",
+        effect::Kind::Failed => "failed",
     };
     serde_json::json!({
         "seq": effect.seq,

@@ -117,6 +117,7 @@ impl World {
     pub(in super::super) fn fail(&mut self, ix: u32, kind: Kind, failure: Failure) {
         let repaired = self.repaired_ms();
         self.count("failed");
+        self.record_failure(ix, kind);
         self.change(ix, |life| life.fail(failure.text(kind), repaired));
     }
 

@@ -217,28 +217,41 @@ impl World {
     }
 
     fn record(&mut self, ix: u32, kind: Kind, token: Token, tag: OperationTag) {
-        self.effects += 1;
-        let slot = self.slot(ix);
-        let kind_on_record = match kind {
+        let on_record = match kind {
             Kind::Create => effect::Kind::Create,
             Kind::Configure => effect::Kind::Configure,
             Kind::Drain => effect::Kind::Drain,
             Kind::Delete => effect::Kind::Delete,
         };
+        let holder = &self.slot(ix).life.binding;
         let effect = Effect {
-            seq: self.effects,
-            at_ms: self.now_ms,
-            kind: kind_on_record.into(),
-            machine_id: slot.id.to_string(),
-            operation_id: slot.operation_id(kind),
             shard_id: token.shard,
             shard_epoch: token.epoch,
             sequence_number: token.sequence,
             operation: tag.operation,
             attempt: tag.attempt,
-            cluster: slot.life.binding.as_ref().map(|binding| binding.cluster.to_string()).unwrap_or_default(),
+            cluster: holder.as_ref().map(|binding| binding.cluster.to_string()).unwrap_or_default(),
+            ..Effect::default()
         };
-        self.journal.effects.push(effect);
+        self.enter(ix, kind, on_record, effect);
+    }
+
+    /// Puts on record that a transition has failed.
+    pub(super) fn record_failure(&mut self, ix: u32, kind: Kind) {
+        self.enter(ix, kind, effect::Kind::Failed, Effect::default());
+    }
+
+    fn enter(&mut self, ix: u32, kind: Kind, on_record: effect::Kind, effect: Effect) {
+        self.effects += 1;
+        let slot = self.slot(ix);
+        self.journal.effects.push(Effect {
+            seq: self.effects,
+            at_ms: self.now_ms,
+            kind: on_record.into(),
+            machine_id: slot.id.to_string(),
+            operation_id: slot.operation_id(kind),
+            ..effect
+        });
     }
 
     fn acknowledge(&self, ix: u32, kind: Kind) -> Answer {
