@@ -19,6 +19,8 @@ pub const PROVIDER: &str = "sim";
 pub const STOCK: &str = "stock";
 /// The host of the administrators.
 pub const ADMIN: &str = "admin";
+/// Machines of a zone that have an agent.
+const AGENTS_PER_ZONE: usize = 2;
 /// Every host listens on a port of its own, so that an address of the configuration names a host.
 const FIRST_PORT: u16 = 7_000;
 const PROVIDER_PORT: u16 = 7_900;
@@ -185,6 +187,27 @@ impl Layout {
         format!("ops-{region}")
     }
 
+    /// The host of a region's node agents.
+    #[must_use]
+    pub fn agents_of(region: &str) -> String {
+        format!("agents-{region}")
+    }
+
+    /// Machines that have an agent in this world, each with its shard: the first of some offerings of the shards that are at home in a region.
+    #[must_use]
+    pub fn machines_with_agents(&self, region: &str) -> Vec<(&str, String)> {
+        let homes = self.shards.iter().filter(|shard| shard.home == region);
+        homes.flat_map(|shard| self.first_machines(shard).map(|machine| (shard.id.as_str(), machine))).collect()
+    }
+
+    fn first_machines(&self, shard: &ShardSite) -> impl Iterator<Item = String> {
+        let of_zone = |zone: &String| {
+            let offered = self.offered.offerings.iter().filter(|offering| offering.zones.contains(zone));
+            offered.take(AGENTS_PER_ZONE).map(|offering| format!("{}-{zone}-000000", offering.name)).collect::<Vec<_>>()
+        };
+        shard.zones.iter().flat_map(of_zone).collect::<Vec<_>>().into_iter()
+    }
+
     /// The regions that have nodes, in order.
     #[must_use]
     pub fn regions(&self) -> Vec<String> {
@@ -210,8 +233,9 @@ impl Layout {
         let regions = self.regions();
         let nodes = self.nodes.iter().map(|node| (node.id.clone(), node.region.clone()));
         let operators = regions.iter().map(|region| (Self::operators_of(region), region.clone()));
+        let agents = regions.iter().map(|region| (Self::agents_of(region), region.clone()));
         let others = [PROVIDER, ADMIN].map(|host| (host.to_owned(), regions[0].clone()));
-        nodes.chain(operators).chain(others).collect()
+        nodes.chain(operators).chain(agents).chain(others).collect()
     }
 
     /// One way between two hosts of these regions.

@@ -29,6 +29,12 @@ pub(crate) fn unrest(sight: &Sight<'_>, administered: bool) -> Vec<String> {
             (Some(_), Some(_)) => reasons.push(format!("{}: two nodes lead", shard.id)),
         }
     }
+    for agent in &sight.agents {
+        let known = sight.replicas().any(|(_, replica)| replica.view.state.fleet().find(&agent.machine).is_some());
+        if known && agent.acknowledged != Some(agent.happened) {
+            reasons.push(format!("the agent of {} has more to say: {agent:?}", agent.machine));
+        }
+    }
     for (cluster, seen) in &sight.clusters {
         if seen.sent == 0 || seen.acknowledged < seen.sent && seen.greetings == 0 {
             reasons.push(format!("{cluster}: its roll-up is not acknowledged ({seen:?})"));

@@ -22,6 +22,8 @@ pub struct Sight<'a> {
     pub nodes: Vec<NodeSight>,
     /// What the provider did since the last look.
     pub effects: Vec<Effect>,
+    /// The agents of machines.
+    pub agents: Vec<AgentSight>,
     /// The operators' sessions, by cluster.
     pub clusters: BTreeMap<String, ClusterSight>,
 }
@@ -102,6 +104,19 @@ pub struct ClusterSight {
     pub acknowledged: u64,
     /// Whether it ever reported that it needs nothing, in truth or not.
     pub said_nothing: bool,
+}
+
+/// One machine's agent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AgentSight {
+    /// The machine.
+    pub machine: String,
+    /// The shard that it is sure to belong to, while its provider has it.
+    pub shard: String,
+    /// Events that have happened, numbered from 1.
+    pub happened: u64,
+    /// How many of them a leader has taken; `None` before the agent's first start.
+    pub acknowledged: Option<u64>,
 }
 
 /// Hears everything that a replica publishes, until it is asked for it.

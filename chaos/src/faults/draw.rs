@@ -46,6 +46,9 @@ mod by_name {
 /// Faults begin so long after the world, so that there is something to break.
 const QUIET_MS: u64 = 5_000;
 
+/// Faults of node agents begin so far apart, on average.
+const AGENT_FAULTS_EVERY_MS: u64 = 40_000;
+
 /// Draws the campaign of a seed.
 #[must_use]
 pub fn draw(seed: u64, safety: Duration) -> Campaign {
@@ -68,7 +71,30 @@ pub fn draw(seed: u64, safety: Duration) -> Campaign {
         let fault = draw_fault(&mut dice, &layout, &mut losses);
         events.push(Event { at_ms, for_ms, fault });
     }
+    events.extend(draw_agents(seed, &layout, safety_ms));
+    events.sort_by_key(|event| event.at_ms);
     Campaign { shape, safety, events, failpoints: Arming::draw(seed), planted: None }
+}
+
+/// Faults of node agents come on top of all others, now and then, from a stream of chance of their own.
+fn draw_agents(seed: u64, layout: &Layout, safety_ms: u64) -> Vec<Event> {
+    let mut dice = Dice::new(seed, "campaign/agents");
+    let regions = layout.regions();
+    let mut events = Vec::new();
+    let mut at_ms = QUIET_MS;
+    loop {
+        at_ms += dice.exponential(AGENT_FAULTS_EVERY_MS).max(50);
+        if at_ms + 1_000 >= safety_ms {
+            return events;
+        }
+        let region = regions[pick(&mut dice, regions.len())].clone();
+        let for_ms = dice.exponential(6_000).clamp(100, safety_ms - at_ms);
+        let fault = match dice.below(2) {
+            0 => Fault::AgentsGone { region },
+            _ => Fault::AgentStorm { events: [5, 50, 300][pick(&mut dice, 3)] },
+        };
+        events.push(Event { at_ms, for_ms, fault });
+    }
 }
 
 fn draw_shape(dice: &mut Dice) -> Shape {

@@ -147,6 +147,16 @@ pub enum Fault {
         /// How.
         lies: Vec<Lie>,
     },
+    /// The node agents of a region are gone, with what was not synced; in the end they come back together.
+    AgentsGone {
+        /// The region.
+        region: String,
+    },
+    /// Every node agent starts again at the same moment, and has much to say.
+    AgentStorm {
+        /// So many events of each machine.
+        events: u32,
+    },
     /// A node is no member of the shards' groups; it is taken in again when the fault ends.
     Remove {
         /// Which.
@@ -230,6 +240,8 @@ impl Fault {
             Self::Vanish { .. } => "vanish",
             Self::StockOut => "stock_out",
             Self::OperatorsGone { .. } => "operators_gone",
+            Self::AgentsGone { .. } => "agents_gone",
+            Self::AgentStorm { .. } => "agent_storm",
             Self::Remove { .. } => "remove",
             Self::Transfer { .. } => "transfer",
             Self::Snapshot => "snapshot",

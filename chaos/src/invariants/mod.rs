@@ -12,6 +12,7 @@ mod committed_on_quorum;
 mod created_once;
 mod decisions_survive;
 mod demand_is_known;
+mod events_survive;
 mod fences_never_fall;
 mod former_self_refused;
 mod gangs_are_whole;
@@ -86,5 +87,6 @@ pub fn all() -> Vec<Box<dyn Invariant>> {
         Box::<gangs_are_whole::GangsAreWhole>::default(),
         Box::<created_once::CreatedOnce>::default(),
         Box::<silence_withdraws_nothing::SilenceWithdrawsNothing>::default(),
+        Box::<events_survive::EventsSurvive>::default(),
     ]
 }

@@ -1,6 +1,7 @@
 //! A running world: its hosts, its clock, and the looks at it.
 
 mod admin;
+pub(crate) mod agents;
 mod calendar;
 mod clerks;
 mod node;
@@ -28,6 +29,7 @@ use crate::timeline::{Recorder, Timeline};
 use crate::trace::Trace;
 
 use self::admin::{Change, Office};
+use self::agents::Ward;
 use self::calendar::Calendar;
 use self::node::Station;
 use self::operators::Desk;
@@ -47,6 +49,7 @@ pub struct World {
     layout: Arc<Layout>,
     stations: Vec<Rc<Station>>,
     desks: Vec<Rc<Desk>>,
+    wards: Vec<Rc<Ward>>,
     counter: Rc<Counter>,
     office: Rc<Office>,
     trace: Trace,
@@ -112,6 +115,11 @@ impl World {
             let desk = Rc::clone(desk);
             sim.host(Layout::operators_of(region), move || Rc::clone(&desk).operate());
         }
+        let wards: Vec<_> = regions.iter().map(|region| Ward::new(&layout, region)).collect();
+        for ward in &wards {
+            let at = Rc::clone(ward);
+            sim.host(Layout::agents_of(ward.region()), move || Rc::clone(&at).watch());
+        }
         let office = Office::new(&layout);
         sim.host(ADMIN, {
             let office = Rc::clone(&office);
@@ -125,6 +133,7 @@ impl World {
             layout,
             stations,
             desks,
+            wards,
             counter,
             office,
             trace: Trace::default(),
@@ -219,6 +228,9 @@ impl World {
         for desk in &self.desks {
             desk.hold_still(now);
         }
+        for ward in &self.wards {
+            ward.hold_still();
+        }
     }
 
     /// Whether administrators have nothing left to do.
@@ -250,6 +262,7 @@ impl World {
             layout: &self.layout,
             nodes: self.stations.iter().map(|station| station.look()).collect(),
             effects: self.counter.look(),
+            agents: self.wards.iter().flat_map(|ward| ward.look()).collect(),
             clusters: self.desks.iter().flat_map(|desk| desk.look()).collect(),
         };
         record(&mut self.trace, &sight);
@@ -294,6 +307,10 @@ fn record(trace: &mut Trace, sight: &Sight<'_>) {
                 effect.shard_epoch, effect.sequence_number, effect.cluster
             ),
         );
+    }
+    for agent in &sight.agents {
+        let state = format!("happened={} acknowledged={:?}", agent.happened, agent.acknowledged);
+        trace.note_change(sight.at, &format!("agent of {}", agent.machine), &state);
     }
     for (cluster, seen) in &sight.clusters {
         trace.note_change(sight.at, cluster, &format!("{seen:?}"));

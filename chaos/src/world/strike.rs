@@ -96,6 +96,17 @@ impl World {
                 self.sim.crash(Layout::operators_of(region).as_str());
                 Some(Struck::World)
             }
+            Fault::AgentsGone { region } => {
+                self.sim.crash(Layout::agents_of(region).as_str());
+                Some(Struck::World)
+            }
+            Fault::AgentStorm { events } => {
+                for ward in &self.wards {
+                    ward.storm(*events);
+                    self.sim.bounce(Layout::agents_of(ward.region()).as_str());
+                }
+                None
+            }
             Fault::Transfer { node } => {
                 let node = self.station_of(node)?;
                 self.office.ask(Change::Transfer(self.stations[node].site.id.clone()));
@@ -278,6 +289,7 @@ impl World {
                     }
                 }
                 Fault::OperatorsGone { region } => self.sim.bounce(Layout::operators_of(&region).as_str()),
+                Fault::AgentsGone { region } => self.sim.bounce(Layout::agents_of(&region).as_str()),
                 _ => {}
             },
         }

@@ -37,6 +37,7 @@ switches! {
         UpdateLost "update_lost" "Two changes of settings at once overwrite one another.",
         ListingLost "listing_lost" "What a provider said is forgotten when it did not get into the log.",
         OutcomesLost "outcomes_lost" "What came of attempts is forgotten when it did not get into the log.",
+        EventUncommitted "event_uncommitted" "An event of a machine counts as safe before it is in the log.",
         TimeByTheCalendar "time_by_the_calendar" "Shard time follows the wall clock.",
     }
 }

@@ -34,6 +34,20 @@ async fn three_become_four_and_three_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_leader_that_the_group_has_let_go_of_changes_no_members() {
+    let cluster = Cluster::founded(3, &[1], config()).await;
+    let leader = cluster.leader(1).await;
+    let group = cluster.group(leader, 1);
+    group.remove_by_force(NodeId(leader)).await.unwrap();
+    // It may still hold the reins for a moment, and it may have let go of them: in either case it has nothing to say.
+    let others: Vec<NodeId> = (1..=3).filter(|id| *id != leader).map(NodeId).collect();
+    let refused = group.change_voters(&others[..1]).await;
+    assert!(matches!(refused, Err(MembershipError::NotLeader { .. })), "{refused:?}");
+    let successor = cluster.group(cluster.leader(1).await, 1);
+    assert_eq!(successor.status().members.voters, others.into_iter().collect());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn voters_are_replaced_in_one_change() {
     let mut cluster = Cluster::founded(3, &[1], config()).await;
     cluster.start(4).await;

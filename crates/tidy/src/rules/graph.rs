@@ -54,7 +54,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "chaos",
         &[
+            "agent",
             "failpoint",
+            "health",
             "hermetic",
             "model",
             "engine",
