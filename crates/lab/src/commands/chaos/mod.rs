@@ -6,11 +6,13 @@ mod proof;
 mod show;
 mod shrink;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
+use argosy_chaos::report::Report;
 use argosy_chaos::scenario::Scenario;
 use argosy_chaos::series::Series;
 use argosy_failpoint::Planted;
@@ -76,6 +78,9 @@ struct RunArgs {
     /// Worlds at a time
     #[arg(long, value_name = "J", default_value_t = 1)]
     jobs: usize,
+    /// Of the first world that breaks each promise, say what it takes; it costs at most so many more worlds, and 0 leaves it out
+    #[arg(long, value_name = "N", default_value_t = 60)]
+    shrink: usize,
     /// End with 1 when a failpoint never fired
     #[arg(long)]
     require_failpoints: bool,
@@ -144,6 +149,11 @@ fn run_series(args: &RunArgs) -> anyhow::Result<()> {
         put(path, &argosy_chaos::page::render(&report.page(|seed| args.world.again(seed))))?;
     }
     print!("{}", summary(&report));
+    if args.shrink > 0 {
+        for seed in first_of_each(&report) {
+            print!("{}", shrink::tell(&args.world, seed, args.shrink)?);
+        }
+    }
     let silent = report.silent();
     if args.require_failpoints && !silent.is_empty() {
         bail!("ARG-0953: failpoints that never fired: {}; run more seeds", silent.join(", "));
@@ -156,6 +166,16 @@ fn run_series(args: &RunArgs) -> anyhow::Result<()> {
         );
     }
     Ok(())
+}
+
+/// The first seed that broke each promise, in order.
+fn first_of_each(report: &Report) -> BTreeSet<u64> {
+    let mut first = BTreeMap::new();
+    for broken in &report.violations {
+        let seed = first.entry(&broken.invariant).or_insert(broken.seed);
+        *seed = broken.seed.min(*seed);
+    }
+    first.into_values().collect()
 }
 
 fn replay(args: &ReplayArgs) -> anyhow::Result<()> {

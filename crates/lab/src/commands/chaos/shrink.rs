@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
+use argosy_chaos::run::Violation;
 use argosy_chaos::scenario::Scenario;
+use argosy_chaos::shrink::Shrunk;
 use clap::Args;
 
 use super::WorldArgs;
@@ -25,27 +27,60 @@ pub(super) struct ShrinkArgs {
     out: PathBuf,
 }
 
+/// A campaign made small, as a scenario.
+struct Small {
+    shrunk: Shrunk,
+    text: String,
+    /// How much there was, and what is left of it.
+    told: String,
+}
+
 /// Runs the command.
 pub(super) fn shrink(args: &ShrinkArgs) -> anyhow::Result<()> {
-    let campaign = args.world.series(args.seed..=args.seed, 1, None)?.campaign(args.seed);
-    let (events, armed) = (campaign.events.len(), campaign.failpoints.0.len());
-    let Some(shrunk) = argosy_chaos::shrink::shrink(&campaign, args.seed, &mut Apart::default(), args.runs) else {
+    let Some(small) = smaller(&args.world, args.seed, args.runs)? else {
         bail!("ARG-0954: this world breaks no promise: there is nothing to shrink");
     };
-    let (seed, violation) = (args.seed, &shrunk.violation);
-    let about = format!("Seed {seed}, with what it takes to break '{}'.", violation.invariant);
-    let text = Scenario::of(&format!("shrunk from seed {seed}"), &about, &shrunk.campaign).text();
-    std::fs::write(&args.out, text).with_context(|| format!("ARG-0913: {} cannot be written", args.out.display()))?;
-    println!(
-        "{} of {events} faults and {} of {armed} failpoints are left after {} runs: {} at {:.2} s: {}",
-        shrunk.campaign.events.len(),
-        shrunk.campaign.failpoints.0.len(),
-        shrunk.runs,
-        violation.invariant,
-        violation.at.as_secs_f64(),
-        violation.detail
-    );
-    let planted = args.world.planted.map(|bug| format!(" --planted {bug}")).unwrap_or_default();
-    println!("  argosy-lab chaos replay --seed {seed} --scenario {}{planted} --trace trace.txt", args.out.display());
+    std::fs::write(&args.out, &small.text)
+        .with_context(|| format!("ARG-0913: {} cannot be written", args.out.display()))?;
+    let Violation { invariant, at, detail } = &small.shrunk.violation;
+    println!("{}: {invariant} at {:.2} s: {detail}", small.told, at.as_secs_f64());
+    println!("  {}", again(&args.world, args.seed, &args.out.display().to_string()));
     Ok(())
+}
+
+/// Says what of a seed's faults breaks its promise, as a scenario to be put into a file.
+pub(super) fn tell(world: &WorldArgs, seed: u64, runs: usize) -> anyhow::Result<String> {
+    Ok(match smaller(world, seed, runs)? {
+        None => format!(
+            "seed {seed} breaks no promise when it is run again: one seed has given two worlds, which is a bug of the laboratory\n"
+        ),
+        Some(small) => {
+            let file = format!("seed-{seed}.yaml");
+            let again = again(world, seed, &file);
+            format!("seed {seed}: {}. As {file}, for\n  {again}\n{}", small.told, small.text)
+        }
+    })
+}
+
+fn smaller(world: &WorldArgs, seed: u64, runs: usize) -> anyhow::Result<Option<Small>> {
+    let campaign = world.series(seed..=seed, 1, None)?.campaign(seed);
+    let (events, armed) = (campaign.events.len(), campaign.failpoints.0.len());
+    let shrunk = argosy_chaos::shrink::shrink(&campaign, seed, &mut Apart::default(), runs);
+    Ok(shrunk.map(|shrunk| {
+        let about = format!("Seed {seed}, with what it takes to break '{}'.", shrunk.violation.invariant);
+        let text = Scenario::of(&format!("shrunk from seed {seed}"), &about, &shrunk.campaign).text();
+        let told = format!(
+            "{} of {events} faults and {} of {armed} failpoints are left after {} runs",
+            shrunk.campaign.events.len(),
+            shrunk.campaign.failpoints.0.len(),
+            shrunk.runs,
+        );
+        Small { shrunk, text, told }
+    }))
+}
+
+/// The command that runs the small world.
+fn again(world: &WorldArgs, seed: u64, file: &str) -> String {
+    let planted = world.planted.map(|bug| format!(" --planted {bug}")).unwrap_or_default();
+    format!("argosy-lab chaos replay --seed {seed} --scenario {file}{planted} --trace trace.txt")
 }
