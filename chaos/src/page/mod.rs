@@ -1,4 +1,4 @@
-//! A report for people: one HTML file that needs no network, no fonts and no scripts of others, and opens from disk.
+//! A report for people on runs under faults: what was promised, what broke, what happened. The frame and the charts are `argosy_page`'s.
 //!
 //! ```text
 //!   worlds: Report ──┐
@@ -6,16 +6,15 @@
 //!   hosts: plays  ───┘
 //! ```
 //!
-//! A page is neutral: it knows runs, spreads and timelines, neither worlds nor processes. Everything that it is given is escaped. With
-//! scripts turned off all is there but the filter of the table.
+//! A page is neutral: it knows runs, spreads and timelines, neither worlds nor processes. With scripts turned off all is there but the
+//! filter of the table.
 
-mod bars;
-mod escape;
-mod histogram;
 mod sections;
 mod timeline;
 
 use std::collections::BTreeMap;
+
+pub use argosy_page::{Spread, Tile, Tone, seconds};
 
 use crate::timeline::Timeline;
 
@@ -42,29 +41,6 @@ pub struct Page {
     pub runs: Vec<Run>,
 }
 
-/// One figure at the head of a page.
-#[derive(Clone, Debug, Default)]
-pub struct Tile {
-    /// What it is.
-    pub label: String,
-    /// The figure.
-    pub value: String,
-    /// How to take it.
-    pub tone: Tone,
-}
-
-/// How a figure is to be taken.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Tone {
-    /// It says what it says.
-    #[default]
-    Plain,
-    /// As it should be.
-    Good,
-    /// Not as it should be.
-    Bad,
-}
-
 /// A broken promise.
 #[derive(Clone, Debug, Default)]
 pub struct Finding {
@@ -76,17 +52,6 @@ pub struct Finding {
     pub detail: String,
     /// What shows it again.
     pub command: String,
-}
-
-/// Times of one kind.
-#[derive(Clone, Debug, Default)]
-pub struct Spread {
-    /// What they are.
-    pub title: String,
-    /// In seconds.
-    pub seconds: Vec<f64>,
-    /// What they should stay below, if anything was promised.
-    pub aim_s: Option<f64>,
 }
 
 /// One run.
@@ -123,18 +88,6 @@ pub fn render(page: &Page) -> String {
     let mut html = String::with_capacity(64 * 1024);
     sections::write(&mut html, page);
     html
-}
-
-/// A time as people read it.
-#[must_use]
-pub fn seconds(seconds: f64) -> String {
-    match seconds {
-        s if s < 1.0 => format!("{:.0} ms", s * 1_000.0),
-        s if s < 10.0 => format!("{s:.2} s"),
-        s if s < 600.0 => format!("{s:.1} s"),
-        s if s < 36_000.0 => format!("{:.0} min", s / 60.0),
-        s => format!("{:.1} h", s / 3_600.0),
-    }
 }
 
 #[cfg(test)]

@@ -2,52 +2,25 @@
 
 use std::fmt::Write as _;
 
-use super::escape::Escaped;
-use super::{Finding, Page, Run, Tone, bars, histogram, timeline};
+use argosy_page::frame::section;
+use argosy_page::{Escaped, FILTER, Frame, bars, histogram, tiles};
+
+use super::{Finding, Page, Run, timeline};
 
 const STYLE: &str = include_str!("style.css");
-const FILTER: &str = include_str!("filter.js");
 
 /// Writes the whole page.
 pub(super) fn write(html: &mut String, page: &Page) {
-    let title = Escaped(&page.title);
-    let _infallible = write!(
-        html,
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light dark\">\n\
-         <title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<header><h1>{title}</h1><p>{}</p></header>\n<main>\n",
-        Escaped(&page.about)
-    );
-    tiles(html, page);
-    findings(html, &page.findings);
-    timelines(html, &page.runs);
-    spreads(html, page);
-    section(html, "faults", "Faults that struck", !page.faults.is_empty(), |html| bars::write(html, &page.faults));
-    failpoints(html, page);
-    table(html, page);
-    let _infallible = write!(html, "</main>\n<script>\n{FILTER}</script>\n</body>\n</html>\n");
-}
-
-fn section(html: &mut String, id: &str, title: &str, is_there: bool, body: impl FnOnce(&mut String)) {
-    if is_there {
-        let _infallible = writeln!(html, "<section id=\"{id}\">\n<h2>{}</h2>", Escaped(title));
-        body(html);
-        html.push_str("</section>\n");
-    }
-}
-
-fn tiles(html: &mut String, page: &Page) {
-    html.push_str("<section id=\"summary\" class=\"tiles\">\n");
-    for tile in &page.tiles {
-        let class = match tile.tone {
-            Tone::Plain => "",
-            Tone::Good => " class=\"good\"",
-            Tone::Bad => " class=\"bad\"",
-        };
-        let (value, label) = (Escaped(&tile.value), Escaped(&tile.label));
-        let _infallible = writeln!(html, "<div{class}><b>{value}</b><span>{label}</span></div>");
-    }
-    html.push_str("</section>\n");
+    let frame = Frame { title: &page.title, about: &page.about, style: STYLE, scripts: &[FILTER], ..Frame::default() };
+    frame.write(html, |html| {
+        tiles::write(html, &page.tiles);
+        findings(html, &page.findings);
+        timelines(html, &page.runs);
+        spreads(html, page);
+        section(html, "faults", "Faults that struck", !page.faults.is_empty(), |html| bars::write(html, &page.faults));
+        failpoints(html, page);
+        table(html, page);
+    });
 }
 
 fn findings(html: &mut String, findings: &[Finding]) {

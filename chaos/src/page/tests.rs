@@ -124,6 +124,9 @@ fn a_timeline_shows_faults_reigns_terms_commits_silence_outages_and_what_broke()
 #[test]
 fn a_page_asks_nobody_for_anything() {
     let html = render(&sample());
+    // The policy that forbids it is the one line that may name what is not there.
+    let html: String =
+        html.lines().filter(|line| !line.starts_with("<meta http-equiv=\"Content-Security-Policy\"")).collect();
     for outside in ["http", "//", "src=", "href=", "@import", "url("] {
         let found = html.find(outside).filter(|at| !html[*at..].starts_with("// The one thing"));
         assert!(found.is_none(), "{outside}: {}", &html[found.unwrap_or(0)..][..60]);

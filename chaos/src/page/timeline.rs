@@ -5,7 +5,8 @@
 
 use std::fmt::Write as _;
 
-use super::escape::Escaped;
+use argosy_page::Escaped;
+
 use super::{Mark, seconds};
 use crate::timeline::{Commit, Timeline};
 

@@ -1,7 +1,6 @@
-//! What the binary `argosy-lab` is made of: production traces, and experiments on them.
+//! What the binary `argosy-lab` is made of beside the simulators: production traces against a real fleet.
 //!
-//! [`trace`] is pure but for reading and writing files; [`replay`] starts processes and talks to them. Nothing here decides where demand goes: experiments drive the
-//! real fleet and look at what it did.
+//! [`replay`] starts processes and talks to them. Nothing here decides where demand goes: experiments drive the real fleet and
+//! look at what it did. The traces themselves are `argosy_trace`'s.
 
 pub mod replay;
-pub mod trace;

@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use argosy_lab::replay::{self, Options};
-use argosy_lab::trace::Trace;
-use argosy_lab::trace::synth::{self, SynthSpec};
+use argosy_trace::Trace;
+use argosy_trace::synth::{self, SynthSpec};
 
 const STEP_MS: u64 = 3_600_000;
 

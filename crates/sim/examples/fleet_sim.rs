@@ -1,6 +1,7 @@
 //! The simulator without the rest of the laboratory, which takes long to build: `make sim` runs this.
 //!
-//! `fleet_sim` runs everything and compares goldens; `fleet_sim NAME` shows one run; `fleet_sim --record` writes the goldens.
+//! `fleet_sim` runs everything and compares goldens; `fleet_sim NAME` shows one run; `fleet_sim --record` writes the goldens;
+//! `fleet_sim --replay FOLDER [MACHINES [COMPRESSION [STEP_S]]]` replays a trace.
 
 #![allow(clippy::disallowed_methods, reason = "beside the simulation: it reads arguments and says how long a run took")]
 
@@ -9,7 +10,10 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use argosy_sim::closed::random::{Draft, shrink};
+use argosy_sim::replay::Replay;
 use argosy_sim::suite;
+use argosy_trace::family::{DEFAULT_VARIANT, Family};
+use argosy_trace::tiles::{Tiles, Tiling};
 
 fn main() -> ExitCode {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden");
@@ -20,6 +24,7 @@ fn main() -> ExitCode {
             println!("{:#?}", argosy_sim::quality::tally(1, 300));
             ExitCode::SUCCESS
         }
+        Some("--replay") => replay(&args[1..]),
         Some("--random") => random(args.get(1), args.get(2)),
         Some("--record") => {
             for run in suite::all().iter().filter(|run| run.has_golden()) {
@@ -41,6 +46,21 @@ fn main() -> ExitCode {
             }
         },
     }
+}
+
+/// `--replay FOLDER [MACHINES [COMPRESSION [STEP_S]]]`: the default variant of a trace, tiled if machines are given.
+fn replay(args: &[String]) -> ExitCode {
+    let began = Instant::now();
+    let number = |at: usize| args.get(at).map(|text| text.parse::<u64>().expect("a number"));
+    let family = Family::open(Path::new(args.first().expect("a folder"))).expect("a trace");
+    let (trace, _) = family.read(DEFAULT_VARIANT, false).expect("a variant without bad rows");
+    let tiling = Tiling { machines: number(1).filter(|machines| *machines > 0), jitter_ms: 3_600_000, seed: 1 };
+    let tiles = Tiles::new(trace.compress_arrivals(number(2).unwrap_or(1)), tiling).expect("nodes and tasks");
+    let replay = Replay { step_ms: number(3).unwrap_or(300) * 1_000, ..Replay::new(1) };
+    let replayed = replay.run("replay", &tiles, |per_mille| eprint!("\r{per_mille:>4} of 1000"));
+    eprintln!(" in {:.1} s", began.elapsed().as_secs_f64());
+    print!("{replayed}");
+    if replayed.report.passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// `--random SEED COUNT`: random worlds; the first that fails is reduced and shown.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use argosy_lab::replay::{self, Options};
-use argosy_lab::trace::{openb, transform};
+use argosy_trace::{openb, transform};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 

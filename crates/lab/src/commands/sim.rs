@@ -1,5 +1,7 @@
 //! `argosy-lab sim`: simulated fleets on virtual time. Exit status: 0 passed, 1 something failed, 2 the question was wrong.
 
+mod replay;
+
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -9,6 +11,7 @@ use anyhow::Context as _;
 use argosy_sim::SimError;
 use argosy_sim::check::Report;
 use argosy_sim::suite::{self, Run};
+use argosy_trace::problems::TraceError;
 use argosy_workload::catalogue::{Catalogue, CatalogueError};
 use argosy_workload::fleet::{FleetPlan, FleetSpec, RegionSpec, Unhostable};
 use clap::{Args, Subcommand};
@@ -41,6 +44,8 @@ enum SimCommand {
         #[arg(long, value_name = "FILE")]
         json: Option<PathBuf>,
     },
+    /// Replay a production trace, as it is or tiled to a million machines
+    Replay(Box<replay::ReplayArgs>),
     /// Say whether a fleet could host the workload of a catalogue, with the arithmetic where it could not
     Preflight {
         /// A catalogue that ships
@@ -81,12 +86,16 @@ struct Golden {
 pub(crate) fn run(args: SimArgs) -> anyhow::Result<ExitCode> {
     match dispatch(args.command) {
         Ok(passed) => Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }),
-        Err(error) if error.is::<SimError>() || error.is::<CatalogueError>() || error.is::<Unhostable>() => {
+        Err(error) if is_wrong_question(&error) => {
             eprintln!("{error:#}");
             Ok(ExitCode::from(2))
         }
         Err(error) => Err(error),
     }
+}
+
+fn is_wrong_question(error: &anyhow::Error) -> bool {
+    error.is::<SimError>() || error.is::<CatalogueError>() || error.is::<Unhostable>() || error.is::<TraceError>()
 }
 
 fn dispatch(command: SimCommand) -> anyhow::Result<bool> {
@@ -99,6 +108,7 @@ fn dispatch(command: SimCommand) -> anyhow::Result<bool> {
         }
         SimCommand::Run { name, json, quiet } => one(&suite::find(&name)?, json, quiet),
         SimCommand::RunAll { json } => everything(json),
+        SimCommand::Replay(args) => replay::run(&args),
         SimCommand::Preflight { catalogue, machines, regions } => preflight(&catalogue, machines, regions),
         SimCommand::Record { name, golden } => {
             println!("{}", suite::find(&name)?.record(&golden.golden)?.display());

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use argosy_lab::trace::marginals::Marginals;
-use argosy_lab::trace::synth::{self, SynthSpec};
-use argosy_lab::trace::utilisation::Peak;
-use argosy_lab::trace::{Trace, openb, stats, transform, write};
+use argosy_trace::marginals::Marginals;
+use argosy_trace::synth::{self, SynthSpec};
+use argosy_trace::utilisation::Peak;
+use argosy_trace::{Trace, openb, stats, transform, write};
 use clap::{Args, Subcommand};
 
 /// Arguments of `argosy-lab trace`.

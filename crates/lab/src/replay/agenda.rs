@@ -1,6 +1,6 @@
 //! The steps of a replay: arrivals and departures, those close together taken as one moment.
 
-use crate::trace::Task;
+use argosy_trace::Task;
 
 /// Something that a task does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -58,7 +58,7 @@ impl Agenda {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trace::{Phase, Qos};
+    use argosy_trace::{Phase, Qos};
 
     fn task(arrival_ms: u64, lifetime_ms: Option<u64>) -> Task {
         Task {

@@ -9,9 +9,9 @@ use argosy_workload::labels;
 use argosy_workload::rollup::{Aggregation, Profile};
 
 use super::agenda::{Event, Step};
-use crate::trace::demand::Demand;
-use crate::trace::transform::cluster_of;
-use crate::trace::{MILLI_PER_GPU, Trace};
+use argosy_trace::demand::Demand;
+use argosy_trace::transform::cluster_of;
+use argosy_trace::{MILLI_PER_GPU, Trace};
 
 /// What every shard shows at the end of a step.
 pub(super) type Shown = BTreeMap<String, (Vec<NeedRow>, Vec<MachineRow>)>;
@@ -51,7 +51,7 @@ impl Books {
     pub(super) fn new(trace: &Trace, clusters: &[String]) -> Self {
         let demand = Demand::new(trace);
         let count = clusters.len() as u64;
-        let ask = |task: &crate::trace::Task| {
+        let ask = |task: &argosy_trace::Task| {
             let (profile, amounts) = demand.of(task);
             (
                 usize::try_from(cluster_of(&task.name, count)).expect("less than the number of clusters"),

@@ -34,7 +34,7 @@ use self::evidence::Evidence;
 use self::killer::Killer;
 pub use self::report::Report;
 use self::scenario::Scenario;
-use crate::trace::Trace;
+use argosy_trace::Trace;
 
 /// What a replay is to do.
 #[derive(Clone, Debug)]

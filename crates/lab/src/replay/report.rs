@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use super::Options;
 use super::books::Books;
 use super::evidence::Evidence;
-use crate::trace::Trace;
+use argosy_trace::Trace;
 
 /// The outcome. Times of the trace are in seconds of trace time, `wall_s` in real ones.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -7,8 +7,8 @@ use argosy_provider::sim::{Catalogue, Latencies, Offering, Payment};
 use argosy_workload::labels;
 
 use super::{Options, ReplayError};
-use crate::trace::Trace;
-use crate::trace::layout::{Layout, Placed};
+use argosy_trace::Trace;
+use argosy_trace::layout::{Layout, Placed};
 
 /// Zones of each shard.
 const ZONES_PER_SHARD: u32 = 3;
@@ -74,7 +74,7 @@ fn catalogue(provider: &str, placed: &[Placed]) -> Catalogue {
         if !zones.contains(&place.zone) {
             zones.push(place.zone.clone());
         }
-        let kind = crate::trace::layout::instance_type(&place.node.shape);
+        let kind = argosy_trace::layout::instance_type(&place.node.shape);
         kinds.entry((&place.zone, kind)).or_default().push(place);
     }
     let offerings = kinds.into_iter().map(|((zone, kind), places)| offering(zone, &kind, &places)).collect();

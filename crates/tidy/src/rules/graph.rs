@@ -43,8 +43,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     // Starts the binaries and speaks to them; what it shares with the server is the form of its files.
     ("localfleet", &["proto", "model", "provider", "workload", "server"]),
+    // How all reports look: text in, text out.
+    ("page", &[]),
+    // What was recorded elsewhere: plain data, and demand made of it.
+    ("trace", &["workload"]),
     // Whole fleets on virtual time: beside the product, never in it.
-    ("sim", &["model", "engine", "proof", "repair", "shard", "coordinator", "proto", "workload"]),
+    ("sim", &["model", "engine", "proof", "repair", "shard", "coordinator", "proto", "workload", "page", "trace"]),
     ("hermetic", &[]),
     // A C library for tests, loaded by path: nothing that is deployed may link it.
     ("nvml-standin", &[]),
@@ -58,6 +62,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "failpoint",
             "health",
             "hermetic",
+            "page",
             "model",
             "engine",
             "shard",
@@ -107,6 +112,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "workload",
             "server",
             "localfleet",
+            "trace",
             "sim",
             "chaos",
             "hosts",

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// Shows a text so that none of it is taken for markup.
-pub(super) struct Escaped<'a>(pub(super) &'a str);
+pub struct Escaped<'a>(pub &'a str);
 
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -25,6 +25,12 @@ impl fmt::Display for Escaped<'_> {
     }
 }
 
+/// JSON as it may stand in a `<script type="application/json">`: nothing in it ends the script or opens a comment.
+#[must_use]
+pub fn json(text: &str) -> String {
+    text.replace('<', "\\u003c").replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -33,5 +39,12 @@ mod tests {
     fn nothing_of_a_text_is_taken_for_markup() {
         let shown = Escaped("a<b title=\"x\">&'ü'").to_string();
         assert_eq!(shown, "a&lt;b title=&quot;x&quot;&gt;&amp;&#39;ü&#39;");
+    }
+
+    #[test]
+    fn nothing_in_embedded_json_ends_its_script() {
+        let hostile = json(r#"{"id":"</script><img onerror=x>"}"#);
+        assert!(!hostile.contains('<'), "{hostile}");
+        assert!(hostile.contains(r"\u003c/script>"));
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::escape::Escaped;
-use super::{Spread, seconds};
+use super::scale::{nice_end, seconds};
 
 const WIDTH: f64 = 520.0;
 const HEIGHT: f64 = 170.0;
@@ -15,8 +15,19 @@ const TOP: f64 = 30.0;
 const BOTTOM: f64 = 22.0;
 const BINS: usize = 26;
 
+/// Times of one kind.
+#[derive(Clone, Debug, Default)]
+pub struct Spread {
+    /// What they are.
+    pub title: String,
+    /// In seconds.
+    pub seconds: Vec<f64>,
+    /// What they should stay below, if anything was promised.
+    pub aim_s: Option<f64>,
+}
+
 /// Writes one spread as a figure.
-pub(super) fn write(html: &mut String, spread: &Spread) {
+pub fn write(html: &mut String, spread: &Spread) {
     let mut times = spread.seconds.clone();
     times.sort_unstable_by(f64::total_cmp);
     let title = Escaped(&spread.title);
@@ -28,9 +39,9 @@ pub(super) fn write(html: &mut String, spread: &Spread) {
     html.push_str("</figure>\n");
 }
 
-/// The time below which so many of a hundred are.
-pub(super) fn percentile(sorted: &[f64], percent: usize) -> Option<f64> {
-    sorted.get((sorted.len() * percent / 100).min(sorted.len().saturating_sub(1))).copied()
+/// The smallest time that so many of a hundred do not exceed.
+fn percentile(sorted: &[f64], percent: usize) -> Option<f64> {
+    sorted.get((sorted.len() * percent).div_ceil(100).max(1) - 1).copied()
 }
 
 fn draw(html: &mut String, times: &[f64], longest: f64, aim: Option<f64>) {
@@ -85,12 +96,6 @@ fn draw(html: &mut String, times: &[f64], longest: f64, aim: Option<f64>) {
     html.push_str("</svg>\n");
 }
 
-/// A round number that is no less.
-fn nice_end(longest: f64) -> f64 {
-    let steps = (-3..9).flat_map(|power| [1.0, 2.0, 5.0].map(|digit| digit * 10_f64.powi(power)));
-    steps.into_iter().find(|end| *end >= longest).unwrap_or(longest)
-}
-
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a time within the axis has a bin")]
 fn bin(time: f64, end: f64) -> usize {
     let bins = f64::from(u32::try_from(BINS).unwrap_or(1));
@@ -107,10 +112,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_axis_ends_at_a_round_number_beyond_the_longest() {
-        for (longest, end) in [(0.0004, 0.001), (0.9, 1.0), (1.4, 2.0), (3.2, 5.0), (47.0, 50.0), (180.0, 200.0)] {
-            assert!((nice_end(longest) - end).abs() < 1e-9, "{longest}: {}", nice_end(longest));
-        }
+    fn a_percentile_is_a_time_that_was_measured() {
+        let times: Vec<f64> = (1..=200).map(f64::from).collect();
+        assert_eq!((percentile(&times, 50), percentile(&times, 99)), (Some(100.0), Some(198.0)));
+        assert_eq!((percentile(&[7.0], 99), percentile(&[], 50)), (Some(7.0), None));
     }
 
     #[test]

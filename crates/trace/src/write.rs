@@ -63,8 +63,8 @@ pub fn tasks_csv(tasks: &[Task]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trace::openb;
-    use crate::trace::synth::{self, SynthSpec};
+    use crate::openb;
+    use crate::synth::{self, SynthSpec};
 
     #[test]
     fn what_is_written_reads_back_without_a_bad_row() {

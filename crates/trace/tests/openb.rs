@@ -3,12 +3,12 @@
 use std::io::Write as _;
 use std::path::PathBuf;
 
-use argosy_lab::trace::demand::Demand;
-use argosy_lab::trace::marginals::Marginals;
-use argosy_lab::trace::synth::shipped_marginals;
-use argosy_lab::trace::transform::{DEFAULT_COMPRESSION, DEFAULT_NODES_FRACTION, parse_fraction};
-use argosy_lab::trace::utilisation::Peak;
-use argosy_lab::trace::{Trace, openb};
+use argosy_trace::demand::Demand;
+use argosy_trace::marginals::Marginals;
+use argosy_trace::synth::shipped_marginals;
+use argosy_trace::transform::{DEFAULT_COMPRESSION, DEFAULT_NODES_FRACTION, parse_fraction};
+use argosy_trace::utilisation::Peak;
+use argosy_trace::{Trace, openb};
 use argosy_workload::rollup::Aggregation;
 
 /// The trace with this file of tasks; `None`, and a word on the terminal, where it is not there.

@@ -219,8 +219,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::trace::synth::{self, SynthSpec};
-    use crate::trace::{NodeShape, Phase, Qos};
+    use crate::synth::{self, SynthSpec};
+    use crate::{NodeShape, Phase, Qos};
 
     fn node(gpus: u64) -> Node {
         let shape = NodeShape { model: "G2".to_owned(), gpus, cpu_milli: 96_000, memory_mib: 393_216 };

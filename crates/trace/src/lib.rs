@@ -3,9 +3,12 @@
 //! The form is that of the openb trace (Alibaba, "Beware of Fragmentation", USENIX ATC 2023): one file of nodes, one of
 //! tasks. The data allows research only and is not part of this project; [`synth`] makes look-alikes from aggregate
 //! statistics. A [`Trace`] is plain data: whoever replays it turns tasks into demand by [`demand`] and nodes into
-//! machines by [`layout`].
+//! machines by [`layout`]; [`family`] finds the variants of a trace in a folder, [`tiles`] lays copies of it side by side.
+//!
+//! Pure but for reading and writing files. Nothing here decides where demand goes, and nothing here knows a shard.
 
 pub mod demand;
+pub mod family;
 pub mod layout;
 pub mod marginals;
 pub mod openb;
@@ -13,6 +16,7 @@ pub mod problems;
 pub mod stats;
 pub mod synth;
 mod tables;
+pub mod tiles;
 pub mod transform;
 pub mod utilisation;
 pub mod write;

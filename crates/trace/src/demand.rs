@@ -90,7 +90,7 @@ mod tests {
     use argosy_workload::rollup::Aggregation;
 
     use super::*;
-    use crate::trace::synth::{self, SynthSpec};
+    use crate::synth::{self, SynthSpec};
 
     fn trace() -> Trace {
         synth::trace(&SynthSpec { nodes: 500, tasks: 2_000, seed: 3 }, &synth::shipped_marginals().unwrap())

@@ -110,7 +110,7 @@ pub(super) fn resources(cpu_milli: u64, memory_mib: u64, gpu_milli: u64) -> Amou
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trace::synth::{self, SynthSpec};
+    use crate::synth::{self, SynthSpec};
 
     fn layout(seed: u64) -> Layout {
         let zones = ["eu", "us", "ap"].iter().flat_map(|r| ["a", "b"].map(|z| ((*r).to_owned(), format!("{r}-{z}"))));

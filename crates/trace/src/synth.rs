@@ -26,7 +26,7 @@ pub struct SynthSpec {
 /// # Errors
 /// Never for the file that ships; a test reads it.
 pub fn shipped_marginals() -> Result<Marginals, TraceError> {
-    Marginals::parse("openb-marginals.toml", include_str!("../../data/openb-marginals.toml"))
+    Marginals::parse("openb-marginals.toml", include_str!("../data/openb-marginals.toml"))
 }
 
 /// Makes a trace.

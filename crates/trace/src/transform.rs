@@ -94,7 +94,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::trace::synth::{self, SynthSpec};
+    use crate::synth::{self, SynthSpec};
 
     fn trace() -> Trace {
         synth::trace(&SynthSpec { nodes: 400, tasks: 600, seed: 5 }, &synth::shipped_marginals().unwrap())

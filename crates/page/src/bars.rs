@@ -1,4 +1,4 @@
-//! Counts by name as bars: which faults struck, which failpoints fired.
+//! Counts by name as bars: which faults struck, which failpoints fired, which decisions were taken.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::escape::Escaped;
 
 /// Writes a list of bars; what never happened is marked.
-pub(super) fn write(html: &mut String, counts: &BTreeMap<String, u64>) {
+pub fn write(html: &mut String, counts: &BTreeMap<String, u64>) {
     let most = counts.values().max().copied().unwrap_or(0).max(1);
     html.push_str("<ul class=\"bars\">\n");
     for (name, count) in counts {

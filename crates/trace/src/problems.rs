@@ -42,6 +42,31 @@ pub enum TraceError {
         /// Why.
         source: std::io::Error,
     },
+    /// A folder holds no trace.
+    #[error(
+        "ARG-1330: {} holds no trace: {missing} is not there. Give a folder with {wanted}", folder.display()
+    )]
+    NoTrace {
+        /// The folder.
+        folder: PathBuf,
+        /// What is missing.
+        missing: &'static str,
+        /// What a folder of a trace holds.
+        wanted: &'static str,
+    },
+    /// Nothing is left to lay out.
+    #[error("ARG-1332: the trace has no {0}. Keep a larger share of it, or give another file")]
+    Empty(&'static str),
+    /// There is no such variant of the trace.
+    #[error("ARG-1331: there is no variant '{variant}' in {}; there are: {known}", folder.display())]
+    NoVariant {
+        /// The folder.
+        folder: PathBuf,
+        /// What was asked for.
+        variant: String,
+        /// What there is.
+        known: String,
+    },
     /// A table of statistics is not one.
     #[error(
         "ARG-0914: {file} is not a table of trace statistics: {reason}. `argosy-lab trace stats --toml` writes one"
