@@ -23,4 +23,20 @@ pub enum SimError {
         /// Why.
         source: std::io::Error,
     },
+    /// A file of a run directory cannot be written.
+    #[error("ARG-1333: cannot write {}: {source}. Give a folder that you may write to", .path.display())]
+    Unwritable {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// There is no report to compare.
+    #[error("ARG-1334: {} is no report of a run: {why}. Give a run directory, or its report.json", .path.display())]
+    NoReport {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
 }

@@ -14,7 +14,7 @@
 //! - [`leader`] is one shard as its leader runs it, and what must hold after each of its entries;
 //! - [`fleet`] is the clock: the next thing that is due happens next, on one thread, in a total order;
 //! - [`script`], [`closed`] and [`soak`] act on a fleet from outside; [`quality`] holds small fleets against the best there is;
-//!   [`replay`] is a production trace; [`suite`] lists all that can be run.
+//!   [`replay`] is a production trace; [`report`] is what a run leaves behind; [`suite`] lists all that can be run.
 //!
 //! **What is deliberately absent:** clocks, threads, entropy. One seed gives the same bytes on any machine and on any number
 //! of cores. This crate is never linked into what is deployed.
@@ -30,6 +30,7 @@ pub mod leader;
 pub mod quality;
 pub mod rehearsal;
 pub mod replay;
+pub mod report;
 pub mod routes;
 pub mod row;
 pub mod script;

@@ -1,6 +1,8 @@
 //! `argosy-lab sim`: simulated fleets on virtual time. Exit status: 0 passed, 1 something failed, 2 the question was wrong.
 
+mod diff;
 mod replay;
+mod report;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -46,6 +48,10 @@ enum SimCommand {
     },
     /// Replay a production trace, as it is or tiled to a million machines
     Replay(Box<replay::ReplayArgs>),
+    /// Compare two runs by their figures
+    Diff(diff::DiffArgs),
+    /// Make the report of a run directory anew from its record
+    Report(report::ReportArgs),
     /// Say whether a fleet could host the workload of a catalogue, with the arithmetic where it could not
     Preflight {
         /// A catalogue that ships
@@ -109,6 +115,8 @@ fn dispatch(command: SimCommand) -> anyhow::Result<bool> {
         SimCommand::Run { name, json, quiet } => one(&suite::find(&name)?, json, quiet),
         SimCommand::RunAll { json } => everything(json),
         SimCommand::Replay(args) => replay::run(&args),
+        SimCommand::Diff(args) => diff::run(&args),
+        SimCommand::Report(args) => report::run(&args),
         SimCommand::Preflight { catalogue, machines, regions } => preflight(&catalogue, machines, regions),
         SimCommand::Record { name, golden } => {
             println!("{}", suite::find(&name)?.record(&golden.golden)?.display());

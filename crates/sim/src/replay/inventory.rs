@@ -1,10 +1,12 @@
 //! Where the nodes of a tiled trace stand: tile by tile, so that a million machines are never all at hand.
 //!
 //! One tile stands in all zones, as in the replay on a real fleet. Of many tiles each stands in three zones next to one another, and a zone
-//! takes in as many tiles as fill it.
+//! takes in as many tiles as fill it. Racks are left out: no task of a trace asks for one, and each of them would be a shape of its own, which every row
+//! of demand is measured against.
 
 use argosy_trace::layout::{Layout, Placed, instance_type};
 use argosy_trace::tiles::Tiles;
+use argosy_workload::labels;
 
 use crate::cloud::Offer;
 use crate::fleet::ShardSetup;
@@ -72,7 +74,6 @@ impl Inventory {
 fn machine(tile: u32, placed: &Placed) -> (String, Offer) {
     let kind = instance_type(&placed.node.shape);
     let mut offer = Offer::new(&kind, &placed.zone, &placed.resources());
-    offer.shape.labels = placed.labels().into_iter().collect();
-    let offer = offer.in_rack(&Tiles::name(tile, &placed.rack));
+    offer.shape.labels = placed.labels().into_iter().filter(|(key, _)| key != labels::RACK).collect();
     (Tiles::name(tile, &placed.node.name), offer)
 }

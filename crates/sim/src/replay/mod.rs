@@ -31,8 +31,10 @@ use crate::leader::Scrutiny;
 
 pub use self::outcome::{Percentiles, Replayed, Sample, Waits};
 
-/// Machines of one zone and of one cluster, at most, where the number of either is not said: a Kubernetes cluster has 5,000 nodes at most.
+/// Machines of one cluster, where the number of clusters is not said: a Kubernetes cluster has 5,000 nodes at most.
 const MACHINES_OF_A_CLUSTER: u64 = 5_000;
+/// Machines of one zone, or so.
+const MACHINES_OF_A_ZONE: u64 = 20_000;
 /// Virtual time after the last thing has happened, so that it is seen what comes of it.
 const EPILOGUE_MS: u64 = 900_000;
 /// Progress is told, and the fleet looked at, so many times.
@@ -67,7 +69,7 @@ impl Replay {
     pub fn run(&self, name: &str, tiles: &Tiles, mut progress: impl FnMut(u64)) -> Replayed {
         let clusters = self.clusters.map_or_else(|| (tiles.machines() / MACHINES_OF_A_CLUSTER).max(3), u64::from);
         let clusters = u32::try_from(clusters).unwrap_or(u32::MAX).max(1);
-        let inventory = Inventory::new(tiles, self.shards, MACHINES_OF_A_CLUSTER);
+        let inventory = Inventory::new(tiles, self.shards, MACHINES_OF_A_ZONE);
         let mut fleet = FleetSim::new(self.setup(&inventory), inventory.machines(tiles));
         let mut course = Course::new(tiles, clusters, self);
         for (number, cluster) in course.clusters().iter().enumerate() {
