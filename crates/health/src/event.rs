@@ -76,6 +76,8 @@ words! {
         Boot = "boot",
         /// A GPU was reset.
         GpuReset = "gpu_reset",
+        /// Nothing is heard of the machine's agent; said by whoever listens, never by an agent.
+        AgentSilent = "agent_silent",
     }
 }
 
@@ -107,6 +109,8 @@ words! {
         Driver = "DCGM_HEALTH_WATCH_DRIVER",
         /// NVSwitch.
         Nvswitch = "DCGM_HEALTH_WATCH_NVSWITCH",
+        /// The agent itself; not one of DCGM's.
+        Agent = "ARGOSY_WATCH_AGENT",
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::fleet::FleetSim;
 use crate::leader::Cycled;
 
-/// Acts on a fleet. A script, a world of pods, a soak and a trace are actors; pools and health will be.
+/// Acts on a fleet. A script, a world of pods, a soak, a trace and a rehearsal are actors.
 pub trait Actor {
     /// When it acts next, in milliseconds of virtual time; never, if there is nothing left to do. A moment that has passed
     /// already means: now.
@@ -14,6 +14,9 @@ pub trait Actor {
 
     /// A shard has run a cycle, and everything that happens at once because of it has happened.
     fn after_cycle(&mut self, fleet: &mut FleetSim, cycled: &Cycled);
+
+    /// Something has happened to the fleet: a listing, a timer, a step of the cloud, or what this actor did itself.
+    fn after_step(&mut self, _: &mut FleetSim) {}
 
     /// Whether it has done all that it had to do; then the run ends, whatever else is due.
     fn is_over(&self) -> bool {

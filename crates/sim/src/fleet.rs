@@ -9,7 +9,7 @@ use argosy_shard::{Command, Genesis, NeedRow, Response, Settings};
 
 use crate::actor::Actor;
 use crate::cloud::{Cloud, Dwells, Offer};
-use crate::leader::{Cycled, Leader, Scrutiny};
+use crate::leader::{Change, Cycled, Leader, Scrutiny};
 use crate::routes::Routes;
 
 /// A shard to be.
@@ -169,6 +169,21 @@ impl FleetSim {
         self.leaders[shard].act(self.now_ms, &mut self.cloud);
     }
 
+    /// What has changed about the machines of a shard since this was last asked; see [`Leader::keep_changes`].
+    pub fn take_changes(&mut self, shard: usize) -> Vec<Change> {
+        self.leaders[shard].take_changes()
+    }
+
+    /// From now on a shard keeps what changes about its machines, for [`FleetSim::take_changes`].
+    pub fn keep_changes(&mut self, shard: usize) {
+        self.leaders[shard].keep_changes();
+    }
+
+    /// Makes every attempt that is due of a shard, after a command that opened some.
+    pub fn act(&mut self, shard: usize) {
+        self.leaders[shard].act(self.now_ms, &mut self.cloud);
+    }
+
     /// Commits a command of an admin.
     pub fn admin(&mut self, shard: usize, command: Command) -> Response {
         self.leaders[shard].commit(self.now_ms, command)
@@ -185,6 +200,7 @@ impl FleetSim {
         while let Some((at_ms, due)) = self.next(actor).filter(|(at_ms, _)| *at_ms <= until_ms) {
             self.now_ms = self.now_ms.max(at_ms);
             self.happen(due, actor);
+            actor.after_step(self);
             if actor.is_over() {
                 return;
             }

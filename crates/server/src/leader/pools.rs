@@ -1,15 +1,15 @@
-//! Autoscaling: what the pools' policies see, and the commits that follow.
-//!
-//! Metrics are soft: a new leader begins without any, and a policy that cannot see holds. What a policy decides goes through
-//! the log, and only when it moves the pool: an unchanged pool writes nothing.
+//! Autoscaling: when the pools' policies look, and the commits that follow. What they see and decide is
+//! [`argosy_desk::pools`]'s.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use argosy_model::{ShardTime, State};
-use argosy_pool::{Clock, Decision, Percent, QueueDepth, Reading, Series, decide};
-use argosy_shard::{Command, Pool, ShardState};
+pub use argosy_desk::pools::Told;
+use argosy_desk::pools::{Desk, Judged};
+pub(crate) use argosy_desk::pools::{coming, ready};
+use argosy_model::ShardTime;
+use argosy_pool::{Clock, Decision};
+use argosy_shard::{Command, ShardState};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
@@ -21,33 +21,16 @@ const INTERVAL: Duration = Duration::from_secs(10);
 /// What comes within this time of a call is looked at once.
 const GATHER: Duration = Duration::from_millis(200);
 
-/// What somebody tells about a pool.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Told {
-    /// Jobs that wait.
-    pub jobs: Option<u64>,
-    /// Mean utilisation.
-    pub utilisation: Option<Percent>,
-}
-
-/// What is known of one pool beside the committed state.
-#[derive(Debug, Default)]
-struct Known {
-    utilisation: Series,
-    queue: Option<QueueDepth>,
-    judged: Option<Decision>,
-}
-
 /// The autoscaler of one leadership.
 pub struct Autoscaler {
     committer: Arc<Committer>,
-    known: Mutex<BTreeMap<String, Known>>,
+    desk: Mutex<Desk>,
     wanted: Notify,
 }
 
 impl Autoscaler {
     pub(super) fn new(committer: Arc<Committer>) -> Arc<Self> {
-        Arc::new(Self { committer, known: Mutex::default(), wanted: Notify::new() })
+        Arc::new(Self { committer, desk: Mutex::default(), wanted: Notify::new() })
     }
 
     /// Takes in what somebody tells about a pool, and looks at it soon. Says whether there is such a pool.
@@ -56,15 +39,7 @@ impl Autoscaler {
             return false;
         }
         let at = self.committer.clock().now();
-        let mut all = self.lock();
-        let known = all.entry(pool.to_owned()).or_default();
-        if let Some(jobs) = told.jobs {
-            known.queue = Some(QueueDepth { jobs, at });
-        }
-        if let Some(utilisation) = told.utilisation {
-            known.utilisation.push(at, utilisation);
-        }
-        drop(all);
+        self.lock().tell(pool, told, at);
         self.look();
         true
     }
@@ -77,7 +52,7 @@ impl Autoscaler {
     /// What was decided when a pool was last looked at, whether or not it moved the pool.
     #[must_use]
     pub fn judged(&self, pool: &str) -> Option<Decision> {
-        self.lock().get(pool).and_then(|known| known.judged.clone())
+        self.lock().judged(pool)
     }
 
     /// Looks at all pools, now and again, until the leadership ends, which drops it.
@@ -101,24 +76,15 @@ impl Autoscaler {
 
     /// What every policy decides, as commands for the pools that are to move.
     fn judge(&self, state: &ShardState, at: ShardTime, clock: Clock) -> Vec<Command> {
-        let mut all = self.lock();
-        all.retain(|name, _| state.pool(name).is_some());
         let mut moves = Vec::new();
-        for (name, pool) in state.pools() {
-            let known = all.entry(name.to_owned()).or_default();
-            let ready = ready(state, name);
-            let stale_after = pool.specification.stale_after.0;
-            let utilisation = &known.utilisation;
-            let reading = Reading { at, clock, ready, utilisation, queue: known.queue, stale_after };
-            let decision = decide(&pool.specification, &pool.standing, &reading);
-            self.measure(name, ready, &decision);
-            if decision.target != pool.standing.target {
+        for judged in self.lock().judge(state, at, clock) {
+            let Judged { name, pool, ready, decision } = &judged;
+            self.measure(name, *ready, decision);
+            if let Some(command) = judged.command() {
                 tracing::info!(shard = self.committer.shard(), pool = name, from = pool.standing.target, to = decision.target,
                     wanted = decision.wanted, reason = %decision.reason, "a pool moves");
-                let (specified_at, decision) = (pool.specified_at, decision.clone());
-                moves.push(Command::SizePool { pool: name.to_owned(), specified_at, decision });
+                moves.push(command);
             }
-            known.judged = Some(decision);
         }
         moves
     }
@@ -130,23 +96,9 @@ impl Autoscaler {
         metrics::gauge!(names::POOL_WANTED, &labels()).set(f64::from(decision.wanted));
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Known>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Desk> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Machines of a pool that work: bound, and good for cover.
-pub(crate) fn ready(state: &ShardState, pool: &str) -> u32 {
-    let claimant = state.fleet().words.find_cluster(&Pool::claimant(pool));
-    let count = claimant.map_or(0, |claimant| state.fleet().classes().covering(claimant));
-    u32::try_from(count).unwrap_or(u32::MAX)
-}
-
-/// Machines that are on their way to a pool.
-pub(crate) fn coming(state: &ShardState, pool: &str) -> u32 {
-    let Some(claimant) = state.fleet().words.find_cluster(&Pool::claimant(pool)) else { return 0 };
-    let count = |doing| state.fleet().count(doing, Some(claimant));
-    u32::try_from(count(State::Creating) + count(State::Configuring)).unwrap_or(u32::MAX)
 }
 
 fn wall_clock() -> Clock {

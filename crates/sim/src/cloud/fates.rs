@@ -38,6 +38,15 @@ impl Cloud {
         self.doomed.insert((at, step));
     }
 
+    /// The next creation on this slot takes so long, whatever others take.
+    ///
+    /// # Panics
+    /// When there is no such machine.
+    pub fn next_create_takes(&mut self, id: &str, ms: u64) {
+        let at = self.index[id];
+        self.slots[at].next_create_ms = Some(ms);
+    }
+
     /// A host is lost at once. Its slot leaves the inventory, and comes back if slots do.
     ///
     /// # Panics

@@ -126,6 +126,7 @@ impl Cloud {
             marks: Vec::new(),
             effect: None,
             calls: 0,
+            next_create_ms: None,
         });
         self.changed(at);
         assert!(self.index.insert(id.to_owned(), at).is_none(), "two machines are called {id}");
@@ -209,6 +210,9 @@ impl Cloud {
             ));
         }
         let mut ms = self.dwells.of(step).draw(dice);
+        if step == Step::Create {
+            ms = self.slots[at].next_create_ms.take().unwrap_or(ms);
+        }
         if let Verb::Drain { grace, .. } = &call.verb {
             ms = ms.min(grace.0);
         }

@@ -53,6 +53,8 @@ pub(super) struct Slot {
     pub(super) effect: Option<(OperationId, Step)>,
     /// Calls received; with the id it names every draw about a call.
     pub(super) calls: u64,
+    /// How long its next creation takes, if that is set.
+    pub(super) next_create_ms: Option<u64>,
 }
 
 impl Slot {

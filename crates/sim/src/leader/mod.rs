@@ -49,6 +49,19 @@ pub struct Leader {
     decided_at: u64,
     /// Whether the fold waits to hear the truth of some machine. Kept, because it is asked after every step.
     waits_for_truth: bool,
+    /// What changed about machines, where somebody asks for it.
+    changes: Option<Vec<Change>>,
+}
+
+/// A machine is in another state than before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Which.
+    pub machine: String,
+    /// The state before; `None` if it is new.
+    pub from: Option<State>,
+    /// The state now; `None` if it is gone.
+    pub to: Option<State>,
 }
 
 /// One action of a plan that was taken.
@@ -97,6 +110,7 @@ impl Leader {
             broken: Vec::new(),
             decided_at: 0,
             waits_for_truth: false,
+            changes: None,
         };
         leader.commit(0, Command::Genesis(genesis));
         leader.commit(0, Command::LeaderStarted);
@@ -235,9 +249,22 @@ impl Leader {
             if let Event::OperationOpened(id) | Event::AttemptOpened(id) = event {
                 self.ready.insert(*id);
             }
+            if let Some(changes) = &mut self.changes {
+                changes.extend(change(&self.state, event));
+            }
         }
         self.check_entry(now_ms, &events);
         response
+    }
+
+    /// Keeps what changes about machines from now on.
+    pub fn keep_changes(&mut self) {
+        self.changes.get_or_insert_default();
+    }
+
+    /// What has changed since this was last asked, in order.
+    pub fn take_changes(&mut self) -> Vec<Change> {
+        self.changes.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     // -- cycle
@@ -365,5 +392,18 @@ impl Leader {
         if self.broken.len() < MAX_BROKEN {
             self.broken.push(format!("{now_ms} ms, {}: {what}", self.state.shard()));
         }
+    }
+}
+
+/// What an event says of a machine's state.
+fn change(state: &ShardState, event: &Event) -> Option<Change> {
+    match event {
+        Event::MachineChanged { machine, from, to, .. } => {
+            // It may have changed and gone within one entry; then the event that follows has its name.
+            state.fleet().get(*machine)?;
+            Some(Change { machine: state.fleet().id(*machine).to_owned(), from: *from, to: Some(*to) })
+        }
+        Event::MachineRemoved { id, from, .. } => Some(Change { machine: id.clone(), from: Some(*from), to: None }),
+        _ => None,
     }
 }

@@ -18,6 +18,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("shard", &["model", "engine", "pool", "repair", "failpoint"]),
     // Not below the shard: conditions are evaluated on the leader, and what comes of them goes through the log.
     ("health", &["model"]),
+    // What a leader concludes from soft state: the server and the simulator share it.
+    ("desk", &["model", "pool", "shard", "health"]),
     ("coordinator", &["model"]),
     ("storage", &["failpoint"]),
     ("proto", &[]),
@@ -33,6 +35,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "repair",
             "shard",
             "health",
+            "desk",
             "coordinator",
             "storage",
             "proto",
@@ -48,7 +51,24 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // What was recorded elsewhere: plain data, and demand made of it.
     ("trace", &["workload"]),
     // Whole fleets on virtual time: beside the product, never in it.
-    ("sim", &["model", "engine", "proof", "repair", "shard", "coordinator", "proto", "workload", "page", "trace"]),
+    (
+        "sim",
+        &[
+            "model",
+            "engine",
+            "proof",
+            "pool",
+            "repair",
+            "shard",
+            "health",
+            "desk",
+            "coordinator",
+            "proto",
+            "workload",
+            "page",
+            "trace",
+        ],
+    ),
     ("hermetic", &[]),
     // A C library for tests, loaded by path: nothing that is deployed may link it.
     ("nvml-standin", &[]),

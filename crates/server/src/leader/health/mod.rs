@@ -7,18 +7,17 @@
 //! Architecture invariant: conditions are evaluated here and nowhere else; the fold is told what came of them.
 
 mod agents;
-mod desk;
 mod run;
 mod wire;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use argosy_desk::health::Desk;
 use argosy_failpoint::{Planted, planted};
 use argosy_health::record::Mark;
 use argosy_health::{Event, Facts, Input, Verdict};
 use tokio::sync::{Notify, watch};
 
-use self::desk::Desk;
 use super::commit::Committer;
 pub(super) use run::run;
 pub use wire::{event, readings};
@@ -141,7 +140,7 @@ impl HealthDesk {
     /// What is said of a machine, with what only this leader knows; `None` if nothing was heard since it leads.
     #[must_use]
     pub fn verdict(&self, machine: &str) -> Option<Verdict> {
-        self.desk().wards.get(machine).map(|ward| ward.watch.verdict())
+        self.desk().find(machine).map(|ward| ward.watch.verdict())
     }
 
     /// Waits until a report is in the log; one without a ticket has nothing that must be.

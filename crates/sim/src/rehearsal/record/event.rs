@@ -1,5 +1,8 @@
 //! One thing that happened in a run.
 
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use super::{FailureNumber, MachineNumber};
@@ -172,7 +175,7 @@ pub enum What {
 }
 
 /// What kind of failure it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FailureKind {
     /// A GPU's driver reports an XID.
@@ -194,7 +197,26 @@ pub enum FailureKind {
     DeviceError,
 }
 
+impl JsonSchema for FailureKind {
+    fn schema_name() -> Cow<'static, str> {
+        "FailureKind".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        // Derived, it would lack the second name of an NVML failure.
+        let mut words: Vec<&str> = Self::ALL.iter().map(|kind| kind.name()).collect();
+        words.push("backend_error");
+        json_schema!({ "type": "string", "enum": words })
+    }
+}
+
 impl FailureKind {
+    /// The one of this name.
+    pub fn of_name(name: &str) -> Option<Self> {
+        let name = if name == "backend_error" { "nvml_failure" } else { name };
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
     /// All of them.
     pub const ALL: [Self; 8] = [
         Self::XidError,

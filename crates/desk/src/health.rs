@@ -1,4 +1,7 @@
 //! The machines under watch, and which of them have something to commit.
+//!
+//! Conditions are evaluated here and nowhere else; the fold is told what came of them, as records that are replaced only
+//! from where the leader went on from.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,10 +15,12 @@ use argosy_shard::{HealthUpdate, HealthVerdict, ShardState};
 const ENTRY_BYTES: usize = 1 << 20;
 
 /// One machine.
-pub(super) struct Ward {
-    pub(super) watch: Watch,
+#[derive(Debug)]
+pub struct Ward {
+    /// What is known of it.
+    pub watch: Watch,
     /// Its record as the log has it.
-    pub(super) logged: Record,
+    pub logged: Record,
     /// Whether the log has one.
     is_logged: bool,
     pool: Option<String>,
@@ -23,15 +28,18 @@ pub(super) struct Ward {
 }
 
 /// All of them.
-pub(super) struct Desk {
+#[derive(Debug)]
+pub struct Desk {
     policy: Policy,
     /// Log index of the policy; 0 is that of a new installation.
     revision: u64,
-    pub(super) wards: BTreeMap<String, Ward>,
+    wards: BTreeMap<String, Ward>,
     /// Machines whose record is not in the log as it is here.
     dirty: BTreeSet<String>,
     /// When time alone changes something, by machine.
     due: BTreeMap<String, ShardTime>,
+    /// The same, by time.
+    agenda: BTreeSet<(ShardTime, String)>,
     /// Counts reports.
     reports: u64,
 }
@@ -44,6 +52,7 @@ impl Default for Desk {
             wards: BTreeMap::new(),
             dirty: BTreeSet::new(),
             due: BTreeMap::new(),
+            agenda: BTreeSet::new(),
             reports: 0,
         }
     }
@@ -51,7 +60,7 @@ impl Default for Desk {
 
 impl Desk {
     /// Takes up what the log has of every machine, where nobody has asked for it yet.
-    pub(super) fn take_up(&mut self, state: &ShardState, now: ShardTime) {
+    pub fn take_up(&mut self, state: &ShardState, now: ShardTime) {
         self.follow(state);
         let kept: Vec<String> = state.health().iter().map(|(ix, _)| state.fleet().id(ix).to_owned()).collect();
         for machine in kept {
@@ -61,7 +70,7 @@ impl Desk {
     }
 
     /// Puts the policy in force that the log has; every machine is looked at anew.
-    pub(super) fn follow(&mut self, state: &ShardState) {
+    pub fn follow(&mut self, state: &ShardState) {
         let kept = state.health().policy();
         let revision = kept.map_or(0, |policy| policy.revision);
         if revision == self.revision {
@@ -84,7 +93,7 @@ impl Desk {
     }
 
     /// The watch of a machine; `None` if the shard does not have it.
-    pub(super) fn ward(&mut self, state: &ShardState, machine: &str, now: ShardTime) -> Option<&mut Ward> {
+    pub fn ward(&mut self, state: &ShardState, machine: &str, now: ShardTime) -> Option<&mut Ward> {
         self.follow(state);
         let Some(ix) = state.fleet().find(machine) else {
             self.forget(machine);
@@ -115,7 +124,8 @@ impl Desk {
         Some(ward)
     }
 
-    pub(super) fn facts(&mut self, state: &ShardState, machine: &str, now: ShardTime, facts: Facts) -> Option<()> {
+    /// Says what a machine is; `None` if the shard does not have it.
+    pub fn facts(&mut self, state: &ShardState, machine: &str, now: ShardTime, facts: Facts) -> Option<()> {
         let pool = self.ward(state, machine, now).map(|ward| ward.pool.clone())?;
         let rules = self.policy.rules_of(pool.as_deref());
         let ward = self.wards.get_mut(machine)?;
@@ -127,7 +137,7 @@ impl Desk {
     }
 
     /// Notes what a machine has to commit; a ticket if there is anything.
-    pub(super) fn touched(&mut self, machine: &str) -> Option<u64> {
+    pub fn touched(&mut self, machine: &str) -> Option<u64> {
         self.schedule(machine);
         let ward = self.wards.get(machine)?;
         if ward.watch.record().says_as(&ward.logged) && !self.dirty.contains(machine) {
@@ -139,37 +149,61 @@ impl Desk {
     }
 
     fn schedule(&mut self, machine: &str) {
-        match self.wards.get(machine).and_then(|ward| ward.watch.next_deadline()) {
+        let due = self.wards.get(machine).and_then(|ward| ward.watch.next_deadline());
+        if self.due.get(machine).copied() == due {
+            return;
+        }
+        let before = match due {
             Some(due) => self.due.insert(machine.to_owned(), due),
             None => self.due.remove(machine),
         };
+        if let Some(before) = before {
+            self.agenda.remove(&(before, machine.to_owned()));
+        }
+        self.agenda.extend(due.map(|due| (due, machine.to_owned())));
     }
 
     fn forget(&mut self, machine: &str) {
         self.wards.remove(machine);
         self.dirty.remove(machine);
-        self.due.remove(machine);
-    }
-
-    /// When time alone changes something next.
-    pub(super) fn next_deadline(&self) -> Option<ShardTime> {
-        self.due.values().min().copied()
-    }
-
-    /// Lets time pass for whom it matters.
-    pub(super) fn advance(&mut self, now: ShardTime) {
-        let due: Vec<String> =
-            self.due.iter().filter(|(_, due)| **due <= now).map(|(machine, _)| machine.clone()).collect();
-        for machine in due {
-            if let Some(ward) = self.wards.get_mut(&machine) {
-                ward.watch.advance(now);
-            }
-            self.touched(&machine);
+        if let Some(due) = self.due.remove(machine) {
+            self.agenda.remove(&(due, machine.to_owned()));
         }
     }
 
+    /// What is known of a machine, if anything was heard of it.
+    #[must_use]
+    pub fn find(&self, machine: &str) -> Option<&Ward> {
+        self.wards.get(machine)
+    }
+
+    /// Whether something waits to be committed.
+    #[must_use]
+    pub fn has_news(&self) -> bool {
+        !self.dirty.is_empty()
+    }
+
+    /// When time alone changes something next.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<ShardTime> {
+        self.agenda.first().map(|(due, _)| *due)
+    }
+
+    /// Lets time pass for whom it matters, and says for whom it did.
+    pub fn advance(&mut self, now: ShardTime) -> Vec<String> {
+        let due: Vec<String> =
+            self.agenda.iter().take_while(|(due, _)| *due <= now).map(|(_, of)| of.clone()).collect();
+        for machine in &due {
+            if let Some(ward) = self.wards.get_mut(machine) {
+                ward.watch.advance(now);
+            }
+            self.touched(machine);
+        }
+        due
+    }
+
     /// What is to be committed next, with the report up to which nothing waits once that is done, and whether this is all.
-    pub(super) fn batch(&mut self, state: &ShardState, now: ShardTime) -> Batch {
+    pub fn batch(&mut self, state: &ShardState, now: ShardTime) -> Batch {
         let mut batch = Batch { updates: Vec::new(), records: Vec::new(), ticket: self.reports, is_last: true };
         let mut bytes = 0;
         for machine in std::mem::take(&mut self.dirty) {
@@ -204,7 +238,7 @@ impl Desk {
     }
 
     /// A batch is in the log; whether the fold took all of it. What it did not take is tried again.
-    pub(super) fn committed(&mut self, state: &ShardState, batch: Batch) -> bool {
+    pub fn committed(&mut self, state: &ShardState, batch: Batch) -> bool {
         let mut all_taken = true;
         for (update, record) in batch.updates.into_iter().zip(batch.records) {
             let kept = state.fleet().find(&update.machine).and_then(|ix| state.health().get(ix));
@@ -220,19 +254,21 @@ impl Desk {
     }
 
     /// A batch is not known to be in the log.
-    pub(super) fn failed(&mut self, batch: &Batch) {
+    pub fn failed(&mut self, batch: &Batch) {
         self.dirty.extend(batch.updates.iter().map(|update| update.machine.clone()));
     }
 }
 
 /// What is committed at once.
-pub(super) struct Batch {
-    pub(super) updates: Vec<HealthUpdate>,
+#[derive(Debug)]
+pub struct Batch {
+    /// For [`argosy_shard::Command::Health`].
+    pub updates: Vec<HealthUpdate>,
     records: Vec<Record>,
     /// Reports up to this one are in the log once this is, if it is the last batch.
-    pub(super) ticket: u64,
+    pub ticket: u64,
     /// Whether nothing is left over.
-    pub(super) is_last: bool,
+    pub is_last: bool,
 }
 
 fn short(mut line: String) -> String {

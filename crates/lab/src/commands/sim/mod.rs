@@ -1,8 +1,10 @@
 //! `argosy-lab sim`: simulated fleets on virtual time. Exit status: 0 passed, 1 something failed, 2 the question was wrong.
 
 mod diff;
+mod rehearse;
 mod replay;
 mod report;
+mod scenario;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -12,6 +14,7 @@ use std::time::Instant;
 use anyhow::Context as _;
 use argosy_sim::SimError;
 use argosy_sim::check::Report;
+use argosy_sim::scenario::{ScenarioError, shipped};
 use argosy_sim::suite::{self, Run};
 use argosy_trace::problems::TraceError;
 use argosy_workload::catalogue::{Catalogue, CatalogueError};
@@ -29,17 +32,8 @@ pub(crate) struct SimArgs {
 enum SimCommand {
     /// List all runs
     List,
-    /// Run one, and print its trace
-    Run {
-        /// Its name
-        name: String,
-        /// Write the report as JSON
-        #[arg(long, value_name = "FILE")]
-        json: Option<PathBuf>,
-        /// Do not print the trace
-        #[arg(long)]
-        quiet: bool,
-    },
+    /// Run a scenario file, a scenario that ships, or any other run by its name
+    Run(RunArgs),
     /// Run all of them
     RunAll {
         /// Write the reports as JSON
@@ -52,6 +46,18 @@ enum SimCommand {
     Diff(diff::DiffArgs),
     /// Make the report of a run directory anew from its record
     Report(report::ReportArgs),
+    /// Check a scenario file, with line and column, and say what its cascades come to
+    Validate {
+        /// The file, or the name of a scenario that ships
+        scenario: String,
+    },
+    /// Write a scenario file to begin with, with comments
+    New {
+        /// The file; printed if none is named
+        file: Option<PathBuf>,
+    },
+    /// Print the JSON Schema of scenario files, for editors
+    Schema,
     /// Say whether a fleet could host the workload of a catalogue, with the arithmetic where it could not
     Preflight {
         /// A catalogue that ships
@@ -80,6 +86,28 @@ enum SimCommand {
     },
 }
 
+/// What is run, and how.
+#[derive(Debug, Args)]
+struct RunArgs {
+    /// A file, or a name out of `sim list`
+    what: String,
+    /// Take this seed instead of the file's (scenarios)
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Write the outcome as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Seconds of virtual time in a second, to watch; as fast as it goes if not given (scenarios)
+    #[arg(long, value_name = "X")]
+    speed: Option<f64>,
+    /// Write record and reports into this folder (scenarios)
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Print neither trace nor progress
+    #[arg(long)]
+    quiet: bool,
+}
+
 /// Where golden traces lie.
 #[derive(Debug, Args)]
 struct Golden {
@@ -100,8 +128,10 @@ pub(crate) fn run(args: SimArgs) -> anyhow::Result<ExitCode> {
     }
 }
 
+/// Whether what was asked is wrong, and not what came of it.
 fn is_wrong_question(error: &anyhow::Error) -> bool {
-    error.is::<SimError>() || error.is::<CatalogueError>() || error.is::<Unhostable>() || error.is::<TraceError>()
+    let of_files = error.is::<ScenarioError>() || error.is::<TraceError>() || error.is::<CatalogueError>();
+    of_files || error.is::<SimError>() || error.is::<Unhostable>()
 }
 
 fn dispatch(command: SimCommand) -> anyhow::Result<bool> {
@@ -110,19 +140,33 @@ fn dispatch(command: SimCommand) -> anyhow::Result<bool> {
             for run in suite::all() {
                 println!("{:<12} {:<40} {}", run.family.name(), run.name, run.about);
             }
+            for one in shipped::ALL {
+                println!("{:<12} {:<40} {}", "scenario", one.name, one.about());
+            }
             Ok(true)
         }
-        SimCommand::Run { name, json, quiet } => one(&suite::find(&name)?, json, quiet),
+        SimCommand::Run(args) => run_one(args),
         SimCommand::RunAll { json } => everything(json),
         SimCommand::Replay(args) => replay::run(&args),
         SimCommand::Diff(args) => diff::run(&args),
         SimCommand::Report(args) => report::run(&args),
+        SimCommand::Validate { scenario } => scenario::validate(&scenario),
+        SimCommand::New { file } => scenario::new(file),
+        SimCommand::Schema => Ok(scenario::schema()),
         SimCommand::Preflight { catalogue, machines, regions } => preflight(&catalogue, machines, regions),
         SimCommand::Record { name, golden } => {
             println!("{}", suite::find(&name)?.record(&golden.golden)?.display());
             Ok(true)
         }
         SimCommand::Verify { name, golden } => verify(name, &golden),
+    }
+}
+
+/// Runs what a name stands for: a run of the suite, else a scenario.
+fn run_one(args: RunArgs) -> anyhow::Result<bool> {
+    match suite::find(&args.what) {
+        Ok(run) => one(&run, args.json, args.quiet),
+        Err(_) => rehearse::run(&args),
     }
 }
 
