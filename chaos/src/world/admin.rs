@@ -34,6 +34,8 @@ const COORDINATOR: &str = "coordinator";
 pub(crate) enum Change {
     /// The node is no member of any group.
     Remove(String),
+    /// The same, for as long as it is to be none.
+    Exclude(String),
     /// The node is a voter of every group.
     Readmit(String),
     /// The node leads every shard, if it will.
@@ -94,7 +96,7 @@ impl Office {
 
     pub(crate) fn exclude(&self, node: &str) {
         if self.excluded.borrow_mut().insert(node.to_owned()) {
-            self.ask(Change::Remove(node.to_owned()));
+            self.ask(Change::Exclude(node.to_owned()));
         }
     }
 
@@ -155,6 +157,12 @@ impl Office {
                 if matches!(change, Change::Transfer(_) | Change::Snapshot) && attempt > 2 {
                     break;
                 }
+                // What could not be done so far is not wanted any more.
+                if let Change::Exclude(node) = change
+                    && !self.excluded.borrow().contains(node)
+                {
+                    break;
+                }
                 tokio::time::sleep(RETRY).await;
             }
         }
@@ -165,7 +173,7 @@ impl Office {
 async fn attempt_at(admin: &mut AdminClient<Channel>, change: &Change, group: &str) -> Result<(), Status> {
     let member = |node: &String| ChangeMemberRequest { group: group.to_owned(), node: node.clone(), force: false };
     match change {
-        Change::Remove(node) => match admin.remove_member(member(node)).await {
+        Change::Remove(node) | Change::Exclude(node) => match admin.remove_member(member(node)).await {
             // It is no member: that is what was wanted.
             Err(status) if status.code() == Code::FailedPrecondition && status.message().contains("no member") => {
                 Ok(())

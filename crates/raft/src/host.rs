@@ -17,10 +17,14 @@ use crate::log_store::LogStore;
 use crate::machine::StateMachine;
 use crate::net::Reach;
 use crate::net::client::Network;
+use crate::net::heard::Heard;
 use crate::net::link::Links;
 use crate::net::service::{PeerCheck, RaftService};
 use crate::net::wire::MESSAGE_BYTES;
 use crate::types::{ReplicaId, TypeConfig};
+
+/// Elections that would have begun in a silence, if there were anybody to stand.
+const SILENT_ELECTIONS: u32 = 2;
 
 /// One per process; clones share it.
 #[derive(Clone)]
@@ -40,8 +44,9 @@ impl Host {
     pub fn new(store: Arc<Store>, connect: Arc<dyn Connect>, config: Config) -> Result<Self, OpenError> {
         let me = store.identity().clone();
         let raft_config = Arc::new(config.to_raft(&me.cluster)?);
-        let links = Arc::new(Links::new(me.clone(), connect));
-        let replicas = Arc::new(Replicas { node: me.node, groups: Mutex::default() });
+        let heard = Arc::new(Heard::new());
+        let links = Arc::new(Links::new(me.clone(), connect, heard.clone()));
+        let replicas = Arc::new(Replicas { node: me.node, groups: Mutex::default(), heard });
         Ok(Self { store, config, raft_config, links, replicas })
     }
 
@@ -55,6 +60,13 @@ impl Host {
     #[must_use]
     pub fn node(&self) -> NodeId {
         self.identity().node
+    }
+
+    /// Whether no other node has been heard of for so long that somebody stands for election where there is anybody: this node is cut off,
+    /// or alone.
+    #[must_use]
+    pub fn hears_nobody(&self) -> bool {
+        self.replicas.heard.silence() > self.config.timing.election_max * SILENT_ELECTIONS
     }
 
     /// The gRPC service to mount. `check` holds a peer's certificate against the node it claims to be.
@@ -127,6 +139,7 @@ pub(crate) struct Replicas {
     node: NodeId,
     /// `None` while a group opens.
     groups: Mutex<HashMap<GroupId, Option<Group>>>,
+    pub(crate) heard: Arc<Heard>,
 }
 
 impl Replicas {

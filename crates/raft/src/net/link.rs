@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tonic::transport::Channel;
 
+use super::heard::Heard;
 use super::session::Session;
 use crate::connect::Connect;
 
@@ -54,10 +55,10 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    fn start(target: NodeId, me: Identity, connect: Arc<dyn Connect>) -> Arc<Self> {
+    fn start(target: NodeId, me: Identity, connect: Arc<dyn Connect>, heard: Arc<Heard>) -> Arc<Self> {
         let (calls, queue) = mpsc::channel(CALLS_WAITING);
         let channel = Arc::new(Mutex::new(None));
-        let task = LinkTask { target, me, connect, queue, channel: channel.clone() };
+        let task = LinkTask { target, me, connect, heard, queue, channel: channel.clone() };
         tokio::spawn(task.run());
         Arc::new(Self { target, calls, channel })
     }
@@ -100,12 +101,13 @@ impl Link {
 pub(crate) struct Links {
     me: Identity,
     connect: Arc<dyn Connect>,
+    heard: Arc<Heard>,
     links: Mutex<HashMap<NodeId, Arc<Link>>>,
 }
 
 impl Links {
-    pub(crate) fn new(me: Identity, connect: Arc<dyn Connect>) -> Self {
-        Self { me, connect, links: Mutex::default() }
+    pub(crate) fn new(me: Identity, connect: Arc<dyn Connect>, heard: Arc<Heard>) -> Self {
+        Self { me, connect, heard, links: Mutex::default() }
     }
 
     pub(crate) fn me(&self) -> &Identity {
@@ -115,7 +117,8 @@ impl Links {
     /// The link to a node.
     pub(crate) fn to(&self, node: NodeId) -> Arc<Link> {
         let mut links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
-        links.entry(node).or_insert_with(|| Link::start(node, self.me.clone(), self.connect.clone())).clone()
+        let start = || Link::start(node, self.me.clone(), self.connect.clone(), self.heard.clone());
+        links.entry(node).or_insert_with(start).clone()
     }
 
     /// Lets go of all links. Those that nobody uses any more end.
@@ -128,6 +131,7 @@ struct LinkTask {
     target: NodeId,
     me: Identity,
     connect: Arc<dyn Connect>,
+    heard: Arc<Heard>,
     queue: mpsc::Receiver<Call>,
     channel: Arc<Mutex<Option<Channel>>>,
 }
@@ -165,7 +169,8 @@ impl LinkTask {
     async fn open(&self) -> Result<Session, String> {
         let channel = self.connect.channel(self.target).map_err(|error| error.to_string())?;
         let opened =
-            tokio::time::timeout(CONNECT_DEADLINE, Session::open(channel.clone(), self.target, &self.me)).await;
+            tokio::time::timeout(CONNECT_DEADLINE, Session::open(channel.clone(), self.target, &self.me, &self.heard))
+                .await;
         let session = opened.map_err(|_| format!("no greeting within {CONNECT_DEADLINE:?}"))??;
         self.set_channel(Some(channel));
         Ok(session)

@@ -5,6 +5,7 @@
 
 pub(crate) mod canvass;
 pub(crate) mod client;
+pub(crate) mod heard;
 pub(crate) mod link;
 mod pipeline;
 pub(crate) mod service;

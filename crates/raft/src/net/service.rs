@@ -97,6 +97,7 @@ async fn answer_calls(
     answers: mpsc::Sender<Result<RaftFrame, Status>>,
 ) {
     while let Ok(Some(frame)) = frames.message().await {
+        replicas.heard.note();
         let replicas = replicas.clone();
         let mut work = Box::pin(async move {
             let (call, group, kind) = (frame.call, frame.group, frame.kind);

@@ -1,6 +1,7 @@
 //! One connected life of a link: calls out, answers in, matched by number.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use argosy_failpoint::{Failpoint, fires};
 use argosy_proto::argosy::v1::raft_client::RaftClient;
@@ -12,6 +13,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
 use tonic::transport::Channel;
 
+use super::heard::Heard;
 use super::link::{CALLS_WAITING, Call, CallError};
 use super::wire::{MESSAGE_BYTES, check_greeting, greeting};
 use crate::types::ReplicaId;
@@ -27,12 +29,18 @@ pub(super) struct Session {
     peer: ReplicaId,
     out: mpsc::Sender<RaftFrame>,
     answers: Streaming<RaftFrame>,
+    heard: Arc<Heard>,
     open: HashMap<u64, Reply>,
     last_call: u64,
 }
 
 impl Session {
-    pub(super) async fn open(channel: Channel, target: NodeId, me: &Identity) -> Result<Self, String> {
+    pub(super) async fn open(
+        channel: Channel,
+        target: NodeId,
+        me: &Identity,
+        heard: &Arc<Heard>,
+    ) -> Result<Self, String> {
         let (out, frames) = mpsc::channel(CALLS_WAITING);
         let first =
             RaftFrame { kind: RaftCall::Greeting.into(), greeting: Some(greeting(me, target)), ..RaftFrame::default() };
@@ -49,7 +57,8 @@ impl Session {
                 peer.node
             ));
         }
-        Ok(Self { target, peer, out, answers, open: HashMap::new(), last_call: 0 })
+        heard.note();
+        Ok(Self { target, peer, out, answers, heard: heard.clone(), open: HashMap::new(), last_call: 0 })
     }
 
     /// Carries calls until the stream breaks or there are no more callers, and says why it ended.
@@ -67,7 +76,10 @@ impl Session {
             tokio::select! {
                 biased;
                 answer = self.answers.message() => match answer {
-                    Ok(Some(frame)) => self.answer(frame),
+                    Ok(Some(frame)) => {
+                        self.heard.note();
+                        self.answer(frame);
+                    }
                     Ok(None) => return "the peer ended the stream".to_owned(),
                     Err(status) => return status.to_string(),
                 },

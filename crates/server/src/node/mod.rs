@@ -11,6 +11,7 @@ mod monitor;
 mod routing;
 mod settings;
 mod shards;
+mod silence;
 mod standard;
 mod start;
 mod stop;

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use argosy_proto::argosy::v1::{RelayHello, SessionGeneration};
 use argosy_raft::NodeId;
+use tokio::sync::watch;
 use tonic::{Extensions, Status};
 
 use super::mesh::{Mesh, unidentified};
@@ -67,6 +68,8 @@ pub(super) struct Router {
     pub(super) largest_message: usize,
     /// Which voter is asked next where this node has no replica that would know the leader.
     pub(super) turn: AtomicUsize,
+    /// Whether this node hears no other one.
+    pub(super) cut_off: watch::Receiver<bool>,
 }
 
 impl Router {
@@ -109,6 +112,10 @@ impl Upstreams for Router {
                 None => self.relay(shard, cluster, generation, inlet).await,
             }
         })
+    }
+
+    fn cut_off(&self) -> watch::Receiver<bool> {
+        self.cut_off.clone()
     }
 }
 

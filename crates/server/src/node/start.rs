@@ -20,6 +20,7 @@ use super::mesh::Mesh;
 use super::monitor::Health;
 use super::routing::{ClusterCheck, Router, Routing, StaticRouting};
 use super::shards::Shards;
+use super::silence;
 use super::standard::mount_standard;
 use super::{Node, home, settings};
 use crate::api;
@@ -131,6 +132,7 @@ impl Node {
             routing,
             largest_message: largest_message(&config),
             turn: AtomicUsize::new(0),
+            cut_off: silence::watch(&host, &config, &work, &stopping),
         });
         let session_limits = SessionLimits {
             sessions: config.sessions.max_sessions,
@@ -274,7 +276,8 @@ fn mount_sessions(routes: &mut RoutesBuilder, config: &Config, sessions: Session
     routes.add_service(sessions).add_service(relay);
 }
 
-async fn cancellable(work: impl Future<Output = ()>, stopping: CancellationToken) {
+/// Work that ends when the node stops.
+pub(super) async fn cancellable(work: impl Future<Output = ()>, stopping: CancellationToken) {
     tokio::select! {
         () = work => {}
         () = stopping.cancelled() => {}

@@ -153,13 +153,14 @@ impl Front {
             };
             generation = Some(attached.generation);
             let began = Instant::now();
-            let end = self.forward(attached).await;
+            let end = self.forward(attached, upstreams.cut_off()).await;
             self.replies.send_replace(None);
             match end {
                 Ended::Moved => {
                     tracing::debug!(cluster = self.cluster, "the session's leader went; looking for the next");
                     pause = self.rest(began.elapsed(), pause).await;
                 }
+                Ended::CutOff => return Status::unavailable(end.to_string()),
                 Ended::Replaced => return Status::aborted(end.to_string()),
                 Ended::TooSlow => return Status::resource_exhausted(end.to_string()),
             }
@@ -176,7 +177,8 @@ impl Front {
         (pause * 2).min(LONGEST_PAUSE)
     }
 
-    /// Finds the leader, whatever number of attempts that takes within the limit.
+    /// Finds the leader, whatever number of attempts that takes within the limit. A node that hears nobody does not look for long: it would
+    /// only hold up an operator whom others could serve.
     async fn attach(&self, upstreams: &dyn Upstreams, generation: Option<Generation>) -> Result<Attached, Status> {
         let give_up = Instant::now() + self.patience;
         let mut pause = FIRST_PAUSE;
@@ -192,7 +194,7 @@ impl Front {
                 }
                 Err(AttachError::Refused(status)) => return Err(status),
                 Err(AttachError::Later(reason)) => {
-                    if Instant::now() >= give_up {
+                    if Instant::now() >= give_up || *upstreams.cut_off().borrow() {
                         return Err(refusal::leaderless(&reason));
                     }
                     tracing::debug!(cluster = self.cluster, reason, "no leader for the session yet");
@@ -203,13 +205,23 @@ impl Front {
         }
     }
 
-    /// Writes what a leader says until it ends.
-    async fn forward(&self, mut attached: Attached) -> Ended {
+    /// Writes what a leader says until it ends, or cannot be heard any more.
+    async fn forward(&self, mut attached: Attached, mut cut_off: watch::Receiver<bool>) -> Ended {
+        let unreachable = async {
+            // Whoever tells has gone: then this node goes down, which ends sessions in another way.
+            if !attached.is_remote || cut_off.wait_for(|cut_off| *cut_off).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::pin!(unreachable);
         loop {
-            match attached.frames.recv().await {
-                Some(Ok(frame)) => self.write(frame).await,
-                Some(Err(end)) => return end,
-                None => return Ended::Moved,
+            tokio::select! {
+                frame = attached.frames.recv() => match frame {
+                    Some(Ok(frame)) => self.write(frame).await,
+                    Some(Err(end)) => return end,
+                    None => return Ended::Moved,
+                },
+                () = &mut unreachable => return Ended::CutOff,
             }
         }
     }

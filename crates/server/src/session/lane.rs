@@ -103,6 +103,9 @@ pub enum Ended {
     /// The leader lost its place, or its node goes away: find the next leader and go on.
     #[error("ARG-0606: the leader of the shard is changing; the session goes on by itself")]
     Moved,
+    /// This node hears no other one, and the leader is not here: the operator has to find a node that does.
+    #[error("ARG-0606: this node hears no other node, and so no leader; connect to another node")]
+    CutOff,
 }
 
 /// A session as attached to its leader.
@@ -110,6 +113,8 @@ pub enum Ended {
 pub struct Attached {
     /// Its place among the sessions of its cluster.
     pub generation: Generation,
+    /// Whether the leader is on another node.
+    pub is_remote: bool,
     /// What the leader says; the last item, or a closed channel (which means [`Ended::Moved`]), ends it.
     pub frames: mpsc::Receiver<Result<Frame, Ended>>,
 }

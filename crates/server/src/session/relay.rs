@@ -50,7 +50,7 @@ pub(crate) async fn attach(
     };
     let (to_front, frames) = mpsc::channel(FRAME_LANE);
     tokio::spawn(carry(inlet, up, down, to_front));
-    Ok(Attached { generation: Generation { term, count }, frames })
+    Ok(Attached { generation: Generation { term, count }, is_remote: true, frames })
 }
 
 /// Carries both directions until either end goes.

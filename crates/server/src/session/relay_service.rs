@@ -131,6 +131,6 @@ fn status(end: Ended) -> Status {
     match end {
         Ended::Replaced => Status::aborted(end.to_string()),
         Ended::TooSlow => Status::resource_exhausted(end.to_string()),
-        Ended::Moved => Status::unavailable(end.to_string()),
+        Ended::Moved | Ended::CutOff => Status::unavailable(end.to_string()),
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use argosy_proto::bigfleet::v1alpha1::operator_message::Message as Say;
 use argosy_proto::bigfleet::v1alpha1::shard_message::Message as Hear;
 use argosy_proto::bigfleet::v1alpha1::{Acknowledgement, ClusterCapacityNeeds, OperatorMessage, ShardMessage};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
@@ -31,6 +31,9 @@ struct Played {
 struct Stage {
     refusals: Mutex<VecDeque<AttachError>>,
     entered: mpsc::Sender<Played>,
+    /// Whether leaders are on other nodes.
+    is_remote: bool,
+    cut_off: watch::Sender<bool>,
 }
 
 impl Upstreams for Stage {
@@ -42,8 +45,12 @@ impl Upstreams for Stage {
             let (sender, frames) = mpsc::channel(16);
             let given = generation.unwrap_or(Generation { term: 1, count: 1 });
             let _ = self.entered.send(Played { inlet, generation, frames: sender }).await;
-            Ok(Attached { generation: given, frames })
+            Ok(Attached { generation: given, is_remote: self.is_remote, frames })
         })
+    }
+
+    fn cut_off(&self) -> watch::Receiver<bool> {
+        self.cut_off.subscribe()
     }
 }
 
@@ -53,18 +60,24 @@ struct Session {
     told: mpsc::Receiver<Result<ShardMessage, Status>>,
     leaders: mpsc::Receiver<Played>,
     closing: CancellationToken,
+    stage: Arc<Stage>,
 }
 
 fn session(refusals: impl IntoIterator<Item = AttachError>) -> Session {
+    staged(refusals, false)
+}
+
+fn staged(refusals: impl IntoIterator<Item = AttachError>, is_remote: bool) -> Session {
     let (operator, said) = mpsc::channel(16);
     let (tell, told) = mpsc::channel(16);
     let (entered, leaders) = mpsc::channel(16);
-    let stage = Stage { refusals: Mutex::new(refusals.into_iter().collect()), entered };
+    let (refusals, cut_off) = (Mutex::new(refusals.into_iter().collect()), watch::channel(false).0);
+    let stage = Arc::new(Stage { refusals, entered, is_remote, cut_off });
     let closing = CancellationToken::new();
     let front =
-        Front::new("c1".to_owned(), tell, PATIENCE).run(ReceiverStream::new(said), Arc::new(stage), closing.clone());
+        Front::new("c1".to_owned(), tell, PATIENCE).run(ReceiverStream::new(said), stage.clone(), closing.clone());
     tokio::spawn(front);
-    Session { operator, told, leaders, closing }
+    Session { operator, told, leaders, closing, stage }
 }
 
 fn ack(echo: &str) -> Option<ShardMessage> {
@@ -171,6 +184,25 @@ async fn a_session_without_a_leader_for_long_is_sent_to_another_node() {
     let refusals = (0..10_000).map(|_| AttachError::Later("nobody leads".to_owned()));
     let mut session = session(refusals);
     assert_eq!(session.hear().await, Err(Code::Unavailable));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_hears_nobody_sends_away_the_sessions_that_others_could_serve_and_keeps_its_own() {
+    let mut relayed = staged([], true);
+    let _far = relayed.leader().await;
+    relayed.stage.cut_off.send_replace(true);
+    assert_eq!(relayed.hear().await, Err(Code::Unavailable), "it waited for a leader that cannot be heard");
+    let mut local = session([]);
+    let near = local.leader().await;
+    local.stage.cut_off.send_replace(true);
+    near.says(ack("hello"), 0).await;
+    assert_eq!(local.hear().await, Ok("hello".to_owned()), "a leader that is here was left");
+    // It is deposed, and no other one is to be found from here.
+    local.stage.refusals.lock().expect("not poisoned").extend((0..9).map(|_| AttachError::Later("nobody".to_owned())));
+    let began = tokio::time::Instant::now();
+    drop(near);
+    assert_eq!(local.hear().await, Err(Code::Unavailable));
+    assert!(began.elapsed() < PATIENCE, "it looked for a leader for {:?}", began.elapsed());
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 
+use tokio::sync::watch;
 use tonic::Status;
 
 use super::lane::{Attached, Generation, Inlet};
@@ -25,4 +26,7 @@ pub type Attaching<'a> = Pin<Box<dyn Future<Output = Result<Attached, AttachErro
 pub trait Upstreams: Send + Sync + 'static {
     /// Attaches a session of `cluster` once, without retrying. `generation` is what an earlier leader gave the session.
     fn attach<'a>(&'a self, cluster: &'a str, generation: Option<Generation>, inlet: Inlet) -> Attaching<'a>;
+
+    /// Whether this node hears nobody: then no leader is to be found from here that is not here.
+    fn cut_off(&self) -> watch::Receiver<bool>;
 }

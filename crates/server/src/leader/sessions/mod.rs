@@ -130,7 +130,7 @@ impl Hub {
             frames: sender,
         };
         self.tasks.spawn(seat.serve(inlet, self.ended.clone()));
-        Ok(Attached { generation, frames })
+        Ok(Attached { generation, is_remote: false, frames })
     }
 
     fn take_seat(
