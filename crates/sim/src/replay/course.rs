@@ -26,7 +26,6 @@ const CLUSTERS_OF_A_TILE: u32 = 3;
 const SAMPLES: u64 = 480;
 
 /// A replay on its way.
-#[derive(Debug)]
 pub(super) struct Course<'t> {
     tiles: &'t Tiles,
     moments: Moments,
@@ -39,10 +38,19 @@ pub(super) struct Course<'t> {
     end_ms: u64,
     every_ms: u64,
     samples: Vec<Sample>,
+    /// Arrivals and departures so far.
+    happened: u64,
+    /// Is told of them, in parts per thousand of all there can be.
+    progress: &'t mut dyn FnMut(u64),
 }
 
 impl<'t> Course<'t> {
-    pub(super) fn new(tiles: &'t Tiles, clusters: u32, replay: &Replay) -> Self {
+    pub(super) fn new(
+        tiles: &'t Tiles,
+        clusters: u32,
+        replay: &Replay,
+        progress: &'t mut dyn FnMut(u64),
+    ) -> Self {
         let trace: &Trace = tiles.trace();
         let mut moments = tiles.moments(replay.step_ms);
         let asks = Asks::new(trace, clusters as usize);
@@ -59,6 +67,8 @@ impl<'t> Course<'t> {
             end_ms,
             every_ms: ((end_ms + EPILOGUE_MS) / SAMPLES).max(1),
             samples: Vec::new(),
+            happened: 0,
+            progress,
             tiles,
             moments,
             clusters,
@@ -154,7 +164,9 @@ impl Actor for Course<'_> {
                 self.ledger.departs((cluster, profile), task);
             }
             changed.entry(cluster).or_default().insert(profile);
+            self.happened += 1;
         }
+        (self.progress)(self.happened * 1_000 / (2 * self.tiles.tasks()));
         for (cluster, profiles) in changed {
             let rows = self.asks.rows(cluster as usize, profiles.iter().copied());
             if fleet.report(&self.clusters[cluster as usize], rows).is_none() {

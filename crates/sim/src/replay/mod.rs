@@ -37,9 +37,6 @@ const MACHINES_OF_A_CLUSTER: u64 = 5_000;
 const MACHINES_OF_A_ZONE: u64 = 20_000;
 /// Virtual time after the last thing has happened, so that it is seen what comes of it.
 const EPILOGUE_MS: u64 = 900_000;
-/// Progress is told, and the fleet looked at, so many times.
-const SLICES: u64 = 200;
-
 /// How a trace is replayed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Replay {
@@ -65,24 +62,17 @@ impl Replay {
         Self { clusters: None, shards: 1, step_ms: 300_000, cycle_ms: 300_000, dwells, seed }
     }
 
-    /// Runs it; `progress` is told the share of the way in parts per thousand.
+    /// Runs it; `progress` is told how much of what happens has happened, in parts per thousand.
     pub fn run(&self, name: &str, tiles: &Tiles, mut progress: impl FnMut(u64)) -> Replayed {
         let clusters = self.clusters.map_or_else(|| (tiles.machines() / MACHINES_OF_A_CLUSTER).max(3), u64::from);
         let clusters = u32::try_from(clusters).unwrap_or(u32::MAX).max(1);
         let inventory = Inventory::new(tiles, self.shards, MACHINES_OF_A_ZONE);
         let mut fleet = FleetSim::new(self.setup(&inventory), inventory.machines(tiles));
-        let mut course = Course::new(tiles, clusters, self);
+        let mut course = Course::new(tiles, clusters, self, &mut progress);
         for (number, cluster) in course.clusters().iter().enumerate() {
             fleet.bind(cluster, number % self.shards.max(1) as usize);
         }
-        let end_ms = course.end_ms().saturating_add(EPILOGUE_MS);
-        for slice in 1..=SLICES {
-            fleet.run(end_ms / SLICES * slice + end_ms % SLICES * slice / SLICES, &mut course);
-            progress(slice * 1_000 / SLICES);
-            if !fleet.broken().is_empty() {
-                break;
-            }
-        }
+        fleet.run(course.end_ms().saturating_add(EPILOGUE_MS), &mut course);
         course.finish(name, self, &fleet)
     }
 

@@ -88,7 +88,7 @@ fn live(record: &mut RunRecord, number: u32) {
         after_ms,
     };
     happen(broke + 4_000, verdict("healthy", "unhealthy", true, Some(4_000)));
-    if number.is_multiple_of(2) {
+    if number.is_multiple_of(4) {
         happen(broke + 90_000, What::Recovered { failure: number, kind, lasted_ms: 90_000 });
         happen(broke + 95_000, verdict("unhealthy", "healthy", false, None));
         return;
@@ -241,6 +241,7 @@ fn the_figures_of_the_page_are_those_of_the_report() {
         histogram[..histogram.find("</figure>").unwrap()].contains(&format!("p99 {p99}")),
         "the chart says the same"
     );
+    assert!(html.contains("outage zone-a begins, 30 machines"));
     assert_eq!(figures.failures_by_zone.values().sum::<u32>(), figures.tally.failures);
 }
 
@@ -267,7 +268,7 @@ fn tables_hold_a_line_for_everything_and_quote_what_would_be_torn() {
 fn a_life_is_what_the_events_say() {
     let record = record(100);
     let lives = lives::of(&record);
-    let mended: Vec<&str> = lives[6].moods.iter().map(|(_, mood)| mood.name()).collect();
+    let mended: Vec<&str> = lives[12].moods.iter().map(|(_, mood)| mood.name()).collect();
     assert_eq!(mended, ["joining", "healthy", "unhealthy", "healthy"]);
     let replaced: Vec<&str> = lives[3].moods.iter().map(|(_, mood)| mood.name()).collect();
     assert_eq!(replaced, ["joining", "healthy", "unhealthy", "draining", "idle", "absent"]);

@@ -16,13 +16,14 @@ use crate::rehearsal::record::{Durations, RunRecord};
 
 const STYLE: &str = include_str!("style.css");
 const LANES: &str = include_str!("lanes.js");
-const SECTIONS: [(&str, &str); 8] = [
+const SECTIONS: [(&str, &str); 9] = [
     ("summary", "Summary"),
     ("assertions", "Assertions"),
     ("health", "Health"),
     ("failures", "Failures"),
     ("repair", "Repair"),
     ("decisions", "Decisions"),
+    ("events", "Events"),
     ("nodes", "Nodes"),
     ("configuration", "Configuration"),
 ];
@@ -42,6 +43,7 @@ pub fn write(record: &RunRecord) -> String {
         section(html, "failures", "Failures", true, |html| charts::failures(html, record, &figures));
         section(html, "repair", "Found and made good", true, |html| repair(html, record, &figures));
         section(html, "decisions", "Decisions and rules", true, |html| charts::decisions(html, &figures));
+        section(html, "events", "Events of the fleet", true, |html| tables::events(html, record));
         section(html, "nodes", "Nodes", true, |html| lanes::write(html, record, &lives));
         section(html, "configuration", "Configuration", true, |html| tables::configuration(html, record));
     });

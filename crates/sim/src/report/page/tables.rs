@@ -8,7 +8,10 @@ use serde_json::Value;
 use super::millis;
 use crate::rehearsal::record::{Durations, RunRecord};
 use crate::report::figures::Figures;
+use crate::report::lives;
 
+/// Events of the fleet as a whole that are shown; the tables have all of them.
+const MOST_EVENTS: usize = 300;
 /// Lines of configuration that are shown; the record has all of them.
 const MOST_SETTINGS: usize = 400;
 
@@ -39,6 +42,35 @@ fn list(html: &mut String, title: &str, class: &str, lines: &[String]) {
         let _infallible = writeln!(html, "<li>{}</li>", Escaped(line));
     }
     html.push_str("</ul>\n");
+}
+
+/// What happened to the fleet as a whole: outages, pools, rails, leaders, what the scenario says.
+pub(super) fn events(html: &mut String, record: &RunRecord) {
+    let all: Vec<_> = record.events.iter().filter(|event| event.machine.is_none()).collect();
+    if all.is_empty() {
+        html.push_str("<p class=\"none\">Nothing but what happened to single nodes.</p>\n");
+        return;
+    }
+    html.push_str("<div class=\"scroll events\"><table><tbody>\n");
+    for event in all.iter().take(MOST_EVENTS) {
+        let (sort, told) = lives::told(record, &event.what);
+        let (sort, at) = (sort.name(), clock(event.at_ms));
+        let told = Escaped(&told);
+        let _infallible = writeln!(
+            html,
+            "<tr><td class=\"number\">{at}</td><td><i class=\"mark {sort}\" title=\"{sort}\"></i> {told}</td></tr>"
+        );
+    }
+    html.push_str("</tbody></table></div>\n");
+    if let Some(more) = all.len().checked_sub(MOST_EVENTS).filter(|more| *more > 0) {
+        let _infallible = writeln!(html, "<p class=\"soft\">{more} more are left out here; events.csv has all.</p>");
+    }
+}
+
+/// A moment of the run, to the second.
+fn clock(at_ms: u64) -> String {
+    let s = at_ms / 1_000;
+    format!("{}:{:02}:{:02}", s / 3_600, s / 60 % 60, s % 60)
 }
 
 /// How long things took.
