@@ -1,4 +1,5 @@
-//! Scenario files without the rest of the laboratory, which takes long to build: `rehearse FILE [SEED [--trace]]`, `rehearse --schema`.
+//! Scenario files without the rest of the laboratory, which takes long to build: `rehearse FILE [SEED [--trace | --out DIR]]`,
+//! `rehearse --schema`.
 
 #![allow(clippy::disallowed_methods, reason = "beside the simulation: it reads arguments and files")]
 
@@ -19,7 +20,8 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let text = std::fs::read_to_string(what).ok().or_else(|| shipped::find(what).map(|one| one.text.to_owned()));
-    match scenario::load(what, &text.unwrap_or_default()) {
+    let text = text.unwrap_or_default();
+    match scenario::load(what, &text) {
         Err(error) => {
             eprintln!("{error}");
             ExitCode::from(2)
@@ -33,6 +35,9 @@ fn main() -> ExitCode {
             println!("{summary:#}");
             if args.get(2).is_some_and(|word| word == "--trace") {
                 print!("{}", record.trace());
+            }
+            if let Some(folder) = args.get(3).filter(|_| args[2] == "--out") {
+                argosy_sim::report::write(&record, Some(&text), std::path::Path::new(folder)).expect("a run directory");
             }
             if record.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }

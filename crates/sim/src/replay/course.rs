@@ -45,12 +45,7 @@ pub(super) struct Course<'t> {
 }
 
 impl<'t> Course<'t> {
-    pub(super) fn new(
-        tiles: &'t Tiles,
-        clusters: u32,
-        replay: &Replay,
-        progress: &'t mut dyn FnMut(u64),
-    ) -> Self {
+    pub(super) fn new(tiles: &'t Tiles, clusters: u32, replay: &Replay, progress: &'t mut dyn FnMut(u64)) -> Self {
         let trace: &Trace = tiles.trace();
         let mut moments = tiles.moments(replay.step_ms);
         let asks = Asks::new(trace, clusters as usize);
