@@ -115,6 +115,13 @@ chaos-night: rocksdb ## The same for a night
 sim: ## Run simulated fleets on virtual time: scripted, closed loop, random worlds, soak
 	@$(CARGO) run --release --locked --package argosy-sim --example fleet_sim
 
+# Which scenario, a file or the name of one that ships, and where its report goes: make rehearse SCENARIO=my.yaml
+SCENARIO ?= zone-outage
+REPORT ?= runs/$(notdir $(basename $(SCENARIO)))
+.PHONY: rehearse
+rehearse: ## Rehearse a scenario on virtual time, by default a zone outage of 5,000 GPU machines, and write its report
+	@$(CARGO) run --release --locked --package argosy-sim --example rehearse -- "$(SCENARIO)" file --out "$(REPORT)"
+
 ##@ Measure
 .PHONY: bench-hot bench-hot-10m bench-baselines bench-commit bench-failover
 bench-hot: rocksdb ## Decide, apply and snapshots at 100k and 1M machines beside this machine's limits; gated by instructions

@@ -38,6 +38,7 @@ fn main() -> ExitCode {
             }
             if let Some(folder) = args.get(3).filter(|_| args[2] == "--out") {
                 argosy_sim::report::write(&record, Some(&text), std::path::Path::new(folder)).expect("a run directory");
+                println!("{folder}/report.html");
             }
             if record.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }

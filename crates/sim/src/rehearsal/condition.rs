@@ -31,7 +31,9 @@ pub(super) struct Condition {
     pub(super) said: u64,
     /// The pool that it serves.
     pub(super) pool: Option<String>,
-    /// Since when its pool has to do without it.
+    /// Its pool has to do without it, whether or not another has made up for it.
+    pub(super) is_out: bool,
+    /// Since when its pool waits for another in its place.
     pub(super) missed_since: Option<u64>,
     /// What was last said of its health.
     pub(super) standing: Standing,

@@ -221,17 +221,19 @@ impl Stage {
     pub(super) fn misses(&mut self, fleet: &FleetSim, number: MachineNumber) {
         let now = fleet.now_ms();
         let machine = self.machine(number);
-        if machine.missed_since.is_some() {
+        let Some(pool) = machine.pool.clone() else { return };
+        if std::mem::replace(&mut machine.is_out, true) {
             return;
         }
-        let Some(pool) = machine.pool.clone() else { return };
         machine.missed_since = Some(now);
         self.missed.entry(pool).or_default().push_back(number);
     }
 
     /// Nobody has to make up for a machine any more; whether somebody had to.
     pub(super) fn found(&mut self, number: MachineNumber) -> bool {
-        let was_missed = self.machine(number).missed_since.take().is_some();
+        let machine = self.machine(number);
+        machine.is_out = false;
+        let was_missed = machine.missed_since.take().is_some();
         if was_missed {
             self.missed.values_mut().for_each(|missed| missed.retain(|one| *one != number));
         }

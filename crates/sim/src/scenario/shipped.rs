@@ -26,7 +26,19 @@ macro_rules! shipped {
     };
 }
 
-shipped!["zone-outage"];
+shipped![
+    "basic-fleet",
+    "cascades",
+    "cordon-drain",
+    "five-thousand-nodes",
+    "gpu-failure",
+    "high-failure",
+    "quick-stress",
+    "thousand-nodes",
+    "xid-classification",
+    "xid-comprehensive",
+    "zone-outage",
+];
 
 /// The one of this name.
 pub fn find(name: &str) -> Option<&'static Shipped> {

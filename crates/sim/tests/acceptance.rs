@@ -1,0 +1,215 @@
+//! What others found out the hard way about fleets of GPUs, as rehearsals that would find it again.
+
+use std::collections::BTreeSet;
+
+use argosy_sim::rehearsal;
+use argosy_sim::rehearsal::record::{RunRecord, What};
+use argosy_sim::scenario;
+
+fn run(text: &str) -> RunRecord {
+    let loaded = scenario::load("test.yaml", text).unwrap_or_else(|error| panic!("{error}"));
+    let record = rehearsal::run(&loaded, loaded.scenario.seed());
+    assert_eq!(record.violations, Vec::<String>::new());
+    let failed: Vec<String> = record.assertions.iter().filter(|check| !check.passed).map(ToString::to_string).collect();
+    assert!(failed.is_empty(), "{failed:#?}");
+    record
+}
+
+/// A generated fleet of one kind in one zone, for so many minutes, with chaos and what is ours.
+fn generated(nodes: u32, minutes: u32, chaos: &str, argosy: &str) -> String {
+    format!(
+        "name: t
+stress:
+  duration: {minutes}m
+  seed: 3
+  fleet_gen:
+    total_nodes: {nodes}
+    templates: [{{name: t, weight: 1, gpu_count: 8, instance_type: it}}]
+    providers: {{gcp: 1}}
+    regions: {{r: 1}}
+    zones: {{r: [r-a]}}
+    startup: {{pattern: instant}}
+  chaos: {{enabled: true{chaos}}}
+argosy:
+{argosy}"
+    )
+}
+
+/// For every machine that was replaced: when its pool began to do without it, and when its replacement was decided.
+fn reactions(record: &RunRecord) -> Vec<(u64, u64)> {
+    let mut reactions = Vec::new();
+    for (at, event) in record.events.iter().enumerate() {
+        let What::Replaced { by, took_ms, .. } = &event.what else { continue };
+        let decided = record.events[..at].iter().rev().find(|earlier| {
+            earlier.machine == Some(*by)
+                && matches!(&earlier.what, What::Decided { action, .. } if action != "Delete" && action != "Reclaim")
+        });
+        reactions.push((event.at_ms - took_ms, decided.expect("a replacement was decided").at_ms));
+    }
+    reactions
+}
+
+#[test]
+fn a_replacement_is_decided_within_a_second_of_the_verdict_at_250_failures_a_minute() {
+    // Row 1: an evaluation every 30 s was too slow at this rate; here decisions follow events.
+    let chaos = ", failure_rate: 250, xid_distribution: {48: 1}, recovery: {enabled: true, replace_fatal: true, replace_cold_start: 20s}";
+    let record = run(&generated(1_000, 4, chaos, "  cloud: {spares: 1}\n"));
+    let reactions = reactions(&record);
+    assert!(reactions.len() > 600, "{}", reactions.len());
+    let slowest = reactions.iter().map(|(missed, decided)| decided.saturating_sub(*missed)).max();
+    assert!(slowest < Some(1_000), "{slowest:?} ms");
+}
+
+#[test]
+fn a_burst_of_losses_is_decided_upon_in_few_cycles() {
+    let chaos = ", scheduled_outages: [{name: o, start_time: 1m, duration: 5m, scope: provider, target: gcp, failure_type: boot_failure}]";
+    let record = run(&generated(500, 2, chaos, "  cloud: {spares: 1}\n"));
+    let decided = record
+        .events
+        .iter()
+        .filter(|event| matches!(&event.what, What::Decided { action, .. } if action == "Provision"));
+    let after: Vec<u64> = decided.map(|event| event.at_ms).filter(|at| (60_000..65_000).contains(at)).collect();
+    let cycles: BTreeSet<u64> = after.iter().copied().collect();
+    assert_eq!((after.len(), cycles.len() <= 3), (500, true), "{cycles:?}");
+}
+
+#[test]
+fn what_recovers_within_its_grace_costs_nothing_and_what_stays_costs_one_machine() {
+    // Row 3: replacing first and recovering then made machines go round.
+    let text = |recover: &str| {
+        format!(
+            "name: t
+fleet: [{{id: a}}, {{id: b}}]
+events:
+  - {{at: 0s, action: start_fleet}}
+  - {{at: 10s, action: inject_failure, target: a, params: {{failure_type: nvml_failure}}}}
+{recover}  - {{at: 6m, action: wait}}
+argosy: {{cloud: {{spares: 1}}}}
+"
+        )
+    };
+    let provisions = |record: &RunRecord| record.tally.provisions;
+    let recovered = run(&text("  - {at: 100s, action: recover_failure, target: a}\n"));
+    assert_eq!((provisions(&recovered), recovered.tally.replacements, recovered.tally.wasted_microusd), (2, 0, 0));
+    let stayed = run(&text(""));
+    assert_eq!((provisions(&stayed), stayed.tally.replacements), (3, 1));
+    assert!(stayed.tally.wasted_microusd > 0, "what served nobody while it was paid for is told");
+}
+
+/// A pool with an autoscaler over the slots of a fleet of twenty.
+fn scaled(pool: &str, loads: &str, minutes: u32, asserted: &str) -> String {
+    let argosy = format!(
+        "  pools: [{{name: p, machine: {{resources: {{nvidia.com/gpu: \"8\"}}}}, {pool}}}]
+  loads: {loads}
+  assertions:
+    - {{type: invariant, expected: never_above_max}}
+{asserted}"
+    );
+    generated(20, minutes, "", &argosy)
+}
+
+#[test]
+fn load_scales_a_pool_up_and_a_queue_gives_it_its_size() {
+    // Row 9.
+    let reactive = "min: 2, max: 10, autoscaler: {reactive: {scale_up_at_percent: 80, scale_down_at_percent: 20}}";
+    run(&scaled(
+        reactive,
+        "[{pool: p, utilisation: 0.85, every: 10s}]",
+        5,
+        "    - {type: count, target: wanted, expected: '>= 4'}\n",
+    ));
+    let queue = "min: 1, max: 20, autoscaler: {queue: {jobs_per_machine: 10}}";
+    run(&scaled(
+        queue,
+        "[{pool: p, queue_depth: 73, every: 10s}]",
+        3,
+        "    - {type: count, target: healthy, expected: 8}\n",
+    ));
+}
+
+#[test]
+fn metrics_that_stopped_hold_a_pool_and_are_not_taken_for_nothing_to_do() {
+    let queue = "min: 1, max: 20, stale_after: 1m, autoscaler: {queue: {jobs_per_machine: 10}}";
+    let loads = "[{pool: p, queue_depth: 73, every: 10s, until: 2m}]";
+    run(&scaled(queue, loads, 15, "    - {type: count, target: wanted, expected: 8, at: 1m, until: 15m}\n"));
+}
+
+#[test]
+fn a_pool_shrinks_by_its_step_after_its_rest_and_no_sooner() {
+    // Row 10: one machine at a time, five minutes after the last move; both can be set.
+    let pool = "min: 1, max: 20, steps: {up: 20, down: 2}, cooldown: {up: 1s, down: 2m}, autoscaler: {queue: {jobs_per_machine: 10}}";
+    let loads = "[{pool: p, queue_depth: 80, every: 10s, until: 1m}, {pool: p, queue_depth: 10, at: 1m, every: 10s}]";
+    let asserted = "    - {type: count, target: wanted, expected: 8, at: 100s}
+    - {type: count, target: wanted, expected: 6, at: 150s}
+    - {type: count, target: wanted, expected: 4, at: 5m}
+";
+    run(&scaled(pool, loads, 6, asserted));
+}
+
+#[test]
+fn every_pool_reaches_its_least_size_with_any_autoscaler_or_none() {
+    // Row 11, and the quick start that gave no machine at all.
+    for policy in [
+        "replicas: 5",
+        "headroom: 0",
+        "autoscaler: {reactive: {}}",
+        "autoscaler: {queue: {jobs_per_machine: 10}}",
+        "autoscaler: {predictive: {}}",
+    ] {
+        let pool = format!("min: 5, max: 9, {policy}");
+        run(&scaled(&pool, "[]", 1, "    - {type: count, target: healthy, expected: 5}\n"));
+    }
+}
+
+#[test]
+fn a_new_leader_forgets_no_machine_and_buys_none_twice() {
+    let chaos = ", failure_rate: 20, xid_distribution: {48: 1}, recovery: {enabled: true, replace_fatal: true}";
+    let argosy = "  cloud: {spares: 1}
+  control_plane: {new_leader_at: [90s, 3m, 181s]}
+  assertions:
+    - {type: invariant, expected: never_above_max}
+    - {type: invariant, expected: no_leak}
+    - {type: invariant, expected: no_double_action}
+    - {type: count, target: healthy, expected: '>= 190'}
+";
+    let record = run(&generated(200, 5, chaos, argosy));
+    assert!(record.events.iter().filter(|event| event.what == What::LeaderChanged).count() == 3);
+    assert!(record.tally.replacements > 5, "{:?}", record.tally);
+}
+
+#[test]
+fn a_cordon_stays_through_a_reboot_and_a_terminated_machine_alone_is_gone() {
+    let text = "name: t
+fleet: [{id: a}, {id: b}, {id: c}]
+events:
+  - {at: 0s, action: start_fleet}
+  - {at: 5s, action: issue_command, target: a, params: {command_type: cordon}}
+  - {at: 6s, action: issue_command, target: b, params: {command_type: terminate}}
+  - {at: 7s, action: issue_command, target: c, params: {command_type: run_diagnostic}}
+  - {at: 8s, action: inject_failure, target: a, params: {failure_type: network}}
+  - {at: 20s, action: recover_failure, target: a}
+  - {at: 30s, action: wait}
+assertions:
+  - {type: node_status, target: a, expected: cordoned}
+  - {type: node_status, target: b, expected: terminated}
+  - {type: node_status, target: c, expected: active}
+argosy:
+  assertions: [{type: count, target: total, expected: 2}]
+";
+    let record = run(text);
+    assert!(record.events.iter().any(|event| matches!(&event.what, What::Command { command, outcome } if command == "run_diagnostic" && outcome == "passed")));
+}
+
+#[test]
+fn a_day_leaves_nothing_behind_but_its_record() {
+    let chaos = ", failure_rate: 0.2, recovery: {enabled: true, probability: 0.5, mean_time: 10m, replace_fatal: true}";
+    let argosy = "  cloud: {spares: 1}
+  assertions:
+    - {type: invariant, expected: no_leak}
+    - {type: count, target: healthy, expected: '>= 45'}
+    - {type: count, target: total, expected: '<= 75'}
+";
+    let text = generated(50, 24 * 60, chaos, argosy).replace("seed: 3", "seed: 3\n  metrics_interval: 5m");
+    let record = run(&text);
+    assert!(record.tally.replacements > 0 && record.tally.failures > 5, "{:?}", record.tally);
+}
