@@ -12,6 +12,8 @@
 //! with `Same` that choose a domain weigh it up here. Gangs that hold machines take theirs before anybody else: a gang is let go by withdrawal or by preemption
 //! as a whole, never by another need of its cluster picking a member (docs/adr/0040-credit-own-machines-first.md).
 
+use std::cmp::Reverse;
+
 use argosy_model::State;
 
 use crate::claims::Phase;
@@ -19,6 +21,14 @@ use crate::cycle::Cycle;
 use crate::rows::RowIx;
 use crate::standing::{Kind, Stage};
 use crate::supply::{ClassIx, Supply};
+
+/// What serves a cluster or is joining it, as a row may be given it: its own and what nobody owns in keep order; what others
+/// own, the last row's first, in keep order.
+struct Sorted {
+    own: Vec<ClassIx>,
+    nobodys: Vec<ClassIx>,
+    others: Vec<ClassIx>,
+}
 
 impl Cycle {
     /// Gives out what is bound or on its way, as far as that may be otherwise than it was.
@@ -92,12 +102,60 @@ impl Cycle {
         }
     }
 
-    /// In its turn a row is first given what nobody has.
-    pub(crate) fn claim_left(&mut self, row: RowIx) {
-        self.claim_own(row, false);
-        self.claim_nobodys(row);
-        self.claim_own(row, true);
-        self.claim_others(row);
+    /// In its turn a row is first given what nobody has. Of what is on its way to it that is something only if it has lost a
+    /// machine since the credit.
+    pub(crate) fn claim_left(&mut self, row: RowIx, has_lost: bool) {
+        let spare = self.supply.spare(self.pulses.cluster(row)).to_vec();
+        let Sorted { own, nobodys, others } = self.sorted_for(row, spare.into_iter());
+        self.claim_each(row, &own);
+        self.claim_each(row, &nobodys);
+        if has_lost {
+            self.claim_own(row, true);
+        }
+        self.claim_each(row, &others);
+    }
+
+    fn claim_each(&mut self, row: RowIx, classes: &[ClassIx]) {
+        if self.standing(row).kind == Kind::Spread {
+            self.claim_balanced(row, classes);
+            return;
+        }
+        for class in classes {
+            if !self.standing(row).is_short() {
+                return;
+            }
+            self.claim(row, *class, u32::MAX);
+        }
+    }
+
+    /// Whether a row's cluster has anything for it that nobody has been given.
+    pub(crate) fn has_spare(&mut self, row: RowIx) -> bool {
+        let menu = self.menus.get(self.standings[row.at()].menu);
+        let spare = self.supply.spare(self.pulses.cluster(row)).to_vec();
+        spare.into_iter().any(|class| menu.place_of(self.supply.stock(class).class.shape).is_some())
+    }
+
+    /// Of classes that serve a row's cluster or are joining it those that will do for it, in order.
+    fn sorted_for(&self, row: RowIx, classes: impl Iterator<Item = ClassIx>) -> Sorted {
+        let menu = self.menus.get(self.standing(row).menu);
+        let account = self.supply.account(row);
+        let (mut own, mut nobodys, mut others) = (Vec::new(), Vec::new(), Vec::new());
+        for class in classes {
+            let stock = self.supply.stock(class);
+            if menu.place_of(stock.class.shape).is_none() {
+                continue;
+            }
+            match stock.account {
+                None => nobodys.push((stock.keep_order(), class)),
+                Some(owner) if owner == account => own.push((stock.keep_order(), class)),
+                Some(owner) => {
+                    let rows = self.supply.accounts.rows(owner).iter();
+                    let last = rows.map(|row| self.rows.rank(*row)).max().expect("an open account has rows");
+                    others.push(((Reverse(last), stock.keep_order()), class));
+                }
+            }
+        }
+        Sorted { own: in_order(own), nobodys: in_order(nobodys), others: in_order(others) }
     }
 
     /// Gives a row what was acquired for it: what is on its way, or what serves and joins.
@@ -147,6 +205,10 @@ impl Cycle {
         if !self.standing(row).is_short() {
             return;
         }
+        if let Some(domain) = self.standing(row).domain {
+            self.claim_others_in(row, domain);
+            return;
+        }
         let keep = self.keep_list(row);
         if self.standing(row).kind == Kind::Spread {
             self.claim_others_balanced(row, keep);
@@ -173,6 +235,16 @@ impl Cycle {
         }
     }
 
+    fn claim_others_in(&mut self, row: RowIx, domain: usize) {
+        let cluster = Some(self.rows.get(row).key.cluster);
+        let shapes = self.menus.get(self.standing(row).menu).shapes_in(domain);
+        let bound = shapes.iter().flat_map(|shape| self.supply.bound(*shape)).copied();
+        let is_there =
+            |class: &ClassIx| self.supply.stock(*class).class.cluster == cluster && self.within(row, *class) > 0;
+        let Sorted { others, .. } = self.sorted_for(row, bound.filter(is_there));
+        self.claim_each(row, &others);
+    }
+
     /// Whether a row may find something in what another owns: what it has not been given itself, or may have to give up.
     pub(crate) fn may_have_for(&self, row: RowIx, owner: RowIx) -> bool {
         let account = self.supply.account(owner);
@@ -189,6 +261,11 @@ impl Cycle {
             self.agenda.look_beyond(row);
         }
     }
+}
+
+fn in_order<K: Ord>(mut classes: Vec<(K, ClassIx)>) -> Vec<ClassIx> {
+    classes.sort_unstable();
+    classes.into_iter().map(|(_, class)| class).collect()
 }
 
 /// Whether a class is on its way to whoever it was acquired for.

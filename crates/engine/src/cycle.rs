@@ -10,13 +10,16 @@
 //! The tables outlive the cycle. The next one follows what was written since (`follow.rs`), credits anew the rows that this
 //! concerns (`agenda.rs`), and takes the turns of the needs that are short.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use argosy_model::journal::Edition;
+use argosy_model::stamp::Stamp;
 use argosy_model::{Demand, Fleet, ShardTime};
 use imbl::Vector;
 
 use crate::agenda::Agenda;
+use crate::bits::Bits;
 use crate::catalogue::Catalogue;
 use crate::claims::Phase;
 use crate::contention::Contention;
@@ -39,12 +42,31 @@ pub(crate) struct Seen {
     pub(crate) demand: Demand,
     pub(crate) policy: Policy,
     pub(crate) now: ShardTime,
+    /// Of the fleet, the demand and the words.
+    pub(crate) editions: (Edition, Edition, Stamp),
 }
 
 impl Seen {
     pub(crate) fn of(view: &View<'_>) -> Self {
-        Self { fleet: view.fleet.clone(), demand: view.demand.clone(), policy: view.policy.clone(), now: view.now }
+        Self {
+            fleet: view.fleet.clone(),
+            demand: view.demand.clone(),
+            policy: view.policy.clone(),
+            now: view.now,
+            editions: editions(view),
+        }
     }
+
+    /// Lets go of what was seen and keeps which it was. Whoever holds an old state has it copied page by page as the new one is
+    /// written, and frees the copies when he lets go.
+    pub(crate) fn let_go(&mut self) {
+        (self.fleet, self.demand) = (Fleet::default(), Demand::default());
+    }
+}
+
+/// Which fleet, demand and words a view shows.
+pub(crate) fn editions(view: &View<'_>) -> (Edition, Edition, Stamp) {
+    (view.fleet.edition(), view.demand.edition(), view.fleet.words.stamp())
 }
 
 /// The tables of a cycle.
@@ -60,7 +82,7 @@ pub(crate) struct Cycle {
     pub(crate) pulses: Pulses,
     pub(crate) contention: Contention,
     /// Free machines that gangs chosen earlier count on; it keeps later ones from all choosing the same domain.
-    pub(crate) counted_on: crate::hash::Lookup<ClassIx, u32>,
+    pub(crate) counted_on: BTreeMap<ClassIx, u32>,
     pub(crate) prey: PreyIndex,
     pub(crate) drafts: Vec<Draft>,
     /// Moments at which a row may take another part.
@@ -74,7 +96,9 @@ pub(crate) struct Cycle {
     /// How the credit left the rows that turns have done something to.
     pub(crate) turned: Vec<Credited>,
     /// Rows that lost machines to rows before them in this cycle.
-    pub(crate) robbed: crate::hash::Lookup<RowIx, ()>,
+    pub(crate) robbed: Bits,
+    /// By rank, the rows that have yet to take their turn.
+    pub(crate) turns: Bits,
     /// By keep list, the rank from which on nothing is to be had of those behind, in this cycle.
     pub(crate) barren: crate::hash::Lookup<KeepIx, u32>,
     /// Machines that nobody was given, and that were taken as victims.

@@ -79,6 +79,7 @@ impl Cycle {
         }
         self.reckon(holder);
         self.pulses.freshen(holder);
-        self.robbed.insert(holder, ());
+        self.robbed.insert(holder.at());
+        self.turns.insert(self.rows.rank(holder) as usize);
     }
 }

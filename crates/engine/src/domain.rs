@@ -8,7 +8,7 @@
 //! capped, so that slack never counts for anything.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::credit::is_coming;
 use crate::cycle::Cycle;
@@ -58,15 +58,48 @@ impl Cycle {
             return chosen;
         }
         let bound = self.bound_by_domain(row);
-        let mut prospects = self.prospects(row, &bound, scope);
+        if self.standing(row).yard.is_in_pieces()
+            && let Some(chosen) = self.choose_among_few(row, &bound, scope)
+        {
+            return chosen;
+        }
+        let all = 0..self.menus.get(self.standing(row).menu).domains.len();
+        let mut prospects = self.prospects(row, &bound, scope, all);
         let want = self.standing(row).yard.want();
         if scope == Scope::Everything && !prospects.iter().any(|p| covers(&p.joint, want)) {
             self.add_prey(row, &mut prospects);
         }
+        self.choose_best(row, &bound, &prospects)
+    }
+
+    fn choose_best(&mut self, row: RowIx, bound: &BTreeMap<usize, Bound>, prospects: &[Prospect]) -> Option<usize> {
         let best = prospects.iter().max_by_key(|p| self.merit(row, p, bound.get(&p.domain)))?;
         let standing = &mut self.standings[row.at()];
         standing.has_host = covers(&best.reachable, standing.yard.want());
         Some(best.domain)
+    }
+
+    /// The same choice with a look at few domains: those where the cluster has something or others count on something, and of all
+    /// others, told apart by what is free alone, the tightest that would do and the fullest that would not. `None` if it takes a closer look.
+    fn choose_among_few(&mut self, row: RowIx, bound: &BTreeMap<usize, Bound>, scope: Scope) -> Option<Option<usize>> {
+        let standing = self.standing(row);
+        let (menu, want) = (standing.menu, standing.yard.want()[0]);
+        let mut few: BTreeSet<usize> = bound.keys().copied().collect();
+        if scope == Scope::BoundAndFree {
+            let shapes = self.counted_on.keys().map(|class| self.supply.stock(*class).class.shape);
+            few.extend(shapes.filter_map(|shape| Some(self.menus.get(menu).place_of(shape)?.domain as usize)));
+        }
+        let mut others = [None; 2];
+        if scope != Scope::Bound {
+            let hosts = self.menus.get_mut(menu).hosts();
+            others = [hosts.tightest_but(want, &few), hosts.fullest_but(want, &few)];
+        }
+        let prospects = self.prospects(row, bound, scope, few.into_iter().chain(others.into_iter().flatten()));
+        let is_hosted = || prospects.iter().any(|p| covers(&p.joint, self.standing(row).yard.want()));
+        if scope == Scope::Everything && !is_hosted() && self.is_prey_open(row) {
+            return None;
+        }
+        Some(self.choose_best(row, bound, &prospects))
     }
 
     /// The same choice for a row whose cluster has nothing for it, read off the order of domains: the tightest that holds
@@ -126,12 +159,19 @@ impl Cycle {
         found
     }
 
-    /// The domains that have something for a row, in order.
-    fn prospects(&self, row: RowIx, bound: &BTreeMap<usize, Bound>, scope: Scope) -> Vec<Prospect> {
+    /// Those of some domains that have something for a row.
+    fn prospects(
+        &self,
+        row: RowIx,
+        bound: &BTreeMap<usize, Bound>,
+        scope: Scope,
+        domains: impl Iterator<Item = usize>,
+    ) -> Vec<Prospect> {
         let yard = &self.standing(row).yard;
         let none = yard.none();
         let mut prospects = Vec::new();
-        for (at, domain) in self.menus.get(self.standing(row).menu).domains.iter().enumerate() {
+        let menu = self.menus.get(self.standing(row).menu);
+        for (at, domain) in domains.map(|at| (at, &menu.domains[at])) {
             let (mut joint, mut machines) = (none.clone(), 0);
             if let Some(bound) = bound.get(&at) {
                 add(&mut joint, &bound.creditable, 1);

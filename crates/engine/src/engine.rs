@@ -7,9 +7,8 @@
 use std::sync::Arc;
 
 use argosy_model::ShardTime;
-use argosy_model::stamp::Stamp;
 
-use crate::cycle::Cycle;
+use crate::cycle::{Cycle, editions};
 use crate::{Decision, View};
 
 /// Decides for one shard, cycle after cycle.
@@ -22,7 +21,6 @@ pub struct Engine {
 #[derive(Clone, Debug)]
 struct Last {
     cycle: Box<Cycle>,
-    words: Stamp,
     /// The first moment at which the same state may lead to something else.
     until: ShardTime,
     decision: Arc<Decision>,
@@ -48,7 +46,8 @@ impl Engine {
         let mut cycle = kept.unwrap_or_else(|| Box::new(Cycle::new(view)));
         let decision = Arc::new(cycle.run());
         let until = cycle.next_moment(&decision);
-        self.last = Some(Last { cycle, words: view.fleet.words.stamp(), until, decision: Arc::clone(&decision) });
+        cycle.view.let_go();
+        self.last = Some(Last { cycle, until, decision: Arc::clone(&decision) });
         decision
     }
 }
@@ -59,9 +58,7 @@ impl Last {
     fn holds(&self, view: &View<'_>) -> bool {
         let seen = &self.cycle.view;
         (seen.now..self.until.max(seen.now.next())).contains(&view.now)
-            && seen.fleet.edition() == view.fleet.edition()
-            && seen.demand.edition() == view.demand.edition()
-            && self.words == view.fleet.words.stamp()
+            && seen.editions == editions(view)
             && seen.policy == *view.policy
     }
 }

@@ -7,11 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use argosy_model::demand::DemandChange;
-use argosy_model::{ClusterIx, Demand, Need, NeedKey, NeedMark};
+use argosy_model::{Demand, Need, NeedKey, NeedMark};
 use imbl::Vector;
 
 use crate::View;
 use crate::agenda::Agenda;
+use crate::bits::Bits;
 use crate::catalogue::Catalogue;
 use crate::claims::Phase;
 use crate::contention::Contention;
@@ -25,15 +26,18 @@ use crate::rows::{Precedence, RowIx, Rows, claim_of};
 use crate::standing::Standing;
 use crate::supply::Supply;
 
-/// Rows that may come, go or move in one step; beyond that everything is listed anew.
-const MOST_MOVES: usize = 4_096;
+/// Rows that may come, go or move in one step, as a part of all rows; beyond that everything is listed anew.
+const MOST_MOVES: usize = 4;
+/// From which part of all rows on the verdicts of those that stay are listed anew, and not moved one by one.
+const FEW_MOVES: usize = 64;
 
 /// What was written to the demand.
 #[derive(Default)]
 struct Written {
     needs: BTreeSet<NeedKey>,
     marks: BTreeSet<NeedKey>,
-    clusters: BTreeSet<ClusterIx>,
+    /// Whether some cluster may have begun to report.
+    is_heard_anew: bool,
 }
 
 impl Cycle {
@@ -50,7 +54,7 @@ impl Cycle {
             standings: Vec::new(),
             pulses: Pulses::default(),
             contention,
-            counted_on: crate::hash::Lookup::default(),
+            counted_on: BTreeMap::new(),
             prey: PreyIndex::default(),
             drafts: Vec::new(),
             alarms: BTreeSet::new(),
@@ -59,7 +63,8 @@ impl Cycle {
             phase: Phase::default(),
             agenda: Agenda::default(),
             turned: Vec::new(),
-            robbed: Default::default(),
+            robbed: Bits::default(),
+            turns: Bits::default(),
             barren: Default::default(),
             withheld: Vec::new(),
         };
@@ -160,7 +165,7 @@ impl Cycle {
     /// Takes in what was written since the last cycle. Returns false if it is better to list everything anew; the tables
     /// are then no longer to be used.
     pub(crate) fn follow(&mut self, view: &View<'_>) -> bool {
-        let is_renamed = || self.rows.is_profile_missing && self.view.fleet.words.stamp() != view.fleet.words.stamp();
+        let is_renamed = || self.rows.is_profile_missing && self.view.editions.2 != view.fleet.words.stamp();
         if *view.policy != self.view.policy || view.now < self.view.now || is_renamed() {
             return false;
         }
@@ -169,9 +174,6 @@ impl Cycle {
         if !self.follow_machines(view) {
             return false;
         }
-        let heard = |demand: &Demand, cluster: &ClusterIx| demand.reporting(*cluster).heard;
-        let is_anew = |cluster: &ClusterIx| heard(&self.view.demand, cluster) != heard(view.demand, cluster);
-        let is_heard_anew = written.clusters.iter().any(is_anew);
         self.view = Seen::of(view);
         self.ring();
         self.follow_folds(&mut written.needs);
@@ -181,7 +183,7 @@ impl Cycle {
         for key in &written.marks {
             self.follow_mark(key);
         }
-        if is_heard_anew {
+        if written.is_heard_anew {
             self.supply.forget_prey();
         }
         true
@@ -189,18 +191,18 @@ impl Cycle {
 
     fn written(&self, view: &View<'_>) -> Option<Written> {
         let mut written = Written::default();
-        for change in view.demand.changes_since(self.view.demand.edition())? {
+        for change in view.demand.changes_since(self.view.editions.1)? {
             match change {
                 DemandChange::Need(key) => drop(written.needs.insert(*key)),
                 DemandChange::Mark(key) => drop(written.marks.insert(*key)),
-                DemandChange::Reporting(cluster) => drop(written.clusters.insert(*cluster)),
+                DemandChange::Reporting(_) => written.is_heard_anew = true,
             }
         }
         Some(written)
     }
 
     fn follow_machines(&mut self, view: &View<'_>) -> bool {
-        let Some(changes) = view.fleet.changes_since(self.view.fleet.edition()) else { return false };
+        let Some(changes) = view.fleet.changes_since(self.view.editions.0) else { return false };
         let (mut left, mut wavering) = (Vec::new(), Vec::new());
         let words = &view.fleet.words;
         for change in changes.filter(|change| change.before != change.after) {
@@ -304,27 +306,48 @@ impl Cycle {
             touched.into_iter().partition(|row| self.rows.get(*row).members.is_empty());
         let is_elsewhere = |row: &RowIx| closed.get(row) != Some(&self.rows.get(*row).precedence());
         let moved: Vec<RowIx> = stay.iter().copied().filter(is_elsewhere).collect();
-        if gone.len() + moved.len() > MOST_MOVES {
+        let moves = gone.len() + moved.len();
+        if moves > self.rows.order().len() / MOST_MOVES + 64 {
             return false;
         }
-        if !(gone.is_empty() && moved.is_empty()) {
-            let taken_out = gone.iter().chain(&moved).filter(|row| closed.contains_key(row));
-            let mut ranks: Vec<u32> = taken_out.map(|row| self.rows.rank(*row)).collect();
-            ranks.sort_unstable();
-            for rank in ranks.iter().rev() {
-                self.verdicts.remove(*rank as usize);
-            }
-            self.rows.reorder(&gone, &moved);
-            let mut ranks: Vec<(u32, RowIx)> = moved.iter().map(|row| (self.rows.rank(*row), *row)).collect();
-            ranks.sort_unstable();
-            for (rank, row) in ranks {
-                self.verdicts.insert(rank as usize, blank(self.rows.get(row).key));
-            }
-            self.rows.release(&gone);
+        if moves > 2 + self.rows.order().len() / FEW_MOVES {
+            self.relist_verdicts(&gone, &moved);
+        } else if moves > 0 {
+            let taken_out: Vec<RowIx> =
+                gone.iter().chain(&moved).filter(|row| closed.contains_key(row)).copied().collect();
+            self.move_verdicts(&gone, &moved, &taken_out);
         }
+        self.rows.release(&gone);
         stay.into_iter().for_each(|row| self.begin_row(row));
         self.follow_owners();
         true
+    }
+
+    /// Puts rows in order, and the verdicts of those that moved to where these are now, one by one.
+    fn move_verdicts(&mut self, gone: &[RowIx], moved: &[RowIx], taken_out: &[RowIx]) {
+        let mut ranks: Vec<u32> = taken_out.iter().map(|row| self.rows.rank(*row)).collect();
+        ranks.sort_unstable();
+        for rank in ranks.iter().rev() {
+            self.verdicts.remove(*rank as usize);
+        }
+        self.rows.reorder(gone, moved);
+        let mut ranks: Vec<(u32, RowIx)> = moved.iter().map(|row| (self.rows.rank(*row), *row)).collect();
+        ranks.sort_unstable();
+        for (rank, row) in ranks {
+            self.verdicts.insert(rank as usize, blank(self.rows.get(row).key));
+        }
+    }
+
+    /// The same for many: all verdicts are put in order anew.
+    fn relist_verdicts(&mut self, gone: &[RowIx], moved: &[RowIx]) {
+        let known = self.rows.order().iter().copied().zip(std::mem::take(&mut self.verdicts));
+        let mut by_row: Vec<Option<Arc<Verdict>>> = vec![None; self.rows.handles()];
+        known.for_each(|(row, verdict)| by_row[row.at()] = Some(verdict));
+        moved.iter().for_each(|row| by_row[row.at()] = None);
+        self.rows.reorder(gone, moved);
+        let rows = self.rows.order().iter();
+        let verdict = |row: &RowIx| by_row[row.at()].take().unwrap_or_else(|| blank(self.rows.get(*row).key));
+        self.verdicts = rows.map(verdict).collect();
     }
 
     fn follow_mark(&mut self, key: &NeedKey) {

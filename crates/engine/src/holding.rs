@@ -113,8 +113,8 @@ pub(crate) struct Holding {
     pub(crate) bound: Vec<ClassIx>,
     /// Lists that some row of the cluster has asked for.
     pub(crate) keeps: SmallVec<[(MenuIx, KeepIx); 2]>,
-    /// How many of its machines that serve it or are joining it, and count as cover, nobody has been given.
-    pub(crate) spare: u32,
+    /// Of those, what nobody has been given, and what somebody has been given since it was; in no order.
+    pub(crate) spare: Vec<ClassIx>,
 }
 
 impl Holding {

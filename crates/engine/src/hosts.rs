@@ -41,6 +41,24 @@ impl Hosts {
     pub(crate) fn fullest(&self) -> Option<usize> {
         self.tightest(self.0.last()?.0)
     }
+
+    /// The tightest domain that holds this many pieces and is none of `others`.
+    pub(crate) fn tightest_but(&self, pieces: u64, others: &BTreeSet<usize>) -> Option<usize> {
+        let enough = self.0.range((pieces, Reverse(u64::MAX), 0, 0)..);
+        enough.map(|key| key.3 as usize).find(|domain| !others.contains(domain))
+    }
+
+    /// The domain that holds most of those that hold fewer pieces than this, and is none of `others`.
+    pub(crate) fn fullest_but(&self, pieces: u64, others: &BTreeSet<usize>) -> Option<usize> {
+        let mut fewer = self.0.range(..(pieces, Reverse(u64::MAX), 0, 0)).rev();
+        let most = fewer.find(|key| !others.contains(&(key.3 as usize)))?.0;
+        self.tightest_but(most, others)
+    }
+
+    /// All of them.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = usize> + '_ {
+        self.0.iter().map(|key| key.3 as usize)
+    }
 }
 
 fn key(domain: u32, by_name: u32, (pieces, machines): FreeIn) -> Key {
@@ -58,6 +76,9 @@ mod tests {
             hosts.shift(domain, by_name, (0, 0), free);
         }
         assert_eq!((hosts.tightest(4), hosts.tightest(5), hosts.tightest(10)), (Some(3), Some(0), None));
+        let others = BTreeSet::from([3, 0]);
+        assert_eq!((hosts.tightest_but(4, &others), hosts.tightest_but(5, &others)), (Some(2), None));
+        assert_eq!((hosts.fullest_but(9, &others), hosts.fullest_but(4, &others)), (Some(2), None));
         hosts.shift(0, 3, (9, 3), (0, 0));
         assert_eq!(hosts.fullest(), Some(3));
     }

@@ -7,6 +7,7 @@
 mod accounts;
 mod acquire;
 mod agenda;
+mod bits;
 mod catalogue;
 mod claims;
 mod contention;

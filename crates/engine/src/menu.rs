@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use argosy_model::{Resources, Shape, ShapeIx, Sym, Vocabulary};
-use smallvec::smallvec;
+use smallvec::{SmallVec, smallvec};
 
 use crate::catalogue::Catalogue;
 use crate::hosts::Hosts;
@@ -98,8 +98,6 @@ pub(crate) struct Menu {
     pub(crate) free: u64,
     /// The domains by what is free in them; made when a gang first asks.
     hosts: Option<Hosts>,
-    /// Rises with everything that changes above.
-    pub(crate) clock: u64,
     /// Up to which change of contention its lots are in order.
     sorted: u64,
 }
@@ -135,7 +133,7 @@ impl Menu {
         let dense = dense(&shapes);
         let listed = shapes.iter().map(|(shape, _)| *shape).collect();
         let matching = Matching::default();
-        Self { shapes, listed, dense, domains, matching, held: 0, free: 0, hosts: None, clock: 0, sorted: u64::MAX }
+        Self { shapes, listed, dense, domains, matching, held: 0, free: 0, hosts: None, sorted: u64::MAX }
     }
 
     /// Every shape that will do, sorted.
@@ -146,6 +144,11 @@ impl Menu {
     /// Every shape that will do, with its place.
     pub(super) fn places(&self) -> impl Iterator<Item = (ShapeIx, Place)> + '_ {
         self.shapes.iter().copied()
+    }
+
+    /// The shapes that lie in a domain.
+    pub(crate) fn shapes_in(&self, domain: usize) -> SmallVec<[ShapeIx; 4]> {
+        self.domains[domain].lots.iter().flat_map(|lot| &lot.shapes).copied().collect()
     }
 
     /// Where a shape stands, if it will do at all.
@@ -175,7 +178,6 @@ impl Menu {
         domain.free = domain.free.checked_add_signed(change).expect(COUNTED);
         domain.pieces = domain.pieces.checked_add_signed(pieces).expect(COUNTED);
         self.free = self.free.checked_add_signed(change).expect(COUNTED);
-        self.clock += 1;
         if let Some(hosts) = &mut self.hosts {
             hosts.shift(place.domain, domain.by_name, before, (domain.pieces, domain.free));
         }

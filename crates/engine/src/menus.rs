@@ -106,7 +106,6 @@ impl Menus {
         for (menu, _) in self.listing.get(shape.index()).into_iter().flatten() {
             let menu = &mut self.menus[menu.at()];
             menu.held = shifted(menu.held, change);
-            menu.clock += 1;
             if is_configured {
                 menu.matching.configured = shifted(menu.matching.configured, change);
             }

@@ -4,7 +4,7 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
-use argosy_model::State;
+use argosy_model::{ShapeIx, State};
 
 use crate::cycle::Cycle;
 use crate::hash::Lookup;
@@ -34,8 +34,10 @@ impl Prey {
 /// The prey that a menu admits.
 #[derive(Clone, Debug)]
 struct Hunt {
-    /// Lowest priority of any holder; lower than any if some of it is surplus.
+    /// Lowest priority of any holder of what was looked at so far; lower than any if some of it is nobody's.
     lowest: i64,
+    /// How many of the menu's shapes were looked at.
+    looked_at: usize,
     /// Best victims first, once somebody may take one. What nobody below the first that hunts here holds is not listed: those
     /// that hunt here later are no higher.
     order: Option<Order>,
@@ -115,21 +117,23 @@ impl Cycle {
     /// Whether there is anything that a row may take.
     pub(crate) fn is_prey_open(&mut self, row: RowIx) -> bool {
         self.prey.has_begun = true;
-        let menu = self.standing(row).menu;
-        let lowest = match self.prey.by_menu.get(&menu) {
-            Some(hunt) => hunt.lowest,
-            None => {
-                let lowest = self.lowest_priority(menu);
-                self.prey.by_menu.insert(menu, Hunt { lowest, order: None });
-                lowest
-            }
-        };
-        lowest < i64::from(self.standing(row).priority)
+        let (menu, priority) = (self.standing(row).menu, i64::from(self.standing(row).priority));
+        let hunt = self.prey.by_menu.entry(menu).or_insert(Hunt { lowest: i64::MAX, looked_at: 0, order: None });
+        let (mut lowest, mut looked_at) = (hunt.lowest, hunt.looked_at);
+        let shapes = self.menus.get(menu).listed();
+        // What was listed stays as it was when the first hunt began, so a look that ends early is taken up again where it ended.
+        while lowest >= priority && looked_at < shapes.len() {
+            lowest = lowest.min(self.lowest_priority(shapes[looked_at]));
+            looked_at += 1;
+        }
+        let hunt = self.prey.by_menu.get_mut(&menu).expect("just looked at");
+        (hunt.lowest, hunt.looked_at) = (lowest, looked_at);
+        lowest < priority
     }
 
-    /// Lowest priority of any holder of what a menu admits.
-    fn lowest_priority(&mut self, menu: MenuIx) -> i64 {
-        let Self { supply, prey, standings, view, menus, .. } = self;
+    /// Lowest priority of any holder of machines of a shape.
+    fn lowest_priority(&mut self, shape: ShapeIx) -> i64 {
+        let Self { supply, prey, standings, view, .. } = self;
         let demand = &view.demand;
         let priority = |row: RowIx| i64::from(standings[row.at()].priority);
         let of_class = |class: ClassIx, stock: &Stock| -> i64 {
@@ -143,24 +147,31 @@ impl Cycle {
             let held = stock.claims.iter().map(|(row, _)| priority(*row)).min().unwrap_or(i64::MAX);
             if stock.left > 0 { i64::MIN } else { held }
         };
-        let shapes = menus.get(menu).listed();
-        let of_shape = |shape: &argosy_model::ShapeIx| {
-            supply.lowest(*shape, |supply, classes| {
-                classes.iter().map(|class| of_class(*class, supply.stock(*class))).min().unwrap_or(i64::MAX)
-            })
-        };
-        shapes.iter().map(of_shape).min().unwrap_or(i64::MAX)
+        supply.lowest(shape, |supply, classes| {
+            classes.iter().map(|class| of_class(*class, supply.stock(*class))).min().unwrap_or(i64::MAX)
+        })
     }
 
-    /// What a row's menu admits of the prey, best victims first.
+    /// What a row's menu admits of the prey, best victims first; of a row that is confined to a domain, what lies there.
     pub(crate) fn hunt(&mut self, row: RowIx) -> Order {
         let (menu, priority) = (self.standing(row).menu, i64::from(self.standing(row).priority));
+        if let Some(domain) = self.standing(row).domain {
+            let shapes = self.menus.get(menu).shapes_in(domain);
+            return self.list_hunt(&shapes, priority);
+        }
         if let Some(known) = self.prey.by_menu.get(&menu).and_then(|hunt| hunt.order.clone()) {
             return known;
         }
+        let order = self.list_hunt(&self.menus.get(menu).listed(), priority);
+        let hunt = self.prey.by_menu.get_mut(&menu).expect("looked at before it is hunted in");
+        hunt.order = Some(order.clone());
+        order
+    }
+
+    fn list_hunt(&mut self, shapes: &[ShapeIx], priority: i64) -> Order {
         let mut found: Vec<usize> = Vec::new();
-        for shape in self.menus.get(menu).listed().iter() {
-            if self.supply.known_lowest(*shape).is_some_and(|lowest| lowest >= priority) {
+        for shape in shapes {
+            if self.lowest_priority(*shape) >= priority {
                 continue;
             }
             for at in 0..self.supply.prey(*shape).len() {
@@ -180,10 +191,7 @@ impl Cycle {
             floors.push(floor);
         }
         floors.reverse();
-        let order = Order { prey: found.into(), floors: floors.into() };
-        let hunt = self.prey.by_menu.get_mut(&menu).expect("looked at before it is hunted in");
-        hunt.order = Some(order.clone());
-        order
+        Order { prey: found.into(), floors: floors.into() }
     }
 
     /// The priority of whoever holds a prey; lower than any if that is nobody.

@@ -1,52 +1,58 @@
-//! Pulses: the few bits by which a cycle tells, row by row and without looking further, whether there is anything to do.
+//! Pulses: by which a cycle tells, without looking at rows one by one, for which of them there is anything to do.
 
 use argosy_model::ClusterIx;
 
+use crate::bits::Bits;
 use crate::rows::RowIx;
-
-#[derive(Clone, Copy, Debug)]
-struct Pulse {
-    cluster: ClusterIx,
-    /// The credit left it short.
-    is_short: bool,
-    /// Something about it may have changed since its verdict was written.
-    is_fresh: bool,
-}
 
 /// By row.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Pulses(Vec<Pulse>);
+pub(crate) struct Pulses {
+    clusters: Vec<ClusterIx>,
+    /// The credit left them short.
+    short: Bits,
+    /// Something about them may have changed since their verdicts were written.
+    fresh: Bits,
+}
 
 impl Pulses {
     /// A row came, or is another one now.
     pub(crate) fn begin(&mut self, row: RowIx, cluster: ClusterIx) {
-        let pulse = Pulse { cluster, is_short: false, is_fresh: true };
-        if row.at() >= self.0.len() {
-            self.0.resize(row.at() + 1, pulse);
+        if row.at() >= self.clusters.len() {
+            self.clusters.resize(row.at() + 1, cluster);
         }
-        self.0[row.at()] = pulse;
+        self.clusters[row.at()] = cluster;
+        self.short.remove(row.at());
+        self.fresh.insert(row.at());
     }
 
     pub(crate) fn cluster(&self, row: RowIx) -> ClusterIx {
-        self.0[row.at()].cluster
+        self.clusters[row.at()]
     }
 
     pub(crate) fn is_short(&self, row: RowIx) -> bool {
-        self.0[row.at()].is_short
+        self.short.contains(row.at())
+    }
+
+    /// Rows that the credit left short.
+    pub(crate) fn short(&self) -> impl Iterator<Item = RowIx> + '_ {
+        self.short.iter().map(RowIx::from_index)
     }
 
     pub(crate) fn set_short(&mut self, row: RowIx, is_short: bool) {
-        self.0[row.at()].is_short = is_short;
+        if is_short { self.short.insert(row.at()) } else { self.short.remove(row.at()) }
     }
 
     /// Its verdict must be looked at.
     pub(crate) fn freshen(&mut self, row: RowIx) {
-        self.0[row.at()].is_fresh = true;
+        self.fresh.insert(row.at());
     }
 
-    /// Whether its verdict must be looked at; that of a row that is short depends on others, so always.
-    pub(crate) fn take(&mut self, row: RowIx) -> bool {
-        let pulse = &mut self.0[row.at()];
-        std::mem::take(&mut pulse.is_fresh) || pulse.is_short
+    /// The rows whose verdicts must be looked at; those of rows that are short depend on others, so always. Some may be gone.
+    pub(crate) fn take(&mut self) -> Vec<RowIx> {
+        self.short.iter().for_each(|at| self.fresh.insert(at));
+        let rows = self.fresh.iter().map(RowIx::from_index).collect();
+        self.fresh.clear();
+        rows
     }
 }

@@ -38,6 +38,8 @@ pub(crate) struct Stock {
     pub(crate) price: MicroUsd,
     /// Whether its total is not counted yet.
     pub(crate) is_changed: bool,
+    /// Whether it stands on its cluster's list of what is left.
+    pub(crate) is_spare: bool,
     /// Whether it stands on the list of what was touched.
     pub(crate) is_touched: bool,
 }

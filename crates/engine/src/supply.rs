@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 
 use crate::accounts::{Account, Accounts};
 use crate::hash::Lookup;
-use crate::holding::{Holding, Keep, KeepIx};
+use crate::holding::{Holding, Keep, KeepIx, remove};
 use crate::menu::{Menu, shifted};
 use crate::menus::{MenuIx, Menus};
 use crate::rows::{Row, RowIx, Rows};
@@ -39,6 +39,8 @@ struct OfShape {
     free: [Option<ClassIx>; 2],
     /// Classes that may be preempted if their cluster has reported.
     prey: SmallVec<[ClassIx; 2]>,
+    /// Classes that serve a cluster or are joining it, and count.
+    bound: SmallVec<[ClassIx; 2]>,
     /// Lowest priority of whoever holds some of those; `None` if that has to be looked up anew.
     lowest: Option<i64>,
 }
@@ -116,6 +118,7 @@ impl Supply {
             price: words.shape_of(class.shape).price,
             is_changed: false,
             is_touched: false,
+            is_spare: false,
         };
         let ix = match self.vacant.pop() {
             Some(ix) => {
@@ -148,6 +151,7 @@ impl Supply {
             self.stocks[ix.at()].account = self.accounts.attribute(claim, ix, &self.stocks);
         }
         if let Some(cluster) = class.cluster.filter(|_| is_bound_cover(class)) {
+            self.shapes[class.shape.index()].bound.push(ix);
             self.holding_mut(cluster).bound.push(ix);
             let owners = self.stocks[ix.at()].account.map_or(&[][..], |account| self.accounts.rows(account));
             for (menu, _) in menus.listing(class.shape) {
@@ -167,8 +171,12 @@ impl Supply {
     pub(crate) fn unlist(&mut self, class: &Class, menus: &Menus) {
         let Some(ix) = self.known.get(class).copied().filter(|ix| self.stocks[ix.at()].total == 0) else { return };
         if let Some(cluster) = class.cluster.filter(|_| is_bound_cover(class)) {
+            self.shapes[class.shape.index()].bound.retain(|other| *other != ix);
             let holding = &mut self.holdings[cluster.index()];
-            holding.bound.retain(|other| *other != ix);
+            remove(&mut holding.bound, ix);
+            if self.stocks[ix.at()].is_spare {
+                remove(&mut holding.spare, ix);
+            }
             for (menu, _) in menus.listing(class.shape) {
                 if let Some(keep) = holding.keep_of(*menu) {
                     self.keeps[keep.at()].unlist(ix);
@@ -244,7 +252,7 @@ impl Supply {
         if let Some(account) = stock.account {
             self.accounts.loosen(account, change);
         }
-        self.touch(ix, change);
+        self.touch(ix);
     }
 
     /// Classes that serve and that are not all given out, in no order that could be seen.
@@ -300,11 +308,6 @@ impl Supply {
         let found = look_up(self, &self.shapes[shape.index()].prey);
         self.shapes[shape.index()].lowest = Some(found);
         found
-    }
-
-    /// The same, if nothing has happened to them since it was looked up.
-    pub(crate) fn known_lowest(&self, shape: ShapeIx) -> Option<i64> {
-        self.shapes[shape.index()].lowest
     }
 
     pub(crate) fn account(&self, row: RowIx) -> Account {
@@ -381,7 +384,7 @@ impl Supply {
         if let Some(account) = self.stocks[ix.at()].account.filter(|account| *account == self.accounts.of_row(row)) {
             self.accounts.loosen(account, loosened);
         }
-        self.touch(ix, loosened);
+        self.touch(ix);
     }
 
     /// Gives `count` free machines to a row.
@@ -416,12 +419,31 @@ impl Supply {
         self.pass(ix, row, i64::from(count));
     }
 
+    /// What a cluster has that nobody has been given; in no order.
+    pub(crate) fn spare(&mut self, cluster: ClusterIx) -> &[ClassIx] {
+        let spare = &mut self.holdings[cluster.index()].spare;
+        spare.retain(|ix| {
+            let stock = &mut self.stocks[ix.at()];
+            stock.is_spare = stock.left > 0;
+            stock.is_spare
+        });
+        spare
+    }
+
+    /// What serves or joins some cluster, of a shape.
+    pub(crate) fn bound(&self, shape: ShapeIx) -> &[ClassIx] {
+        &self.shapes[shape.index()].bound
+    }
+
     /// More or less of a class is left than there was.
-    fn touch(&mut self, ix: ClassIx, change: i64) {
+    fn touch(&mut self, ix: ClassIx) {
         let stock = &mut self.stocks[ix.at()];
-        if let Some(cluster) = stock.class.cluster.filter(|_| is_bound_cover(&stock.class)) {
-            let spare = &mut self.holdings[cluster.index()].spare;
-            *spare = shifted(*spare, change);
+        if stock.left > 0
+            && !stock.is_spare
+            && let Some(cluster) = stock.class.cluster.filter(|_| is_bound_cover(&stock.class))
+        {
+            stock.is_spare = true;
+            self.holdings[cluster.index()].spare.push(ix);
         }
         if stock.class.state == State::Configured {
             self.shapes[stock.class.shape.index()].lowest = None;

@@ -25,11 +25,15 @@ impl Cycle {
     /// Lets every row that is short take its turn.
     pub(crate) fn take_turns(&mut self) {
         self.phase = Phase::Turns;
-        for at in 0..self.rows.order().len() {
-            let row = self.rows.order()[at];
-            if self.pulses.is_short(row) || self.robbed.contains_key(&row) {
-                self.turn(row);
-            }
+        self.turns.clear();
+        for row in self.pulses.short() {
+            self.turns.insert(self.rows.rank(row) as usize);
+        }
+        let mut from = 0;
+        // Who loses a machine to a row before him joins, further on.
+        while let Some(rank) = self.turns.next(from) {
+            self.turn(self.rows.order()[rank]);
+            from = rank + 1;
         }
     }
 
@@ -43,15 +47,15 @@ impl Cycle {
             self.take_domain(row);
             return;
         }
-        let is_more_left =
-            self.robbed.contains_key(&row) || self.supply.holdings[self.pulses.cluster(row).index()].spare > 0;
+        let has_lost = self.robbed.contains(row.at());
+        let is_more_left = has_lost || self.has_spare(row);
         let may_get = is_more_left || self.menus.get(self.standing(row).menu).free > 0 || self.may_displace(row);
         if !may_get && !self.is_prey_open(row) {
             return;
         }
         self.remember_credit(row);
         if is_more_left {
-            self.claim_left(row);
+            self.claim_left(row, has_lost);
         }
         self.acquire(row);
         self.displace(row);

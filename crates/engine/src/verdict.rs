@@ -18,18 +18,18 @@ impl Cycle {
     /// Writes the verdicts on rows that something may have changed for, and lists the marks that change, by key.
     pub(crate) fn tell(&mut self) -> Vec<(NeedKey, NeedMark)> {
         let mut changed = Vec::new();
-        for at in 0..self.rows.order().len() {
-            let row = self.rows.order()[at];
-            if self.pulses.take(row) {
-                let unmet = self.unmet(row);
-                let unmet_since = since(self.mark(row).unmet_since, unmet.is_some(), self.view.now);
-                self.tell_row(row, unmet, unmet_since);
-                let next = self.next_mark(row, unmet_since);
-                if next != self.mark(row) {
-                    // Until it is committed it is news in every cycle, and carries the moment of that cycle.
-                    self.pulses.freshen(row);
-                    changed.push((self.row(row).key, next));
-                }
+        for row in self.pulses.take() {
+            if self.row(row).members.is_empty() {
+                continue;
+            }
+            let unmet = self.unmet(row);
+            let unmet_since = since(self.mark(row).unmet_since, unmet.is_some(), self.view.now);
+            self.tell_row(row, unmet, unmet_since);
+            let next = self.next_mark(row, unmet_since);
+            if next != self.mark(row) {
+                // Until it is committed it is news in every cycle, and carries the moment of that cycle.
+                self.pulses.freshen(row);
+                changed.push((self.row(row).key, next));
             }
         }
         self.forget_gone(&mut changed);
@@ -167,24 +167,20 @@ impl Cycle {
     }
 
     /// The domains that would cover most of a row with what is free and what it holds, best first.
-    fn candidates(&self, row: RowIx) -> Vec<Candidate> {
+    fn candidates(&mut self, row: RowIx) -> Vec<Candidate> {
+        let menu = self.menus.get_mut(self.standings[row.at()].menu);
+        let mut domains: Vec<usize> = menu.hosts().iter().collect();
+        // Domains come by value: of those that have nothing the first will do.
+        let empty = (0..menu.domains.len()).filter(|at| menu.domains[*at].free == 0);
+        domains.extend(empty.take(MAX_CANDIDATES + 1));
         let standing = self.standing(row);
+        domains.extend(standing.domain.filter(|own| !domains.contains(own)));
         let menu = self.menus.get(standing.menu);
         let mut found = Vec::new();
-        let mut empty = 0;
-        for (at, domain) in menu.domains.iter().enumerate() {
+        for at in domains {
+            let domain = &menu.domains[at];
             let Some(value) = domain.value else { continue };
             let is_own = standing.domain == Some(at);
-            if domain.free == 0 && !is_own {
-                // Domains come by value: of those that have nothing the first will do.
-                empty += 1;
-                if empty > MAX_CANDIDATES {
-                    if menu.free == 0 && standing.domain.is_none_or(|own| own < at) {
-                        break;
-                    }
-                    continue;
-                }
-            }
             let mut have: Amounts = standing.yard.none();
             for lot in domain.lots.iter().filter(|lot| lot.free != [0; 2]) {
                 add(&mut have, &lot.measure(&standing.yard), lot.free.iter().copied().map(u64::from).sum());
