@@ -20,12 +20,12 @@ mod run;
 mod shard_rows;
 mod world;
 
-use std::alloc::System;
 use std::path::PathBuf;
 
 use anyhow::Context;
+use argosy_counting::Counting;
 use clap::{Parser, Subcommand};
-use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+use mimalloc::MiMalloc;
 
 use crate::gate::Gate;
 use crate::mixed::Size;
@@ -34,9 +34,9 @@ use crate::run::Run;
 /// Where a run is one of the large ones, whose rows all say so in their names.
 const TEN_MILLION: usize = 10_000_000;
 
-/// Counts allocations. What it adds to each is in the times.
+/// The allocator of the binary `argosy`, with a count of what it is asked for. What counting adds to each call is in the times.
 #[global_allocator]
-static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+static ALLOCATOR: Counting<MiMalloc> = Counting::new(MiMalloc);
 
 /// Decide, apply and snapshots on seeded fleets, beside this machine's own limits.
 #[derive(Parser)]

@@ -4,7 +4,8 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use cpu_time::ProcessTime;
-use stats_alloc::{INSTRUMENTED_SYSTEM, Region};
+
+use crate::ALLOCATOR;
 
 /// How long a row is measured, and how often at least and at most.
 #[derive(Clone, Copy, Debug)]
@@ -42,14 +43,14 @@ impl Meter {
 
     /// Takes one sample. What `work` returns is dropped by the caller, outside the measurement.
     pub(crate) fn time<R>(&mut self, work: impl FnOnce() -> R) -> R {
-        let region = Region::new(&INSTRUMENTED_SYSTEM);
+        let before = ALLOCATOR.counts();
         let (start, busy) = (Instant::now(), cpu_time());
         let result = counted(work);
         let (wall, cpu) = (start.elapsed(), cpu_time() - busy);
-        let change = region.change();
+        let calls = ALLOCATOR.counts().calls - before.calls;
         self.wall.push(wall);
         self.cpu.push(cpu);
-        self.allocations += (change.allocations + change.reallocations) as u64;
+        self.allocations += calls;
         result
     }
 
@@ -93,6 +94,5 @@ fn counted<R>(work: impl FnOnce() -> R) -> R {
 
 /// Bytes on the heap now: as asked for, without what the allocator adds.
 pub(crate) fn live_bytes() -> u64 {
-    let stats = INSTRUMENTED_SYSTEM.stats();
-    stats.bytes_allocated.saturating_sub(stats.bytes_deallocated) as u64
+    ALLOCATOR.counts().live_bytes
 }

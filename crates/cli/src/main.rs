@@ -22,6 +22,11 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+/// The fold writes and drops small pages by the million: with this allocator it takes half the time that it takes with glibc's
+/// (docs/adr/0058-an-allocator-for-small-pages.md).
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// A control plane for machine and GPU fleets that span regions, clouds and clusters.
 #[derive(Debug, Parser)]
 #[command(name = "argosy", version, propagate_version = true, max_term_width = 100)]

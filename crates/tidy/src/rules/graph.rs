@@ -70,6 +70,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     ("hermetic", &[]),
+    // An allocator for benchmarks.
+    ("counting", &[]),
     // A C library for tests, loaded by path: nothing that is deployed may link it.
     ("nvml-standin", &[]),
     ("agent", &["proto", "nvml-standin"]),

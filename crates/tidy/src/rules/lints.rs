@@ -3,12 +3,12 @@
 use crate::manifest::manifests;
 use crate::{Repo, Violation};
 
-/// The crates with lints of their own, because each defines C symbols or makes a request to the kernel that nothing safe makes. Their heads
+/// The crates with lints of their own, because each defines C symbols, makes a request to the kernel that nothing safe makes, or is an allocator. Their heads
 /// say why there is no other way.
-const OWN_LINTS: &[&str] = &["hermetic", "nvml-standin", "tap"];
+const OWN_LINTS: &[&str] = &["counting", "hermetic", "nvml-standin", "tap"];
 
-/// What those crates may be linked into: simulations and tests, and nothing that is deployed.
-const MAY_LINK: &[&str] = &["chaos", "hosts"];
+/// What those crates may be linked into: simulations, tests and benchmarks, and nothing that is deployed.
+const MAY_LINK: &[&str] = &["benches", "chaos", "hosts"];
 
 /// No other crate opts out, and none of those is built into what ships.
 pub fn unsafe_stays_where_it_is(repo: &Repo) -> Vec<Violation> {
