@@ -57,7 +57,7 @@ fn legend(html: &mut String, chart: &Lines<'_>) {
         let _infallible = write!(html, "<span><i class=\"key {}\"></i>{}</span>", Escaped(colour), Escaped(name));
     }
     if !chart.spans.is_empty() {
-        html.push_str("<span><i class=\"key span\"></i>outage</span>");
+        html.push_str("<span><i class=\"key span\"></i>outage is on</span>");
     }
     html.push_str("</p>\n");
 }

@@ -194,7 +194,8 @@ pub(super) fn told(record: &RunRecord, what: &What) -> (Sort, String) {
         What::LeaderChanged => (Sort::Other, "another leader".to_owned()),
         What::Log { message } => (Sort::Other, message.clone()),
         What::Asserted { assertion, passed } => {
-            (Sort::Other, format!("assertion {assertion} {}", if *passed { "holds" } else { "fails" }))
+            let text = record.assertions.get(*assertion as usize).map_or("", |check| check.text.as_str());
+            (Sort::Other, format!("{}: {text}", if *passed { "holds" } else { "fails" }))
         }
     }
 }

@@ -88,6 +88,8 @@ fn live(record: &mut RunRecord, number: u32) {
         after_ms,
     };
     happen(broke + 4_000, verdict("healthy", "unhealthy", true, Some(4_000)));
+    // Another rule says the same a little later: the machine was found once.
+    happen(broke + 6_000, verdict("unhealthy", "unhealthy", true, Some(6_000)));
     if number.is_multiple_of(4) {
         happen(broke + 90_000, What::Recovered { failure: number, kind, lasted_ms: 90_000 });
         happen(broke + 95_000, verdict("unhealthy", "healthy", false, None));
@@ -146,7 +148,9 @@ fn tally(record: &RunRecord) -> Tally {
             }
             What::Recovered { lasted_ms, .. } => repair.push(*lasted_ms),
             What::Replaced { took_ms, .. } => replace.push(*took_ms),
-            What::Verdict { after_ms: Some(after_ms), unfit: true, .. } => detect.push(*after_ms),
+            What::Verdict { from, after_ms: Some(after_ms), unfit: true, .. } if from == "healthy" => {
+                detect.push(*after_ms)
+            }
             What::Decided { action, reason, .. } => {
                 *tally.decisions.entry(format!("{action}/{reason}")).or_default() += 1
             }
@@ -229,7 +233,7 @@ fn the_figures_of_the_page_are_those_of_the_report() {
         assert!(html.contains(&shown), "{shown}");
     }
     for (xid, count) in &figures.tally.by_xid {
-        let shown = format!("title=\"XID {xid}\">XID {xid}</span>");
+        let shown = format!("title=\"XID {xid:>3}: ");
         let row = &html[html.find(&shown).expect("a bar for every XID")..];
         assert!(row[..row.find("</li>").unwrap()].ends_with(&format!("<b>{count}</b>")), "XID {xid}");
     }
@@ -241,6 +245,10 @@ fn the_figures_of_the_page_are_those_of_the_report() {
         histogram[..histogram.find("</figure>").unwrap()].contains(&format!("p99 {p99}")),
         "the chart says the same"
     );
+    let found = &html[html.find("From a failure to the verdict").unwrap()..];
+    let times = format!("<small>{} times</small>", figures.tally.detect.count);
+    assert!(found[..found.find("<svg").unwrap()].contains(&times), "{times}");
+    assert!(html.contains("XID  79: GPU has fallen off the bus"));
     assert!(html.contains("outage zone-a begins, 30 machines"));
     assert_eq!(figures.failures_by_zone.values().sum::<u32>(), figures.tally.failures);
 }

@@ -57,13 +57,11 @@ pub(super) fn failures(html: &mut String, record: &RunRecord, figures: &Figures)
     html.push_str("<div class=\"figures\">\n");
     over_time(html, record);
     let tally = &figures.tally;
-    let numbered = |counts: &BTreeMap<u32, u32>, word: &str| -> BTreeMap<String, u64> {
-        counts.iter().map(|(number, count)| (format!("{word} {number}"), u64::from(*count))).collect()
-    };
+    let depths = figures.cascades_by_depth.iter().map(|(depth, count)| (format!("step {depth}"), u64::from(*count)));
     counts(html, "By kind", &widened(&tally.by_kind));
-    counts(html, "By XID", &numbered(&tally.by_xid, "XID"));
+    counts(html, "By XID", &tally.by_xid.iter().map(|(code, count)| (xid(*code), u64::from(*count))).collect());
     counts(html, "By cause", &widened(&tally.by_cause));
-    counts(html, "Cascades, by steps from the first failure", &numbered(&figures.cascades_by_depth, "step"));
+    counts(html, "Cascades, by steps from the first failure", &depths.collect());
     counts(html, "By zone", &widened(&figures.failures_by_zone));
     counts(html, "By template", &widened(&figures.failures_by_template));
     html.push_str("</div>\n");
@@ -92,25 +90,37 @@ pub(super) fn cost(html: &mut String, record: &RunRecord) {
 
 /// The three durations that matter, as they are distributed.
 pub(super) fn spreads(record: &RunRecord) -> [Spread; 3] {
-    let spread = |title: &str, of: fn(&What) -> Option<u64>| Spread {
+    let spread = |title: &str, all_ms: Vec<u64>| Spread {
         title: title.to_owned(),
-        seconds: record.events.iter().filter_map(|event| of(&event.what)).map(|ms| float(ms) / 1_000.0).collect(),
+        seconds: all_ms.into_iter().map(|ms| float(ms) / 1_000.0).collect(),
         aim_s: None,
     };
+    let all = |of: fn(&What) -> Option<u64>| record.events.iter().filter_map(|event| of(&event.what)).collect();
     [
-        spread("From a failure to the verdict that the machine is unfit", |what| match what {
-            What::Verdict { unfit: true, after_ms, .. } => *after_ms,
-            _ => None,
-        }),
-        spread("From the verdict, or a loss, until another machine covers", |what| match what {
-            What::Replaced { took_ms, .. } => Some(*took_ms),
-            _ => None,
-        }),
-        spread("From a failure until it is mended", |what| match what {
-            What::Recovered { lasted_ms, .. } => Some(*lasted_ms),
-            _ => None,
-        }),
+        spread("From a failure to the verdict that the machine is unfit", found_ms(record)),
+        spread(
+            "From the verdict, or a loss, until another machine covers",
+            all(|what| if let What::Replaced { took_ms, .. } = what { Some(*took_ms) } else { None }),
+        ),
+        spread(
+            "From a failure until it is mended",
+            all(|what| if let What::Recovered { lasted_ms, .. } = what { Some(*lasted_ms) } else { None }),
+        ),
     ]
+}
+
+/// How long each machine that became unfit had been broken by then. That another rule says the same later is no news.
+fn found_ms(record: &RunRecord) -> Vec<u64> {
+    let (mut is_unfit, mut found) = (vec![false; record.machines.len()], Vec::new());
+    for Happening { machine, what, .. } in &record.events {
+        let (What::Verdict { unfit, after_ms, .. }, Some(machine)) = (what, machine) else { continue };
+        let Some(before) = is_unfit.get_mut(*machine as usize) else { continue };
+        if *unfit && !*before {
+            found.extend(after_ms);
+        }
+        *before = *unfit;
+    }
+    found
 }
 
 fn over_time(html: &mut String, record: &RunRecord) {
@@ -151,6 +161,12 @@ fn outages(record: &RunRecord) -> Vec<(f64, f64, String)> {
         }
     }
     spans
+}
+
+/// An XID with its name, such that they sort by number.
+fn xid(code: u32) -> String {
+    let name = argosy_health::table::xid(i64::from(code)).map_or(String::new(), |row| format!(": {}", row.meaning));
+    format!("XID {code:>3}{name}")
 }
 
 fn counts(html: &mut String, title: &str, counts: &BTreeMap<String, u64>) {
