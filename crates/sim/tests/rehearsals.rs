@@ -156,6 +156,34 @@ fn an_outage_hits_its_zone_alone_and_its_end_clears_what_it_caused_alone() {
 }
 
 #[test]
+fn an_assertion_that_does_not_hold_fails_whatever_it_looks_at() {
+    let text = "name: t
+fleet: [{id: a}, {id: b}]
+events:
+  - {at: 0s, action: start_fleet}
+  - {at: 5s, action: issue_command, target: b, params: {command_type: terminate}}
+  - {at: 20s, action: wait_for_status, target: a, params: {expected_status: cordoned, timeout: 5s}}
+  - {at: 26s, action: assert, target: a, params: {failure_type: health_status, expected_status: degraded}}
+assertions:
+  - {type: node_status, target: a, expected: unhealthy}
+  - {type: health_status, target: a, expected: unhealthy}
+  - {type: node_count, target: all, expected: 2}
+argosy:
+  assertions:
+    - {type: count, target: healthy, expected: 2, at: 10s}
+    - {type: count, target: healthy, expected: 2, at: 1s, until: 20s}
+    - {type: rate, target: failures, expected: '>= 1'}
+    - {type: latency, target: detect, expected: 'p99 <= 1h'}
+    - {type: cost, target: total, expected: '<= 0'}
+    - {type: invariant, expected: never_below_min}
+";
+    let record = run(text);
+    let held: Vec<&str> = record.assertions.iter().filter(|one| one.passed).map(|one| one.text.as_str()).collect();
+    assert_eq!((record.assertions.len(), held), (11, Vec::new()), "{:#?}", record.assertions);
+    assert!(!record.passed());
+}
+
+#[test]
 fn what_ships_passes() {
     for one in shipped::ALL {
         let loaded = load(one.text);

@@ -3,7 +3,7 @@
 use argosy_desk::health::Batch;
 use argosy_health::record::Mark;
 use argosy_health::{Facts, Input};
-use argosy_model::ShardTime;
+use argosy_model::{ShardTime, State};
 use argosy_shard::Command;
 
 use super::agenda::Due;
@@ -271,8 +271,9 @@ impl Stage {
         let known = state.fleet().find(&self.site(number).node.id).map(|ix| *state.fleet().machine(ix));
         match known {
             Some(known) if !known.is_cover() => self.misses(fleet, number),
-            Some(_) => drop(self.found(number)),
-            None => {}
+            Some(known) if known.state == State::Configured => drop(self.found(number)),
+            // It serves nobody now: when it joins a pool again it makes up for itself.
+            _ => {}
         }
         self.meter(fleet, number);
     }

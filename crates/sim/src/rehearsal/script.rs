@@ -51,13 +51,22 @@ impl Stage {
             if event.at.0 > now {
                 return self.agenda.put(event.at.0, Due::Script);
             }
-            if event.action == Action::WaitForStatus && !self.waited(fleet, &event) {
+            if event.action.needs_machine() && self.target(&event).is_none() {
+                self.misses_target(fleet, &event);
+            } else if event.action == Action::WaitForStatus && !self.waited(fleet, &event) {
                 return self.agenda.put(now + POLL_MS, Due::Script);
+            } else {
+                self.perform(fleet, &event);
             }
-            self.perform(fleet, &event);
             self.script.next += 1;
         }
         self.rests(fleet);
+    }
+
+    /// With another seed a generated machine has another name.
+    fn misses_target(&mut self, fleet: &FleetSim, event: &Event) {
+        let text = format!("{} is there at {}", event.target, event.at);
+        self.judged(fleet, None, Check::holds(text, "a machine of this name", "none with this seed", false));
     }
 
     fn target(&self, event: &Event) -> Option<MachineNumber> {

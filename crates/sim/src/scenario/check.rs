@@ -214,11 +214,7 @@ impl<'a> Targets<'a> {
 fn events(faults: &mut Faults, scenario: &Scenario, targets: &Targets<'_>) {
     for (at, event) in scenario.events.iter().enumerate() {
         let path = format!("events[{at}]");
-        let needs_machine = matches!(
-            event.action,
-            Action::InjectFailure | Action::RecoverFailure | Action::IssueCommand | Action::WaitForStatus
-        );
-        if needs_machine {
+        if event.action.needs_machine() {
             targets.machine(faults, &format!("{path}.target"), &event.target);
         }
         match event.action {

@@ -48,6 +48,13 @@ pub enum Action {
     Assert,
 }
 
+impl Action {
+    /// Whether it is done to a machine.
+    pub fn needs_machine(self) -> bool {
+        matches!(self, Self::InjectFailure | Self::RecoverFailure | Self::IssueCommand | Self::WaitForStatus)
+    }
+}
+
 /// How something is done.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
