@@ -75,7 +75,7 @@ pub struct PlanTaken {
 /// Why a unit of a plan was dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum DropReason {
-    /// A machine has changed since.
+    /// A machine has changed since: one that is acted on, or one that a gang was to be whole with.
     MachineChanged,
     /// A need has changed or gone since.
     NeedChanged,

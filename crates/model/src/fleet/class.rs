@@ -94,17 +94,20 @@ impl Classes {
         self.all.get(&class).map(|members| self.present(class, members))
     }
 
-    /// The classes of `cluster` in `state`, by shape; a shape may come several times.
-    pub fn of(&self, state: State, cluster: Option<ClusterIx>) -> impl Iterator<Item = (ShapeIx, &Members)> {
+    /// The classes of `cluster` in `state`, by shape.
+    pub fn held(&self, state: State, cluster: Option<ClusterIx>) -> impl Iterator<Item = (Class, &Members)> {
         self.from(Class::first(state, cluster))
             .take_while(move |(class, _)| class.state == state && class.cluster == cluster)
-            .map(|(class, members)| (class.shape, members))
+    }
+
+    /// The shapes of `cluster`'s machines in `state`, in order; a shape may come several times.
+    pub fn of(&self, state: State, cluster: Option<ClusterIx>) -> impl Iterator<Item = (ShapeIx, &Members)> {
+        self.held(state, cluster).map(|(class, members)| (class.shape, members))
     }
 
     /// How many machines of `cluster` are Configured and count as cover.
     pub fn covering(&self, cluster: ClusterIx) -> usize {
-        self.from(Class::first(State::Configured, Some(cluster)))
-            .take_while(move |(class, _)| class.state == State::Configured && class.cluster == Some(cluster))
+        self.held(State::Configured, Some(cluster))
             .filter(|(class, _)| class.flags.is_cover())
             .map(|(_, members)| members.len())
             .sum()

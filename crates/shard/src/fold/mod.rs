@@ -6,6 +6,7 @@
 
 mod admin;
 mod begin;
+mod gangs;
 mod health;
 mod machines;
 mod observe;

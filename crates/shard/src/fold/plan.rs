@@ -143,7 +143,10 @@ impl ShardState {
         if !planted(Planted::UnitRecheckDropped) && unit.needs.iter().any(changed) {
             return Err(DropReason::NeedChanged);
         }
-        unit.actions.iter().map(|action| Ok((action, self.check_action(action)?))).collect()
+        let checked = unit.actions.iter().map(|action| Ok((action, self.check_action(action)?)));
+        let planned: Vec<(&Action, Machine)> = checked.collect::<Result<_, _>>()?;
+        self.check_gang(unit, &planned)?;
+        Ok(planned)
     }
 
     /// The unit as it is; with the planted bug, without those of its actions that do not hold.

@@ -1,10 +1,14 @@
 //! A plan is taken unit by unit, each whole or not at all, and never past a rail.
 
 use argosy_engine::{ActionKind, Plan, Reason, Unit};
-use argosy_model::{Duration, NeedKey, State};
-use argosy_shard::{Command, DropReason, Event, PlanEntry, Rejection, Response, Settings};
+use argosy_model::{Duration, NeedKey, Operator, State};
+use argosy_shard::{
+    Command, DropReason, Event, NeedRow, PlanEntry, Refusal, Rejection, RequirementRow, Response, Settings,
+};
 
 use crate::world::{World, bound, by, row, seen};
+
+const ZONE: &str = "topology.kubernetes.io/zone";
 
 fn idle_and_slot() -> World {
     let mut world = World::new();
@@ -45,6 +49,40 @@ fn a_unit_is_taken_whole_or_not_at_all() {
     assert_eq!(taken.dropped, [(0, DropReason::MachineChanged)]);
     assert_eq!((world.machine("idle"), world.machine("slot")), before);
     assert!(world.state.ledger().is_empty() && world.state.decision_hash() == hash);
+}
+
+#[test]
+fn a_gang_is_not_put_together_when_those_that_it_was_to_be_whole_with_have_gone() {
+    let mut world = World::new();
+    world.show(&["a", "b", "c", "d"].map(|id| seen(id, State::Idle)));
+    let zone = RequirementRow { key: ZONE.to_owned(), operator: Operator::Same, values: vec![] };
+    let gang = NeedRow {
+        requirements: vec![zone],
+        group: Some("job".to_owned()),
+        min_unit: vec![("cpu".to_owned(), 8_000)],
+        ..row(100, 24_000)
+    };
+    world.ask("k", &[gang]);
+    let need = world.need("k");
+    let assembling = |world: &World, ids: &[&str]| Unit {
+        reason: Reason::AssembleGang,
+        actions: ids.iter().flat_map(|id| world.bootstrap(id, &need).actions).collect(),
+        ..world.bootstrap("a", &need)
+    };
+    assert_eq!(
+        world.plan(vec![assembling(&world, &["a", "b"])]).dropped,
+        [(0, DropReason::MachineChanged)],
+        "two of three"
+    );
+    assert_eq!(world.plan(vec![assembling(&world, &["a", "b", "c"])]).opened, 3);
+    // One is refused; a plan is made that puts another in its place; then a second one is refused, too.
+    let of = |world: &World, id: &str| world.state.ledger().on(world.ix(id)).expect("under way").id;
+    let (b, c) = (of(&world, "b"), of(&world, "c"));
+    world.refuse(c, Refusal::NoBlob);
+    let plan = assembling(&world, &["d"]);
+    assert_eq!(world.rehearse(vec![plan.clone()]).units.len(), 1, "two serve and one comes");
+    world.refuse(b, Refusal::NoBlob);
+    assert_eq!(world.plan(vec![plan]).dropped, [(0, DropReason::MachineChanged)]);
 }
 
 #[test]
