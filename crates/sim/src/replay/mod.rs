@@ -10,7 +10,7 @@
 //! - [`ledger`] looks at every decision: whose demand is covered, for how long it waited, what was allocated;
 //! - [`course`] is the actor that brings them together.
 //!
-//! A million machines are 1.3 GB in cloud and shard, and 5 million tasks pass by as pairs of numbers (ADR 0094). No pods are simulated: as in
+//! A million machines are 1.5 GB in cloud and shard, and 5 million tasks pass by as pairs of numbers (ADR 0094). No pods are simulated: as in
 //! the replay on a real fleet a task is covered when its need is.
 
 mod asks;
