@@ -22,8 +22,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// The fold writes and drops small pages by the million: with this allocator it takes half the time that it takes with glibc's
-/// (docs/adr/0058-an-allocator-for-small-pages.md).
+/// The fold allocates and frees small pages by the million (docs/adr/0058-an-allocator-for-small-pages.md).
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
