@@ -22,7 +22,7 @@ use crate::trace::hex;
 
 /// Clusters that the tasks of one tile are dealt into.
 const CLUSTERS_OF_A_TILE: u32 = 3;
-/// Moments of a run at which the fleet is looked at.
+/// The fleet is looked at so many times over the run, and again so many times over what happens: most happens in a small part of the time.
 const SAMPLES: u64 = 480;
 
 /// A replay on its way.
@@ -37,6 +37,8 @@ pub(super) struct Course<'t> {
     ledger: Ledger,
     end_ms: u64,
     every_ms: u64,
+    /// When, or after how much has happened, the fleet is looked at next.
+    next_sample: (u64, u64),
     samples: Vec<Sample>,
     /// Arrivals and departures so far.
     happened: u64,
@@ -61,6 +63,7 @@ impl<'t> Course<'t> {
             ledger: Ledger::new(replay.shards as usize, &clusters, asks.blanks()),
             end_ms,
             every_ms: ((end_ms + EPILOGUE_MS) / SAMPLES).max(1),
+            next_sample: (0, 0),
             samples: Vec::new(),
             happened: 0,
             progress,
@@ -174,8 +177,10 @@ impl Actor for Course<'_> {
 
     fn after_cycle(&mut self, fleet: &mut FleetSim, cycled: &Cycled) {
         self.ledger.close(&fleet.leaders()[cycled.shard], cycled);
-        if fleet.now_ms() >= self.every_ms * self.samples.len() as u64 {
+        let now_ms = fleet.now_ms();
+        if now_ms >= self.next_sample.0 || self.happened >= self.next_sample.1 {
             self.sample(fleet);
+            self.next_sample = (now_ms + self.every_ms, self.happened + (2 * self.tiles.tasks()).div_ceil(SAMPLES));
         }
     }
 }
