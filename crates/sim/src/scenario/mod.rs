@@ -61,7 +61,8 @@ pub fn load(file: &str, text: &str) -> Result<Loaded, ScenarioError> {
     let warnings = warn::warnings(&scenario, reproduction.as_ref());
     let warnings = warnings.into_iter().map(|(path, what)| {
         let (line, column) = places.find(&path);
-        format!("{file}:{line}:{column}: {path}: {what}")
+        // Without the file: where it lies must not show in what a run leaves behind.
+        format!("{line}:{column}: {path}: {what}")
     });
     Ok(Loaded { warnings: warnings.collect(), scenario, reproduction })
 }

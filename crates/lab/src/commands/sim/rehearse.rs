@@ -17,7 +17,7 @@ const SLICE_MS: u64 = 1_000;
 /// Runs a scenario; whether everything that it asserts holds.
 pub(super) fn run(args: &RunArgs) -> anyhow::Result<bool> {
     let (loaded, text) = scenario::load(&args.what)?;
-    scenario::warn(&loaded);
+    scenario::warn(&args.what, &loaded);
     let seed = args.seed.unwrap_or_else(|| loaded.scenario.seed());
     let began = Instant::now();
     let mut rehearsal = Rehearsal::new(&loaded, seed);

@@ -44,15 +44,15 @@ pub(super) fn validate(what: &str) -> anyhow::Result<bool> {
     }
     println!("  events      {}", scenario.events.len());
     println!("  assertions  {}", scenario.all_assertions().count());
-    warn(&loaded);
+    warn(what, &loaded);
     println!("{what} is sound.");
     Ok(true)
 }
 
 /// Tells the warnings of a file.
-pub(super) fn warn(loaded: &Loaded) {
+pub(super) fn warn(what: &str, loaded: &Loaded) {
     for warning in &loaded.warnings {
-        eprintln!("warning: {warning}");
+        eprintln!("warning: {what}:{warning}");
     }
 }
 
