@@ -61,8 +61,8 @@ impl Moves {
 /// What is next for one repair.
 enum Next {
     Move(Move),
-    /// An admission, if the gate lets it through.
-    Admission,
+    /// A move that takes up a place of the budgets, if the gate lets it through.
+    Admission(Move),
     Wait(Wait),
 }
 
@@ -71,19 +71,19 @@ enum Next {
 pub fn decide(at: &Situation<'_>) -> Moves {
     let mut gate = at.gate();
     let mut moves = Moves { trips: at.book.to_trip(at.policy, at.census, at.now), steps: Vec::new() };
-    let mut admissions: Vec<(MachineIx, &Repair)> = Vec::new();
+    let mut admissions: Vec<(MachineIx, &Repair, Move)> = Vec::new();
     for (machine, repair) in at.book.repairs() {
         match at.next(machine, repair) {
             Next::Move(step) => moves.steps.push(StepMove { machine, base: repair.updates, step }),
-            Next::Admission => admissions.push((machine, repair)),
+            Next::Admission(step) => admissions.push((machine, repair, step)),
             Next::Wait(_) => {}
         }
     }
-    admissions.sort_by_key(|(machine, repair)| (Reverse(repair.class), repair.since, *machine));
-    for (machine, repair) in admissions {
+    admissions.sort_by_key(|(machine, repair, _)| (Reverse(repair.class), repair.since, *machine));
+    for (machine, repair, step) in admissions {
         if gate.check(repair).is_ok() {
             gate.admit(repair);
-            moves.steps.push(StepMove { machine, base: repair.updates, step: Move::Admit });
+            moves.steps.push(StepMove { machine, base: repair.updates, step });
         }
     }
     moves
@@ -95,7 +95,7 @@ pub fn wait(at: &Situation<'_>, gate: &Gate<'_>, machine: MachineIx) -> Option<W
     let repair = at.book.get(machine)?;
     Some(match at.next(machine, repair) {
         Next::Wait(wait) => wait,
-        Next::Admission => gate.check(repair).err().unwrap_or(Wait::Nothing),
+        Next::Admission(_) => gate.check(repair).err().unwrap_or(Wait::Nothing),
         Next::Move(_) => Wait::Nothing,
     })
 }
@@ -116,7 +116,7 @@ pub fn next_moment(at: &Situation<'_>) -> Option<ShardTime> {
             Wait::Provider => at.deadline(repair),
             _ => None,
         },
-        Next::Admission | Next::Move(_) => None,
+        Next::Admission(_) | Next::Move(_) => None,
     };
     let breakers = at.book.tripped(at.now).filter_map(|(_, trip)| trip.until);
     at.book.repairs().filter_map(of_repair).chain(breakers).filter(|moment| *moment > at.now).min()
@@ -158,9 +158,12 @@ impl<'a> Situation<'a> {
         }
     }
 
-    /// A hold keeps anything from being begun; what is under way goes on.
+    /// Rails and a hold keep anything from being begun; what is under way goes on.
     fn held(&self, machine: MachineIx, repair: &Repair) -> Option<Wait> {
         let begins = matches!(repair.step, Step::Waiting | Step::Admitted | Step::Quarantined);
+        if begins && self.standstill {
+            return Some(Wait::Standstill);
+        }
         let hold = self.book.hold(machine, self.now).filter(|_| begins && repair.ordered.is_none())?;
         Some(Wait::Hold(hold.until))
     }
@@ -175,7 +178,7 @@ impl<'a> Situation<'a> {
         if repair.reports < threshold.reports && self.now < until {
             return Next::Wait(Wait::Reports { seen: repair.reports, of: threshold.reports, until });
         }
-        Next::Admission
+        Next::Admission(Move::Admit)
     }
 
     fn admitted(&self, repair: &Repair, sight: Sight) -> Next {
@@ -196,7 +199,7 @@ impl<'a> Situation<'a> {
         let is_over = self.kept_until(repair).is_some_and(|until| self.now >= until);
         let wanted = repair.class == Class::Replace || is_over;
         if wanted && sight.is_elastic && sight.state == State::Idle {
-            return Next::Move(Move::Condemn);
+            return Next::Admission(Move::Condemn);
         }
         Next::Wait(Wait::Hands(repair.class))
     }

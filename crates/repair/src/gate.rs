@@ -55,6 +55,12 @@ impl<'a> Gate<'a> {
         gate
     }
 
+    /// Whether the kill switch or dry run is on.
+    #[must_use]
+    pub fn is_standstill(&self) -> bool {
+        self.standstill
+    }
+
     /// Whether a waiting repair may be admitted; else what it waits for.
     ///
     /// # Errors

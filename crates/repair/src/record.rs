@@ -191,7 +191,7 @@ pub enum Move {
 pub struct StepMove {
     /// Which machine.
     pub machine: MachineIx,
-    /// [`Repair::updates`] of the record that this was decided from.
+    /// [`Repair::updates`] of the record that this was decided from. What came of an order names the order instead.
     pub base: u64,
     /// What is to happen.
     pub step: Move,

@@ -5,14 +5,16 @@
 //! Decoding never panics; what cannot be decoded is rejected by every replica alike.
 
 use argosy_engine::Unit;
-use argosy_model::{NeedKey, NeedMark, ShardTime};
+use argosy_model::{Duration, NeedKey, NeedMark, ShardTime};
 use argosy_pool::{Decision, Specification};
+use argosy_repair::{Class, Domain, Policy};
 use serde::{Deserialize, Serialize};
 
 use crate::health::HealthUpdate;
 use crate::need_row::NeedRow;
 use crate::observed::{Observed, ObservedMachine, ObservedShape};
 use crate::operation::{OperationId, Refusal};
+use crate::repairs::Repairs;
 use crate::response::Rejection;
 use crate::settings::Settings;
 
@@ -138,6 +140,40 @@ pub enum Command {
         /// Who and why.
         by: By,
     },
+    /// What is next for machines in repair.
+    Repair(Repairs),
+    /// Puts a repair policy in force.
+    SetRepairPolicy {
+        /// All of it; `None` is that of a new installation.
+        policy: Option<Box<Policy>>,
+        /// Who and why.
+        by: By,
+    },
+    /// Nothing is repaired automatically at a machine for a while.
+    HoldRepair {
+        /// The machine's id.
+        machine: String,
+        /// For how long from now; nothing ends a hold.
+        span: Duration,
+        /// Who and why.
+        by: By,
+    },
+    /// Has a machine repaired now.
+    RepairNow {
+        /// The machine's id.
+        machine: String,
+        /// What is to be done.
+        class: Class,
+        /// Who and why.
+        by: By,
+    },
+    /// Closes a breaker of repairs.
+    ResetBreaker {
+        /// Which; `None` is every one that is open.
+        domain: Option<Domain>,
+        /// Who and why.
+        by: By,
+    },
 }
 
 impl Command {
@@ -165,6 +201,11 @@ impl Command {
             Self::Health(_) => "health",
             Self::SetHealthPolicy { .. } => "set_health_policy",
             Self::SetHealthActs { .. } => "set_health_acts",
+            Self::Repair(_) => "repair",
+            Self::SetRepairPolicy { .. } => "set_repair_policy",
+            Self::HoldRepair { .. } => "hold_repair",
+            Self::RepairNow { .. } => "repair_now",
+            Self::ResetBreaker { .. } => "reset_breaker",
         }
     }
 
@@ -353,9 +394,14 @@ mod tests {
             Command::Health(vec![]),
             Command::SetHealthPolicy { text: String::new(), by: by() },
             Command::SetHealthActs { on: true, by: by() },
+            Command::Repair(Repairs::default()),
+            Command::SetRepairPolicy { policy: None, by: by() },
+            Command::HoldRepair { machine: String::new(), span: Duration(0), by: by() },
+            Command::RepairNow { machine: String::new(), class: Class::ResetGpu, by: by() },
+            Command::ResetBreaker { domain: None, by: by() },
         ];
         let numbers: Vec<u8> = commands.into_iter().map(number).collect();
-        assert_eq!(numbers, (0..21).collect::<Vec<u8>>());
+        assert_eq!(numbers, (0..26).collect::<Vec<u8>>());
     }
 
     fn pool() -> Specification {

@@ -2,6 +2,7 @@
 //! from the state.
 
 use argosy_model::{ClusterIx, MachineIx, State};
+use argosy_repair::{Class, Domain};
 
 use crate::audit::AuditRecord;
 use crate::operation::{Ending, Kind, OperationId, Step};
@@ -68,6 +69,24 @@ pub enum Event {
         cluster: ClusterIx,
         /// How many such reports in a row there have been.
         times: u8,
+    },
+    /// A machine's repair has begun, has moved on, or is over.
+    RepairMoved {
+        /// Which machine; the slot may be free by now.
+        machine: MachineIx,
+        /// What is done.
+        class: Class,
+        /// Where the repair is now, or how it ended.
+        to: &'static str,
+    },
+    /// A breaker of repairs has opened: nothing of its domain is admitted until it is closed.
+    BreakerOpened {
+        /// Where.
+        domain: Domain,
+        /// Machines that were found unfit within its window.
+        found: u32,
+        /// Machines of the domain.
+        of: u32,
     },
     /// Policy, rails or limits have changed.
     SettingsChanged,

@@ -53,8 +53,6 @@ pub struct KeptHealth {
     pub record: Vec<u8>,
     /// What it comes to.
     pub verdict: HealthVerdict,
-    /// Whether the machine's unhealthy flag was set because of it, and not by hand.
-    pub flagged: bool,
 }
 
 /// The policy that is in force.

@@ -27,6 +27,7 @@ pub mod pools;
 pub mod profiles;
 pub mod propose;
 mod rails;
+pub mod repairs;
 pub mod response;
 pub mod settings;
 mod settled;
@@ -47,6 +48,7 @@ pub use operation::{Attempt, Call, Ending, Fence, Kind, Operation, OperationId, 
 pub use ownership::Ownership;
 pub use pools::Pool;
 pub use propose::{ObservationDiff, Rehearsed};
+pub use repairs::{RepairBook, RepairOrder, Repairs};
 pub use response::{DropReason, PlanTaken, Rejection, Response, RollUpTaken};
 pub use settings::{OperationLimits, Settings};
 pub use snapshot::SnapshotError;

@@ -44,6 +44,13 @@ pub enum Response {
         /// Updates of machines that are not there, or that went on from something else than what is kept.
         late: u32,
     },
+    /// Moves of repairs were folded in.
+    Repairs {
+        /// Moves that were taken.
+        taken: u32,
+        /// Moves that were decided from something else than what is kept, or that something holds back.
+        late: u32,
+    },
 }
 
 /// What became of a roll-up.
@@ -251,6 +258,14 @@ pub enum Rejection {
         /// What makes no sense.
         why: Why,
     },
+    /// A repair that cannot be had now, or a policy that makes no sense.
+    #[error("ARG-1022: {what}: {why}; nothing was changed")]
+    Repair {
+        /// The machine, or the policy; cut to a sane length.
+        what: String,
+        /// Why.
+        why: Why,
+    },
     /// No such pool.
     #[error("ARG-1203: this shard has no pool '{pool}'; `argosy pools` lists them")]
     UnknownPool {
@@ -281,6 +296,7 @@ impl Rejection {
             Self::Observation { .. } => "ARG-0423",
             Self::Pool { .. } => "ARG-1202",
             Self::UnknownPool { .. } => "ARG-1203",
+            Self::Repair { .. } => "ARG-1022",
         }
     }
 }
@@ -329,6 +345,7 @@ mod tests {
             Rejection::Observation { provider: "p".to_owned() },
             Rejection::Pool { pool: "p".to_owned(), why: "no".into() },
             Rejection::UnknownPool { pool: "p".to_owned() },
+            Rejection::Repair { what: "m".to_owned(), why: "no".into() },
         ];
         for rejection in rejections {
             assert!(rejection.to_string().starts_with(rejection.code()), "{rejection}");

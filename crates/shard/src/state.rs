@@ -20,6 +20,7 @@ use crate::operation::{Call, Operation, OperationId, Step, Verb};
 use crate::ownership::Ownership;
 use crate::pools::Pool;
 use crate::profiles::Profiles;
+use crate::repairs::RepairBook;
 use crate::settings::Settings;
 use crate::settled::Settled;
 
@@ -87,6 +88,7 @@ pub struct ShardState {
     pub(crate) profiles: Profiles,
     pub(crate) pools: OrdMap<String, Pool>,
     pub(crate) health: HealthBook,
+    pub(crate) repairs: RepairBook,
 }
 
 impl ShardState {
@@ -204,6 +206,11 @@ impl ShardState {
     /// The health of the machines.
     pub fn health(&self) -> &HealthBook {
         &self.health
+    }
+
+    /// The repairs of the machines.
+    pub fn repairs(&self) -> &RepairBook {
+        &self.repairs
     }
 
     /// The plain profile that a `Same` profile folds into, and others that the vocabulary does not keep.

@@ -20,7 +20,7 @@ pub use self::breakers::Latch;
 pub use self::heard::{Heard, Report};
 pub use self::steps::{At, Late, Stepped};
 pub use self::stored::Stored;
-use crate::place::Domain;
+use crate::place::{Domain, Place};
 use crate::record::{Hold, Kept, Onset, Repair};
 
 /// Most onsets that are kept: where more machines fail within a window, every breaker is open anyway.
@@ -137,6 +137,12 @@ impl Book {
     /// Every hold that is in force at `now`, by slot.
     pub fn holds(&self, now: ShardTime) -> impl Iterator<Item = (MachineIx, &Hold)> {
         self.holds.iter().map(|(machine, hold)| (*machine, &**hold)).filter(move |(_, hold)| hold.until > now)
+    }
+
+    /// Every domain that a repair counts in, or a breaker may count; some more than once.
+    pub fn domains(&self) -> impl Iterator<Item = Domain> + '_ {
+        let places = self.repairs.values().map(|repair| &repair.place);
+        places.chain(self.onsets.iter().map(|onset| &onset.place)).flat_map(Place::domains)
     }
 
     /// What has become of repairs.

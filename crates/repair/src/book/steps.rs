@@ -54,18 +54,25 @@ impl Book {
     pub fn step(&mut self, taken: &StepMove, at: At<'_>, gate: &mut Gate<'_>) -> Result<Stepped, Late> {
         let machine = taken.machine;
         let repair = self.get(machine).ok_or(Late::Unknown)?;
-        if repair.updates != taken.base && !planted(Bug::BaseIgnored) {
+        // Word of an order names the order, which no other entry ever gave: verdicts that come meanwhile do not make it untrue.
+        let names_its_order = matches!(taken.step, Move::Acted { .. });
+        if repair.updates != taken.base && !names_its_order && !planted(Bug::BaseIgnored) {
             return Err(Late::Base);
         }
-        let is_held = self.hold(machine, at.now).filter(|_| repair.ordered.is_none());
         let begins = matches!(taken.step, Move::Admit | Move::Act | Move::Condemn);
+        if begins && gate.is_standstill() {
+            return Err(Late::Held(Wait::Standstill));
+        }
+        let is_held = self.hold(machine, at.now).filter(|_| repair.ordered.is_none());
         if let Some(hold) = is_held.filter(|_| begins && !planted(Bug::HoldIgnored)) {
             return Err(Late::Held(Wait::Hold(hold.until)));
         }
         if !allows(repair, &taken.step, at) {
             return Err(Late::Illegal);
         }
-        if taken.step == Move::Admit {
+        // What waited for people took up no place of a budget.
+        let takes_a_place = !repair.step.is_disruption() && begins;
+        if takes_a_place {
             gate.check(repair).map_err(Late::Held)?;
             gate.admit(repair);
         }

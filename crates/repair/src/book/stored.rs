@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Book, Counts, Latch};
 use crate::place::Domain;
-use crate::record::{Hold, Onset, Repair};
+use crate::record::{Hold, Kept, Onset};
 
 /// One part of a book. Append-only: it lies in snapshots.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,7 +15,7 @@ pub enum Stored {
     /// What has become of repairs.
     Counts(Counts),
     /// A repair.
-    Repair(MachineIx, Repair),
+    Repair(MachineIx, Kept),
     /// A hold.
     Hold(MachineIx, Hold),
     /// A machine that was found unfit; in their order.
@@ -40,7 +40,7 @@ impl Book {
     /// Everything in it, in one order; nothing of an empty one.
     pub fn parts(&self) -> impl Iterator<Item = Stored> + '_ {
         let counts = (self.counts != Counts::default()).then_some(Stored::Counts(self.counts));
-        let repairs = self.repairs().map(|(machine, repair)| Stored::Repair(machine, repair.clone()));
+        let repairs = self.repairs.iter().map(|(machine, repair)| Stored::Repair(*machine, Arc::clone(repair)));
         let holds = self.holds.iter().map(|(machine, hold)| Stored::Hold(*machine, (**hold).clone()));
         let onsets = self.onsets.iter().cloned().map(Stored::Onset);
         let breakers = self.breakers.iter().map(|(domain, latch)| Stored::Breaker(domain.clone(), latch.clone()));
@@ -51,7 +51,7 @@ impl Book {
     pub fn restore(&mut self, part: Stored) {
         match part {
             Stored::Counts(counts) => self.counts = counts,
-            Stored::Repair(machine, repair) => drop(self.repairs.insert(machine, Arc::new(repair))),
+            Stored::Repair(machine, repair) => drop(self.repairs.insert(machine, repair)),
             Stored::Hold(machine, hold) => drop(self.holds.insert(machine, Arc::new(hold))),
             Stored::Onset(onset) => self.onsets.push_back(onset),
             Stored::Breaker(domain, latch) => drop(self.breakers.insert(domain, latch)),

@@ -258,6 +258,13 @@ impl Policy {
         places.filter(|(_, budget)| open(budget)).map(|(place, _)| place).collect()
     }
 
+    /// Whether anything in it is a share, so that domains have to be counted.
+    #[must_use]
+    pub fn has_shares(&self) -> bool {
+        let of_budget = |budget: &Budget| matches!(budget.at_once, Limit::Share(_));
+        self.breakers.iter().any(|breaker| breaker.share.is_some()) || self.budgets.iter().any(of_budget)
+    }
+
     /// Longest time for which a breaker looks back.
     #[must_use]
     pub fn longest_window(&self) -> Duration {

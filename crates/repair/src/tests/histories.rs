@@ -145,7 +145,12 @@ impl Run {
         open: &BTreeMap<crate::Domain, crate::Trip>,
     ) -> Result<(), TestCaseError> {
         let repair = before.book.get(ix(host));
-        let current = repair.is_some_and(|repair| repair.updates == step.base);
+        let current = match step.step {
+            Move::Acted { order, .. } => {
+                repair.is_some_and(|repair| matches!(repair.step, Step::Acting { order: given, .. } if given == order))
+            }
+            _ => repair.is_some_and(|repair| repair.updates == step.base),
+        };
         prop_assert!(current, "machine {host}: {:?} was decided from another record", step.step);
         if matches!(step.step, Move::Admit | Move::Act | Move::Condemn) {
             prop_assert!(before.book.hold(ix(host), before.now).is_none(), "machine {host} is held");

@@ -256,6 +256,17 @@ fn an_agent_that_cannot_is_not_asked_again() {
 }
 
 #[test]
+fn word_of_an_order_counts_though_a_verdict_came_first() {
+    let mut world = World::of(5, CALM);
+    world.report(0, Some(Class::ResetGpu));
+    run(&mut world, 20);
+    let word = world.act(0, false).expect("its agent was told");
+    world.report(0, None);
+    assert_eq!(world.apply(&Moves { steps: vec![word], ..Moves::default() }).remove(0).err(), None);
+    assert_eq!(world.step_of(0), Some("verifying"));
+}
+
+#[test]
 fn what_came_of_another_order_does_not_count() {
     let history = || {
         let mut world = World::of(5, CALM);
@@ -323,7 +334,7 @@ fn a_quarantined_machine_is_given_back_after_its_time_where_it_has_one() {
 }
 
 #[test]
-fn nothing_goes_on_while_the_kill_switch_is_on() {
+fn nothing_is_admitted_while_the_kill_switch_is_on() {
     let mut world = World::of(5, CALM);
     world.report(0, Some(Class::Replace));
     let (census, policy) = (world.census(), world.policy.clone());

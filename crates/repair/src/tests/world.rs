@@ -61,8 +61,10 @@ impl World {
     }
 
     pub(super) fn census(&self) -> Census {
-        let mut census = Census::default();
-        self.hosts.iter().for_each(|host| census.add(&host.place, 1));
+        let mut census = Census::of(&self.book);
+        for domain in self.hosts.iter().flat_map(|host| host.place.domains()) {
+            census.count(domain.scope, &domain.name, 1);
+        }
         census
     }
 

@@ -20,7 +20,12 @@ impl Fold<'_> {
 
     pub(super) fn set_unhealthy(&mut self, machine: &str, on: bool, by: By) -> Result<Response, Rejection> {
         let ix = self.known(machine)?;
-        self.set_flag(ix, Flags::UNHEALTHY, on);
+        // A machine in repair stays out until that has ended; then it is as it was set by hand.
+        if self.state.repairs.is_out(ix) {
+            self.state.repairs.book.flagged(ix, !on);
+        } else {
+            self.set_flag(ix, Flags::UNHEALTHY, on);
+        }
         Ok(self.audit(format!("set {machine} {}", if on { "unhealthy" } else { "healthy" }), by))
     }
 
@@ -38,7 +43,7 @@ impl Fold<'_> {
         Response::Done
     }
 
-    fn known(&self, machine: &str) -> Result<MachineIx, Rejection> {
+    pub(super) fn known(&self, machine: &str) -> Result<MachineIx, Rejection> {
         let unknown = || Rejection::UnknownMachine { machine: machine.chars().take(256).collect() };
         self.state.fleet.find(machine).ok_or_else(unknown)
     }

@@ -1,11 +1,9 @@
-//! What leaders found out about the health of machines, and what of it takes a machine out of supply.
-//!
-//! The flag on the machine is set here and only for a verdict that says unfit, while the rail lets verdicts act. A flag that an
-//! administrator set by hand is none of this module's business, and is never cleared by it.
+//! What leaders found out about the health of machines. A verdict takes no machine out of supply: while the rail lets verdicts
+//! act, it begins a repair, or ends one.
 
 use std::sync::Arc;
 
-use argosy_model::{Flags, MachineIx};
+use argosy_model::MachineIx;
 
 use super::Fold;
 use crate::command::By;
@@ -29,40 +27,15 @@ impl Fold<'_> {
     fn health_update(&mut self, update: HealthUpdate) -> bool {
         let Some(ix) = self.state.fleet.find(&update.machine) else { return false };
         let kept = self.state.health.machines.get(&ix);
-        let (updates, flagged) = kept.map_or((0, false), |kept| (kept.updates, kept.flagged));
+        let updates = kept.map_or(0, |kept| kept.updates);
         let is_sound = update.record.len() <= MAX_HEALTH_RECORD && update.verdict.reason.len() <= MAX_HEALTH_REASON;
         if updates != update.base || !is_sound {
             return false;
         }
-        let kept = KeptHealth { updates: updates + 1, record: update.record, verdict: update.verdict, flagged };
+        let kept = KeptHealth { updates: updates + 1, record: update.record, verdict: update.verdict };
         self.state.health.machines.insert(ix, Arc::new(kept));
-        self.flag_by_health(ix);
+        self.verdict_to_repair(ix);
         true
-    }
-
-    /// Brings the machine's flag in line with its verdict.
-    fn flag_by_health(&mut self, ix: MachineIx) {
-        let acts = self.state.health.acts;
-        let Some(kept) = self.state.health.machines.get(&ix) else { return };
-        let wanted = acts && kept.verdict.unfit;
-        let is_set = self.state.fleet.machine(ix).flags.has(Flags::UNHEALTHY);
-        let flagged = kept.flagged;
-        match (wanted, flagged) {
-            // By hand already: whoever did it takes it back.
-            (true, false) if is_set => {}
-            (true, _) => self.flagged_by_health(ix, true),
-            (false, true) => self.flagged_by_health(ix, false),
-            (false, false) => {}
-        }
-    }
-
-    fn flagged_by_health(&mut self, ix: MachineIx, on: bool) {
-        self.set_flag(ix, Flags::UNHEALTHY, on);
-        if let Some(kept) = self.state.health.machines.get_mut(&ix)
-            && kept.flagged != on
-        {
-            Arc::make_mut(kept).flagged = on;
-        }
     }
 
     pub(super) fn set_health_policy(&mut self, text: String, by: By) -> Result<Response, Rejection> {
@@ -80,18 +53,17 @@ impl Fold<'_> {
 
     pub(super) fn set_health_acts(&mut self, on: bool, by: By) -> Response {
         self.state.health.acts = on;
-        let machines: Vec<MachineIx> = self.state.health.machines.keys().copied().collect();
-        for ix in machines {
-            self.flag_by_health(ix);
+        if on {
+            let machines: Vec<MachineIx> = self.state.health.machines.keys().copied().collect();
+            machines.into_iter().for_each(|ix| self.verdict_to_repair(ix));
+        } else {
+            self.stand_down();
         }
         self.audit(format!("health verdicts {}", if on { "act" } else { "are only shown" }), by)
     }
 
     /// What stands in a machine's place now is another machine.
     pub(super) fn forget_health(&mut self, ix: MachineIx) {
-        if self.state.health.machines.get(&ix).is_some_and(|kept| kept.flagged) {
-            self.flagged_by_health(ix, false);
-        }
         self.state.health.machines.remove(&ix);
     }
 }

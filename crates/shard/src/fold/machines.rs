@@ -26,6 +26,7 @@ impl Fold<'_> {
         let before = self.state.fleet.put(ix, next, aside, cause)?;
         if next.state == State::Speculative && before.state != State::Speculative {
             self.forget_health(ix);
+            self.forget_repair(ix);
         }
         let cluster = next.cluster().or(before.cluster());
         self.events.push(Event::MachineChanged { machine: ix, from: Some(before.state), to: next.state, cluster });
@@ -122,6 +123,7 @@ impl Fold<'_> {
         self.state.cooling.forget(ix);
         self.state.settled.forget(ix);
         self.state.health.machines.remove(&ix);
+        self.end_repair(ix);
         self.state.counters.gone += 1;
         self.events.push(Event::MachineRemoved { id, from: before.state, cluster: before.cluster() });
     }

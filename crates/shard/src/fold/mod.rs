@@ -13,6 +13,7 @@ mod observe;
 mod outcomes;
 mod plan;
 mod pools;
+mod repairs;
 mod roll_up;
 mod timers;
 
@@ -109,6 +110,7 @@ impl ShardState {
                 | Command::Retry(_)
                 | Command::SizePool { .. }
                 | Command::Health(_)
+                | Command::Repair(_)
         );
         let by_leader = by_leader && !planted(Planted::OldTermAccepted);
         let proposed = envelope.proposed_in_term;
@@ -160,6 +162,11 @@ impl Fold<'_> {
             Command::Health(updates) => Ok(self.health(updates)),
             Command::SetHealthPolicy { text, by } => self.set_health_policy(text, by),
             Command::SetHealthActs { on, by } => Ok(self.set_health_acts(on, by)),
+            Command::Repair(repairs) => Ok(self.repair(&repairs)),
+            Command::SetRepairPolicy { policy, by } => self.set_repair_policy(policy.map(|policy| *policy), by),
+            Command::HoldRepair { machine, span, by } => self.hold_repair(&machine, span, by),
+            Command::RepairNow { machine, class, by } => self.repair_now(&machine, class, by),
+            Command::ResetBreaker { domain, by } => Ok(self.reset_breaker(domain.as_ref(), by)),
         }
     }
 }

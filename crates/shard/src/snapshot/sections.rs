@@ -19,6 +19,7 @@ use crate::operation::Operation;
 use crate::ownership::Ownership;
 use crate::pools::Pool;
 use crate::profiles::Profiles;
+use crate::repairs::{RepairBook, StoredRepairs};
 use crate::settings::Settings;
 use crate::settled::Settled;
 use crate::state::{ClusterBook, Halt, ShardState};
@@ -36,6 +37,7 @@ const SETTLED: u8 = 10;
 const POOLS: u8 = 11;
 const HEALTH_POLICY: u8 = 12;
 const HEALTH: u8 = 13;
+const REPAIRS: u8 = 14;
 
 /// Everything that there is one of.
 #[derive(Serialize, Deserialize)]
@@ -86,7 +88,8 @@ pub(super) fn write(state: &ShardState, out: &mut FrameWriter<'_>) -> io::Result
     state.settled.iter().try_for_each(|settled| out.record(SETTLED, &settled))?;
     state.pools.values().try_for_each(|pool| out.record(POOLS, pool))?;
     state.health.header().iter().try_for_each(|header| out.record(HEALTH_POLICY, header))?;
-    state.health.iter().try_for_each(|kept| out.record(HEALTH, &kept))
+    state.health.iter().try_for_each(|kept| out.record(HEALTH, &kept))?;
+    state.repairs.parts().try_for_each(|part| out.record(REPAIRS, &part))
 }
 
 fn header(state: &ShardState) -> Header {
@@ -149,6 +152,7 @@ pub(super) fn read(input: &mut FrameReader<'_>) -> Result<ShardState, SnapshotEr
         Ok(())
     })?;
     read_health(input, &mut state)?;
+    read_repairs(input, &mut state)?;
     Ok(state)
 }
 
@@ -232,6 +236,19 @@ fn read_health(input: &mut FrameReader<'_>, state: &mut ShardState) -> Result<()
         Ok(())
     })?;
     state.health = book;
+    Ok(())
+}
+
+fn read_repairs(input: &mut FrameReader<'_>, state: &mut ShardState) -> Result<(), SnapshotError> {
+    let mut repairs = RepairBook::default();
+    input.records(REPAIRS, |part: StoredRepairs| {
+        if part.machine().is_some_and(|machine| state.fleet.get(machine).is_none()) {
+            return Err(damaged("a repair refers to a machine that is not there"));
+        }
+        repairs.restore(part);
+        Ok(())
+    })?;
+    state.repairs = repairs;
     Ok(())
 }
 

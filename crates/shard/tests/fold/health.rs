@@ -1,6 +1,6 @@
 //! The health of machines: what is kept, what it does to a machine, and what it never does.
 
-use argosy_model::{Flags, State};
+use argosy_model::{Duration, Flags, State};
 use argosy_shard::{By, Command, HealthUpdate, HealthVerdict, Rejection, Response, ShardState};
 
 use crate::world::{World, seen};
@@ -37,6 +37,9 @@ fn a_new_installation_shows_verdicts_and_lets_none_act() {
     assert_eq!(tell(&mut world, vec![update("m1", 0, true)]), (1, 0));
     assert!(!world.state.health().acts() && !is_unhealthy(&world, "m1"));
     act(&mut world, true);
+    assert!(!is_unhealthy(&world, "m1"), "it waits for its grace");
+    world.pass(Duration::from_secs(120));
+    world.repair();
     assert!(is_unhealthy(&world, "m1") && !is_unhealthy(&world, "m2"));
     act(&mut world, false);
     assert!(!is_unhealthy(&world, "m1"));
@@ -47,6 +50,8 @@ fn an_unfit_machine_is_no_supply_until_it_is_fit_again() {
     let mut world = fleet();
     act(&mut world, true);
     tell(&mut world, vec![update("m1", 0, true)]);
+    world.pass(Duration::from_secs(120));
+    world.repair();
     assert!(is_unhealthy(&world, "m1"));
     tell(&mut world, vec![update("m1", 1, false)]);
     assert!(!is_unhealthy(&world, "m1"));
@@ -58,6 +63,8 @@ fn what_an_administrator_set_by_hand_is_never_cleared_by_a_verdict() {
     act(&mut world, true);
     world.apply(Command::SetUnhealthy { machine: "m1".to_owned(), on: true, by: By::default() });
     tell(&mut world, vec![update("m1", 0, true)]);
+    world.pass(Duration::from_secs(120));
+    world.repair();
     tell(&mut world, vec![update("m1", 1, false)]);
     assert!(is_unhealthy(&world, "m1"));
 }

@@ -13,8 +13,8 @@ use crate::world::{PROVIDER, World, bound, row, seen};
 
 /// A provider that keeps its contract: fences first, then position; asynchronous.
 #[derive(Default)]
-struct Provider {
-    machines: BTreeMap<String, Observed>,
+pub(crate) struct Provider {
+    pub(crate) machines: BTreeMap<String, Observed>,
     marks: BTreeMap<String, Fence>,
     /// Effects: operation and call, with the fence under which it was executed.
     effects: BTreeMap<(String, &'static str), Vec<Fence>>,
@@ -50,7 +50,7 @@ impl Provider {
         Ok(())
     }
 
-    fn finish(&mut self, nth: usize, fails: bool) {
+    pub(crate) fn finish(&mut self, nth: usize, fails: bool) {
         let busy: Vec<String> =
             self.machines.iter().filter(|(_, m)| m.machine.state.is_transitional()).map(|(id, _)| id.clone()).collect();
         let Some(id) = busy.get(nth % busy.len().max(1)) else { return };
@@ -66,17 +66,17 @@ impl Provider {
     }
 }
 
-struct Loop {
-    world: World,
-    provider: Provider,
+pub(crate) struct Loop {
+    pub(crate) world: World,
+    pub(crate) provider: Provider,
     /// Calls on their way: they may be executed late, or never.
-    wire: Vec<Call>,
+    pub(crate) wire: Vec<Call>,
     /// Answers on their way: what was asked, when, and what was seen then.
     answers: Vec<Listing>,
 }
 
 impl Loop {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut provider = Provider::default();
         for n in 0..8 {
             let id = format!("m{n}");
@@ -86,7 +86,7 @@ impl Loop {
         Self { world: World::new().adopting_in_transit(), provider, wire: Vec::new(), answers: Vec::new() }
     }
 
-    fn list(&mut self) {
+    pub(crate) fn list(&mut self) {
         let machines = self.provider.machines.values().cloned().collect();
         let asked_at = self.world.state.revision();
         self.answers.push(Listing {
@@ -98,7 +98,7 @@ impl Loop {
         });
     }
 
-    fn learn(&mut self) {
+    pub(crate) fn learn(&mut self) {
         if !self.answers.is_empty() {
             let answer = self.answers.remove(0);
             for command in self.world.state.diff_observation(&answer).commands {
@@ -107,7 +107,7 @@ impl Loop {
         }
     }
 
-    fn decide(&mut self) {
+    pub(crate) fn decide(&mut self) {
         let state = &self.world.state;
         let decision = argosy_engine::decide(&state.view(self.world.at));
         let rehearsed = state.rehearse(decision.plan, self.world.at);
@@ -125,7 +125,7 @@ impl Loop {
     }
 
     /// One call on the wire arrives: executed or not, its answer heard or not.
-    fn deliver(&mut self, nth: usize, fate: u8) {
+    pub(crate) fn deliver(&mut self, nth: usize, fate: u8) {
         if self.wire.is_empty() {
             return;
         }
@@ -155,7 +155,7 @@ impl Loop {
         self.world.apply(command);
     }
 
-    fn step(&mut self, what: u8, nth: usize, fate: u8) {
+    pub(crate) fn step(&mut self, what: u8, nth: usize, fate: u8) {
         let state = &self.world.state;
         match what % 16 {
             0 | 1 => self.list(),
@@ -182,14 +182,14 @@ impl Loop {
     }
 
     /// No operation has two effects of one call, and none came under an older fence than one before it.
-    fn assert_effects(&self) {
+    pub(crate) fn assert_effects(&self) {
         for (what, fences) in &self.provider.effects {
             assert_eq!(fences.len(), 1, "{what:?} was executed twice");
         }
     }
 }
 
-fn replayed(from: ShardState, log: &[(u64, u64, Vec<u8>)]) -> ShardState {
+pub(crate) fn replayed(from: ShardState, log: &[(u64, u64, Vec<u8>)]) -> ShardState {
     let mut state = from;
     for (index, term, bytes) in
         log.iter().filter(|(index, _, _)| *index > state.revision()).cloned().collect::<Vec<_>>()

@@ -7,6 +7,7 @@ mod operations;
 mod plans;
 mod poison;
 mod pools;
+mod repairs;
 mod roll_ups;
 mod snapshots;
 mod world;

@@ -19,6 +19,8 @@ pub(crate) struct World {
     pub(crate) state: ShardState,
     pub(crate) log: Vec<(u64, u64, Vec<u8>)>,
     pub(crate) events: Vec<Event>,
+    /// Where repairs have been, by machine.
+    pub(crate) moved: Vec<(String, &'static str)>,
     pub(crate) term: u64,
     pub(crate) at: ShardTime,
     fences: BTreeMap<String, (OperationId, u32, Fence)>,
@@ -37,6 +39,7 @@ impl World {
             state,
             log: Vec::new(),
             events: Vec::new(),
+            moved: Vec::new(),
             term: 1,
             at,
             fences: BTreeMap::new(),
@@ -70,9 +73,15 @@ impl World {
 
     pub(crate) fn apply_bytes(&mut self, bytes: Vec<u8>) -> Response {
         let index = self.state.revision() + 1;
+        let ids = self.state.fleet().clone();
         let applied = self.state.apply(index, self.term, &bytes);
         self.log.push((index, self.term, bytes));
         self.events = applied.events;
+        for event in &self.events {
+            if let Event::RepairMoved { machine, to, .. } = event {
+                self.moved.push((ids.id(*machine).to_owned(), to));
+            }
+        }
         let response = Response::decode(&applied.response.encode()).expect("a response reads back");
         assert_eq!(response, applied.response);
         self.check();
@@ -108,6 +117,20 @@ impl World {
             }
         }
         assert_eq!(state.halted(), None);
+    }
+
+    // -- repair
+
+    /// A leader proposes what is next for machines in repair, until nothing is.
+    pub(crate) fn repair(&mut self) {
+        while let Some(command) = self.proposed() {
+            let response = self.apply(command);
+            assert!(matches!(response, Response::Repairs { late: 0, .. }), "one leader is never late: {response:?}");
+        }
+    }
+
+    pub(crate) fn proposed(&self) -> Option<Command> {
+        self.state.propose_repairs(self.at, argosy_pool::Clock::from_unix_ms(0))
     }
 
     // -- supply

@@ -40,6 +40,8 @@ pub(super) struct Stage {
     pub(super) autoscaler: pools::Desk,
     /// By pool, the machines that it has to do without, longest first.
     pub(super) missed: BTreeMap<String, VecDeque<MachineNumber>>,
+    /// When time alone moves a repair on.
+    pub(super) next_repair_ms: Option<u64>,
     /// The end has come.
     pub(super) over: bool,
     /// From then on a fleet that is not complete is short of something: a while after the last machine ought to be there.
@@ -294,7 +296,7 @@ impl Stage {
 impl Actor for Stage {
     fn next_ms(&self) -> Option<u64> {
         let health = self.health.next_deadline().map(|due| due.0);
-        [self.agenda.next_ms(), health].into_iter().flatten().min()
+        [self.agenda.next_ms(), health, self.next_repair_ms].into_iter().flatten().min()
     }
 
     fn act(&mut self, fleet: &mut FleetSim) {
@@ -311,6 +313,7 @@ impl Actor for Stage {
             }
         }
         self.commit_health(fleet);
+        self.commit_repairs(fleet);
     }
 
     fn after_step(&mut self, fleet: &mut FleetSim) {
@@ -329,6 +332,7 @@ impl Actor for Stage {
             let (action, reason) = (acted.kind.to_owned(), acted.reason.to_owned());
             self.note(fleet, Some(number), What::Decided { action, reason, pool: pool.map(str::to_owned) });
         }
+        self.commit_repairs(fleet);
         self.hold_invariants(fleet);
     }
 
