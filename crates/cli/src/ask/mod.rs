@@ -11,6 +11,7 @@ mod machines;
 mod needs;
 mod operations;
 mod pools;
+mod repair;
 mod shards;
 mod table;
 mod target;
@@ -33,6 +34,7 @@ pub(crate) use machines::{MachinesArgs, run as machines};
 pub(crate) use needs::{NeedsArgs, ShortfallsArgs, run as needs, run_shortfalls as shortfalls};
 pub(crate) use operations::{OperationsArgs, run as operations};
 pub(crate) use pools::{PoolArgs, PoolsArgs, run as pools, run_one as pool};
+pub(crate) use repair::{RepairArgs, run as repair};
 pub(crate) use shards::{ShardsArgs, run as shards};
 pub(crate) use whatif::{WhatIfArgs, run as what_if};
 

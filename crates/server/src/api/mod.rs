@@ -12,6 +12,7 @@ mod lockstep;
 mod pools;
 mod recent;
 mod refusal;
+mod repair;
 mod rows;
 mod shard_read;
 mod site;
@@ -23,6 +24,7 @@ pub use fleet::FleetService;
 pub use health::HealthService;
 pub use lockstep::LockstepService;
 pub use pools::PoolService;
+pub use repair::RepairService;
 pub use shard_read::ShardReadService;
 pub use site::{COORDINATOR, Site};
 
@@ -32,6 +34,7 @@ use argosy_proto::argosy::v1::admin_server::AdminServer;
 use argosy_proto::argosy::v1::fleet_server::FleetServer;
 use argosy_proto::argosy::v1::lockstep_server::LockstepServer;
 use argosy_proto::argosy::v1::machine_health_server::MachineHealthServer;
+use argosy_proto::argosy::v1::machine_repair_server::MachineRepairServer;
 use argosy_proto::argosy::v1::node_agents_server::NodeAgentsServer;
 use argosy_proto::argosy::v1::pools_server::PoolsServer;
 use argosy_proto::bigfleet::v1alpha1::shard_read_server::ShardReadServer;
@@ -44,6 +47,7 @@ pub fn mount(routes: &mut RoutesBuilder, site: &Arc<Site>) {
         .add_service(AdminServer::new(AdminService::new(Arc::clone(site))))
         .add_service(PoolsServer::new(PoolService::new(Arc::clone(site))))
         .add_service(MachineHealthServer::new(HealthService::new(Arc::clone(site))))
+        .add_service(MachineRepairServer::new(RepairService::new(Arc::clone(site))))
         .add_service(NodeAgentsServer::new(AgentService::new(Arc::clone(site))))
         .add_service(LockstepServer::new(LockstepService::new(Arc::clone(site))))
         .add_service(ShardReadServer::new(ShardReadService::new(Arc::clone(site))));

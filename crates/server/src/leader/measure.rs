@@ -108,6 +108,13 @@ impl Listener for Measure {
                 Event::OperationClosed { kind: Kind::Release, ending: Ending::Done, .. } => {
                     metrics::counter!(names::IDLE_RELEASES, "shard" => shard()).increment(1);
                 }
+                Event::RepairMoved { class, to, .. } => {
+                    let labels = [("shard", shard()), ("class", class.name().to_owned()), ("to", (*to).to_owned())];
+                    metrics::counter!(names::REPAIR_STEPS, &labels).increment(1);
+                }
+                Event::BreakerOpened { domain, found, of } => {
+                    tracing::error!(shard = self.shard, %domain, found, of, "ARG-1024: a breaker of repairs has opened");
+                }
                 Event::RollUpHeldBack { cluster, times } => self.quarantined(view, *cluster, *times),
                 Event::RollUpAccepted { cluster, .. } => self.quarantined(view, *cluster, 0),
                 _ => {}

@@ -26,6 +26,7 @@ mod pools;
 mod providers;
 mod reconcile;
 mod reign;
+mod repair;
 mod sessions;
 mod timers;
 
@@ -46,7 +47,7 @@ pub use cycle::{Decided, Pace};
 pub use health::{HealthDesk, ReportError, Reported, event as health_event, readings as health_readings};
 pub use lockstep::{StepError, Stepped};
 pub use pools::{Autoscaler, Told};
-pub(crate) use pools::{coming, ready};
+pub(crate) use pools::{coming, ready, wall_clock};
 pub use providers::{CallLimits, Port, Providers};
 pub use reconcile::ListingPace;
 pub(crate) use reign::supervise;

@@ -101,7 +101,8 @@ impl Autoscaler {
     }
 }
 
-fn wall_clock() -> Clock {
+/// The clock on the wall of this node. Only schedules go by it.
+pub(crate) fn wall_clock() -> Clock {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Clock::from_unix_ms(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

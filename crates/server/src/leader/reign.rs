@@ -20,6 +20,7 @@ use super::lockstep::Lockstep;
 use super::measure::Measure;
 use super::pools::Autoscaler;
 use super::reconcile::{Portion, Reconciler};
+use super::repair;
 use super::sessions::Hub;
 use super::{Leader, LeaderSettings, Mode, timers};
 use crate::metrics::names;
@@ -164,6 +165,7 @@ impl Runtime {
                 spawn(&mut tasks, settings, &committer, &cycle, after, actuator);
                 tasks.spawn(Arc::clone(&autoscaler).run());
                 tasks.spawn(health::run(Arc::clone(&health)));
+                tasks.spawn(repair::run(Arc::clone(&committer), Arc::clone(&agents), Arc::clone(&health)));
                 None
             }
         };

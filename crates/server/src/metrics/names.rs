@@ -122,6 +122,12 @@ metrics! {
     POOL_TARGET: Gauge = "argosy_pool_target_machines" ["shard", "pool"];
     /// Machines that a pool's policy wants, before steps, cooldowns and bounds.
     POOL_WANTED: Gauge = "argosy_pool_wanted_machines" ["shard", "pool"];
+    /// Machines in repair, by step.
+    REPAIRS: Gauge = "argosy_repairs" ["shard", "step"];
+    /// Breakers of repairs that are open. Page somebody: nothing of their domains is repaired until they are closed.
+    REPAIR_BREAKERS: Gauge = "argosy_repair_open_breakers" ["shard"];
+    /// Steps of repairs that were taken, by what is done and where they led; `repaired`, `replaced`, `recovered` are ends.
+    REPAIR_STEPS: Counter = "argosy_repair_steps_total" ["shard", "class", "to"];
     /// Node agents connected to the leader.
     AGENTS_CONNECTED: Gauge = "argosy_agents_connected" ["shard"];
     /// Events that agents reported, by kind.

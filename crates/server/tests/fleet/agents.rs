@@ -18,7 +18,7 @@ use tonic::{Code, Status, Streaming};
 
 use crate::installation::{Installation, Plan, SHARD, channel, within};
 
-struct Agent {
+pub(crate) struct Agent {
     up: mpsc::Sender<AgentMessage>,
     down: Streaming<argosy_proto::argosy::v1::AgentInstruction>,
 }
@@ -27,7 +27,7 @@ fn client(fleet: &Installation, at: usize) -> NodeAgentsClient<Channel> {
     NodeAgentsClient::new(channel(fleet.port(at)))
 }
 
-fn hello(agent_id: &str) -> AgentHello {
+pub(crate) fn hello(agent_id: &str) -> AgentHello {
     let (boot_id, journal) = ("boot-1".to_owned(), "journal-1".to_owned());
     AgentHello { agent_id: agent_id.to_owned(), boot_id, journal, ..AgentHello::default() }
 }
@@ -44,7 +44,7 @@ impl Agent {
     }
 
     /// Attaches until a leader takes it: it may be on its way.
-    async fn attached(fleet: &Installation, at: usize, hello: AgentHello) -> (Self, AgentWelcome) {
+    pub(crate) async fn attached(fleet: &Installation, at: usize, hello: AgentHello) -> (Self, AgentWelcome) {
         let trying = async {
             loop {
                 match Self::attach(fleet, at, hello.clone()).await {
@@ -57,12 +57,12 @@ impl Agent {
         within("a leader takes the agent", trying).await
     }
 
-    async fn send(&self, records: Vec<AgentRecord>) {
+    pub(crate) async fn send(&self, records: Vec<AgentRecord>) {
         let batch = AgentBatch { records, sent_boottime_ms: 5_000, ..AgentBatch::default() };
         self.up.send(AgentMessage { message: Some(Up::Batch(batch)) }).await.expect("open");
     }
 
-    async fn hears(&mut self) -> Result<Down, Code> {
+    pub(crate) async fn hears(&mut self) -> Result<Down, Code> {
         let message = within("the agent hears something", self.down.message()).await.map_err(|status| status.code())?;
         message.and_then(|message| message.message).ok_or(Code::Ok)
     }
@@ -75,7 +75,7 @@ impl Agent {
     }
 }
 
-fn record(sequence: u64, record: Record) -> AgentRecord {
+pub(crate) fn record(sequence: u64, record: Record) -> AgentRecord {
     let boot_id = "boot-1".to_owned();
     AgentRecord { sequence, boot_id, boottime_ms: 1_000, unix_ms: 0, record: Some(record) }
 }
@@ -99,7 +99,7 @@ fn numbers(detail: &AgentDetail) -> Vec<u64> {
 }
 
 /// A machine that has a host, and its host. Waits for the first listing.
-async fn machine_with_host(fleet: &Installation, at: usize) -> (String, String) {
+pub(crate) async fn machine_with_host(fleet: &Installation, at: usize) -> (String, String) {
     let found = |view: &argosy_server::replica::View| {
         let fleet = view.state.fleet();
         fleet.iter().find_map(|(ix, _)| Some((fleet.id(ix).to_owned(), fleet.host(ix)?.to_owned())))

@@ -6,6 +6,7 @@ use argosy_proto::argosy::v1::machine_health_client::MachineHealthClient;
 use argosy_proto::argosy::v1::{ClearHealthRequest, GetHealthRequest, SetHealthModeRequest, SetHealthPolicyRequest};
 use argosy_server::leader::{Leader, Reported};
 use argosy_server::replica::View;
+use argosy_shard::{By, Command};
 use tonic::transport::Channel;
 
 use crate::installation::{Installation, Plan, SHARD, channel};
@@ -79,6 +80,10 @@ async fn a_fault_of_nvlink_costs_one_machine_and_only_where_verdicts_may_act() {
     let ix = leader.view().state.fleet().find(&machine).expect("it is there");
     let is_flagged = |view: &View| view.state.fleet().machine(ix).flags.has(Flags::UNHEALTHY);
     assert!(!is_flagged(&leader.view()), "a new installation only shows verdicts");
+    let policy =
+        argosy_repair::parse("policy", "{version: 1, grace: {reset-gpu: 0s, reboot-host: 0s}}").expect("it is sound");
+    let patient = Command::SetRepairPolicy { policy: Some(Box::new(policy)), by: By::default() };
+    leader.commit(patient).await.expect("it is taken");
     act(&fleet, (at + 1) % 3, true).await;
     fleet.state(at, "the verdict acts", |view| is_flagged(view)).await;
     let heard =

@@ -14,4 +14,5 @@ mod lockstep;
 mod operator;
 mod people;
 mod pools;
+mod repair;
 mod sessions;
