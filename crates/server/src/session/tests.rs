@@ -29,12 +29,15 @@ struct Played {
 
 /// Gives every session that attaches to the test.
 struct Stage {
-    refusals: Mutex<VecDeque<AttachError>>,
+    refusals: Refusals,
     entered: mpsc::Sender<Played>,
     /// Whether leaders are on other nodes.
     is_remote: bool,
-    cut_off: watch::Sender<bool>,
+    cut_off: Arc<watch::Sender<bool>>,
 }
+
+/// What the next attempts to attach come to.
+type Refusals = Arc<Mutex<VecDeque<AttachError>>>;
 
 impl Upstreams for Stage {
     fn attach<'a>(&'a self, _: &'a str, generation: Option<Generation>, inlet: Inlet) -> Attaching<'a> {
@@ -60,7 +63,8 @@ struct Session {
     told: mpsc::Receiver<Result<ShardMessage, Status>>,
     leaders: mpsc::Receiver<Played>,
     closing: CancellationToken,
-    stage: Arc<Stage>,
+    refusals: Refusals,
+    cut_off: Arc<watch::Sender<bool>>,
 }
 
 fn session(refusals: impl IntoIterator<Item = AttachError>) -> Session {
@@ -71,13 +75,14 @@ fn staged(refusals: impl IntoIterator<Item = AttachError>, is_remote: bool) -> S
     let (operator, said) = mpsc::channel(16);
     let (tell, told) = mpsc::channel(16);
     let (entered, leaders) = mpsc::channel(16);
-    let (refusals, cut_off) = (Mutex::new(refusals.into_iter().collect()), watch::channel(false).0);
-    let stage = Arc::new(Stage { refusals, entered, is_remote, cut_off });
+    let refusals: Refusals = Arc::new(Mutex::new(refusals.into_iter().collect()));
+    let cut_off = Arc::new(watch::channel(false).0);
+    let stage = Stage { refusals: Arc::clone(&refusals), entered, is_remote, cut_off: Arc::clone(&cut_off) };
     let closing = CancellationToken::new();
     let front =
-        Front::new("c1".to_owned(), tell, PATIENCE).run(ReceiverStream::new(said), stage.clone(), closing.clone());
+        Front::new("c1".to_owned(), tell, PATIENCE).run(ReceiverStream::new(said), Arc::new(stage), closing.clone());
     tokio::spawn(front);
-    Session { operator, told, leaders, closing, stage }
+    Session { operator, told, leaders, closing, refusals, cut_off }
 }
 
 fn ack(echo: &str) -> Option<ShardMessage> {
@@ -190,15 +195,15 @@ async fn a_session_without_a_leader_for_long_is_sent_to_another_node() {
 async fn a_node_that_hears_nobody_sends_away_the_sessions_that_others_could_serve_and_keeps_its_own() {
     let mut relayed = staged([], true);
     let _far = relayed.leader().await;
-    relayed.stage.cut_off.send_replace(true);
+    relayed.cut_off.send_replace(true);
     assert_eq!(relayed.hear().await, Err(Code::Unavailable), "it waited for a leader that cannot be heard");
     let mut local = session([]);
     let near = local.leader().await;
-    local.stage.cut_off.send_replace(true);
+    local.cut_off.send_replace(true);
     near.says(ack("hello"), 0).await;
     assert_eq!(local.hear().await, Ok("hello".to_owned()), "a leader that is here was left");
     // It is deposed, and no other one is to be found from here.
-    local.stage.refusals.lock().expect("not poisoned").extend((0..9).map(|_| AttachError::Later("nobody".to_owned())));
+    local.refusals.lock().expect("not poisoned").extend((0..9).map(|_| AttachError::Later("nobody".to_owned())));
     let began = tokio::time::Instant::now();
     drop(near);
     assert_eq!(local.hear().await, Err(Code::Unavailable));
