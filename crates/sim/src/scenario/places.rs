@@ -115,13 +115,13 @@ mod tests {
 
     #[test]
     fn every_value_has_its_line_and_column() {
-        let text = "name: x\nlist:\n  - at: 0s\n    to: [1, 2.5]\n  - {at: ~, on: true}\n13: y\n";
+        let text = "name: x\nlist:\n  - at: 0s\n    to: [1, 2.5]\n  - {at: ~, up: true}\n13: y\n";
         let places = Places::of(text);
         for (path, place) in [
             ("name", (1, 7)),
             ("list[0].at", (3, 9)),
             ("list[0].to[1]", (4, 13)),
-            ("list[1].on", (5, 16)),
+            ("list[1].up", (5, 17)),
             ("13", (6, 5)),
             ("list[0].missing", (3, 5)),
             ("nothing.at.all", (1, 1)),
