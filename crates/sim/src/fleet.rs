@@ -9,7 +9,7 @@ use argosy_shard::{Command, Genesis, NeedRow, Response, Settings};
 
 use crate::actor::Actor;
 use crate::cloud::{Cloud, Dwells, Offer};
-use crate::leader::{Change, Cycled, Leader, Scrutiny};
+use crate::leader::{Change, Cycled, Leader, Moved, Scrutiny};
 use crate::routes::Routes;
 
 /// A shard to be.
@@ -172,6 +172,11 @@ impl FleetSim {
     /// What has changed about the machines of a shard since this was last asked; see [`Leader::keep_changes`].
     pub fn take_changes(&mut self, shard: usize) -> Vec<Change> {
         self.leaders[shard].take_changes()
+    }
+
+    /// Where repairs of a shard have moved to since this was last asked; see [`Leader::take_moves`].
+    pub fn take_moves(&mut self, shard: usize) -> Vec<Moved> {
+        self.leaders[shard].take_moves()
     }
 
     /// From now on a shard keeps what changes about its machines, for [`FleetSim::take_changes`].

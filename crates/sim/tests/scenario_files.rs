@@ -70,6 +70,29 @@ fn values_that_do_not_fit_are_refused_all_at_once_each_with_its_place() {
 }
 
 #[test]
+fn a_repair_policy_is_refused_with_the_place_of_what_is_wrong_in_it() {
+    let of = |policy: &str| format!("{NODE}argosy:\n  repair:\n    policy:\n{policy}    fails: 0.1\n");
+    for (policy, code, place, word) in [
+        ("      treshold: {reports: 1}\n", "ARG-1310", "line 8, column", "treshold"),
+        ("      grace:\n        reset-gpu: soon\n", "ARG-1310", "line 9, column", "soon"),
+        (
+            "      version: 1\n      threshold: {reports: 0}\n",
+            "ARG-1311",
+            "s.yaml:9:",
+            "argosy.repair.policy.threshold.reports",
+        ),
+        ("      version: 2\n", "ARG-1311", "s.yaml:8:", "argosy.repair.policy.version"),
+        ("      patient\n", "ARG-1310", "line 7", "patient"),
+    ] {
+        let error = refused(&of(policy));
+        assert!(error.starts_with(code) && error.contains(place) && error.contains(word), "{word}: {error}");
+    }
+    for sound in ["      default\n", "      eager\n", "      {budgets: [{per: zone, at_once: 10%}]}\n"] {
+        scenario::load("s.yaml", &of(sound)).expect(sound);
+    }
+}
+
+#[test]
 fn what_could_never_happen_is_refused() {
     let chaos = |lines: &str| format!("{NODE}stress:\n  chaos:\n    enabled: true\n{lines}");
     for (text, path) in [
@@ -91,6 +114,7 @@ fn what_could_never_happen_is_refused() {
         ),
         (chaos("    correlated_failures: [{trigger: smoke, response: xid_error}]\n"), "correlated_failures[0].trigger"),
         (format!("{NODE}argosy:\n  loads: [{{pool: nobody}}]\n"), "argosy.loads[0].pool"),
+        (format!("{NODE}argosy:\n  repair: {{reset: {{min: 2m, max: 1m}}}}\n"), "argosy.repair.reset.max"),
         (format!("{NODE}argosy:\n  health: {{policy: 'rules: []'}}\n"), "argosy.health.policy"),
         (
             format!("{NODE}argosy:\n  pools: [{{name: P, min: 0, max: 1, machine: {{resources: {{cpu: 1}}}}}}]\n"),

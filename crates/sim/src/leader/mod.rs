@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use argosy_engine::{ActionKind, Decision, Engine, Plan};
 use argosy_model::{ClusterIx, MachineIx, ShardTime, State};
+use argosy_repair::Class;
 use argosy_shard::{
     Applied, Call, Command, DropReason, Envelope, Event, Fence, Genesis, Listing, NeedRow, OperationId, Outcome,
     PlanEntry, PlanTaken, Progress, Report, Response, ShardState,
@@ -51,6 +52,19 @@ pub struct Leader {
     waits_for_truth: bool,
     /// What changed about machines, where somebody asks for it.
     changes: Option<Vec<Change>>,
+    /// Where repairs have moved to, where somebody asks for changes.
+    moves: Vec<Moved>,
+}
+
+/// A machine's repair is at another step than before, or over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Moved {
+    /// Which machine.
+    pub machine: String,
+    /// What is done.
+    pub class: Class,
+    /// Its step, or how it ended.
+    pub to: &'static str,
 }
 
 /// A machine is in another state than before.
@@ -111,6 +125,7 @@ impl Leader {
             decided_at: 0,
             waits_for_truth: false,
             changes: None,
+            moves: Vec::new(),
         };
         leader.commit(0, Command::Genesis(genesis));
         leader.commit(0, Command::LeaderStarted);
@@ -251,6 +266,7 @@ impl Leader {
             }
             if let Some(changes) = &mut self.changes {
                 changes.extend(change(&self.state, event));
+                self.moves.extend(moved(&self.state, event));
             }
         }
         self.check_entry(now_ms, &events);
@@ -265,6 +281,11 @@ impl Leader {
     /// What has changed since this was last asked, in order.
     pub fn take_changes(&mut self) -> Vec<Change> {
         self.changes.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// Where repairs have moved to since this was last asked, in order; only of a leader that keeps changes.
+    pub fn take_moves(&mut self) -> Vec<Moved> {
+        std::mem::take(&mut self.moves)
     }
 
     // -- cycle
@@ -406,4 +427,11 @@ fn change(state: &ShardState, event: &Event) -> Option<Change> {
         Event::MachineRemoved { id, from, .. } => Some(Change { machine: id.clone(), from: Some(*from), to: None }),
         _ => None,
     }
+}
+
+/// What an event says of a machine's repair; nothing of a slot that is free by now.
+fn moved(state: &ShardState, event: &Event) -> Option<Moved> {
+    let Event::RepairMoved { machine, class, to } = event else { return None };
+    state.fleet().get(*machine)?;
+    Some(Moved { machine: state.fleet().id(*machine).to_owned(), class: *class, to })
 }

@@ -33,6 +33,13 @@ pub(super) enum Due {
     Reading(FailureNumber),
     /// A failure ends by itself.
     Recovery(FailureNumber),
+    /// An agent has done what it was ordered.
+    CarriedOut {
+        /// The machine.
+        machine: MachineNumber,
+        /// The order.
+        order: u64,
+    },
     /// An agent has not been heard for as long as it takes to be called silent.
     Silence {
         /// The machine.

@@ -1,8 +1,9 @@
-//! The agents: what they notice of failures and recoveries, in the words of their protocol.
+//! The agents: what they notice of failures, recoveries and repairs, in the words of their protocol; and what a repair mends.
 
 use std::collections::BTreeMap;
 
-use argosy_health::{Event, EventType, Metric, System};
+use argosy_health::{ActionClass, Event, EventType, Metric, System, table};
+use argosy_repair::Class;
 
 use super::condition::Failure;
 use super::record::FailureKind;
@@ -73,6 +74,32 @@ pub(super) fn silent() -> Event {
 /// What it makes of one that it hears again.
 pub(super) fn heard() -> Event {
     Event { system: System::Agent, ..Event::plain(EventType::Recovered, -1) }
+}
+
+/// All GPUs of a machine were reset.
+pub(super) fn reset() -> Event {
+    Event { system: System::Driver, ..Event::plain(EventType::GpuReset, -1) }
+}
+
+/// The mildest repair that mends a failure, if any does: for what shows as an XID, what the one table of XIDs advises. What an outage
+/// caused is mended by its end alone, and no repair cools a machine.
+pub(super) fn cure(failure: &Failure) -> Option<Class> {
+    if failure.outage.is_some() {
+        return None;
+    }
+    match failure.kind {
+        FailureKind::XidError | FailureKind::NvlinkError => {
+            let advice = table::resolve(&Event::xid(gpu(failure), failure.xid?.into()))?.class;
+            match advice {
+                ActionClass::Observe | ActionClass::RestartWorkload | ActionClass::ResetGpu => Some(Class::ResetGpu),
+                ActionClass::RebootHost => Some(Class::RebootHost),
+                ActionClass::Quarantine | ActionClass::Replace => None,
+            }
+        }
+        FailureKind::MemoryError => Some(Class::ResetGpu),
+        FailureKind::NvmlFailure | FailureKind::DeviceError => Some(Class::RebootHost),
+        FailureKind::Temperature | FailureKind::Network | FailureKind::BootFailure => None,
+    }
 }
 
 /// A host has booted.

@@ -86,6 +86,11 @@ impl Books {
                 tally.provisions += u32::from(action == "Provision");
                 *tally.decisions.entry(format!("{action}/{reason}")).or_default() += 1;
             }
+            What::Repair { class, state } => {
+                tally.repaired += u32::from(state == "repaired");
+                *tally.repairs.entry(format!("{class}/{state}")).or_default() += 1;
+            }
+            What::Held { on, .. } => tally.breakers_opened += u32::from(*on),
             What::Started { .. } => tally.started += 1,
             What::OutageBegan { .. } => tally.outages += 1,
             _ => {}

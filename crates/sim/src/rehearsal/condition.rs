@@ -54,6 +54,10 @@ pub(super) enum Word {
     Broke(FailureNumber),
     /// That it is right again.
     Mended(FailureNumber),
+    /// That its GPUs were reset.
+    Reset,
+    /// That an order is carried out.
+    Done(u64),
 }
 
 /// Something that broke.

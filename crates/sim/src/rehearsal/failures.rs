@@ -45,16 +45,25 @@ impl Stage {
         Some(at)
     }
 
-    /// A failure is mended, unless it is already.
-    pub(super) fn recover(&mut self, fleet: &mut FleetSim, at: FailureNumber) {
+    /// A failure is over; whether it was not already.
+    pub(super) fn ends(&mut self, fleet: &FleetSim, at: FailureNumber) -> bool {
         let now = fleet.now_ms();
         let failure = &mut self.failures[at as usize];
         if std::mem::replace(&mut failure.over, true) {
-            return;
+            return false;
         }
         let (number, kind, lasted_ms) = (failure.machine, failure.kind, now - failure.began_ms);
         self.machine(number).active.remove(&at);
         self.note(fleet, Some(number), What::Recovered { failure: at, kind, lasted_ms });
+        true
+    }
+
+    /// A failure ends by itself, or somebody mends it; unless it is over already.
+    pub(super) fn recover(&mut self, fleet: &mut FleetSim, at: FailureNumber) {
+        if !self.ends(fleet, at) {
+            return;
+        }
+        let Failure { machine: number, kind, .. } = self.failures[at as usize];
         match kind {
             FailureKind::Network => self.is_heard_again(fleet, number),
             FailureKind::BootFailure => {
@@ -118,7 +127,7 @@ impl Stage {
         }
     }
 
-    fn catch_up(&mut self, fleet: &mut FleetSim, number: MachineNumber) {
+    pub(super) fn catch_up(&mut self, fleet: &mut FleetSim, number: MachineNumber) {
         for word in std::mem::take(&mut self.machine(number).unsaid) {
             self.say(fleet, number, word);
         }
@@ -127,6 +136,8 @@ impl Stage {
     fn voice(&mut self, fleet: &mut FleetSim, number: MachineNumber, word: Word) {
         let said = match word {
             Word::Greeting => return self.introduce(fleet, number),
+            Word::Done(order) => return self.workshop.done(number, order),
+            Word::Reset => Some(Said::Event(agents::reset())),
             Word::Broke(at) => agents::broke(&self.failures[at as usize]),
             Word::Mended(at) if self.is_shadowed(at) => None,
             Word::Mended(at) => agents::mended(&self.failures[at as usize]),
@@ -181,13 +192,17 @@ impl Stage {
     // -- silence
 
     fn falls_silent(&mut self, fleet: &FleetSim, number: MachineNumber) {
-        let (now, after) = (fleet.now_ms(), self.scenario.argosy.health.silent_after.0);
-        let machine = self.machine(number);
-        machine.unreachable += 1;
-        if machine.unreachable == 1 {
-            machine.unheard_since = Some(now);
-            self.agenda.put(now + after, Due::Silence { machine: number, since_ms: now });
+        self.machine(number).unreachable += 1;
+        if self.machine(number).unreachable == 1 {
+            self.is_unheard(fleet, number);
         }
+    }
+
+    /// Nothing is heard of a machine from now on, and nobody knows why.
+    pub(super) fn is_unheard(&mut self, fleet: &FleetSim, number: MachineNumber) {
+        let (now, after) = (fleet.now_ms(), self.scenario.argosy.health.silent_after.0);
+        self.machine(number).unheard_since = Some(now);
+        self.agenda.put(now + after, Due::Silence { machine: number, since_ms: now });
     }
 
     /// Whether an agent has really not been heard for as long as it takes.

@@ -274,6 +274,9 @@ fn rising(tally: &Tally, name: &str) -> u32 {
         "cascades" => tally.cascades,
         "replacements" => tally.replacements,
         "provisions" => tally.provisions,
+        "repaired" => tally.repaired,
+        "repairs_held" => tally.repairs_held,
+        "breakers_opened" => tally.breakers_opened,
         _ => tally.started,
     }
 }

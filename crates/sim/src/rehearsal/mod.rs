@@ -104,7 +104,7 @@ impl Rehearsal {
             health: health::Desk::default(),
             autoscaler: pool_desk::Desk::default(),
             missed: BTreeMap::new(),
-            next_repair_ms: None,
+            workshop: repairs::Workshop::new(scenario.argosy.repair.clone(), seed),
             over: false,
             settled_ms: last_start_ms + SETTLE_MS,
             sites,
@@ -122,7 +122,7 @@ impl Rehearsal {
             let by = Stage::by("the scenario's policy");
             fleet.admin(0, Command::SetHealthPolicy { text: health.policy, by });
         }
-        fleet.admin(0, repairs::eager());
+        fleet.admin(0, stage.workshop.policy());
         fleet.admin(0, Command::SetHealthActs { on: health.acts, by: Stage::by("the scenario") });
         let is_generated = stage.scenario.stress.as_ref().is_some_and(|stress| stress.fleet_gen.is_some());
         if is_generated || !stage.scenario.argosy.pools.is_empty() {

@@ -15,6 +15,7 @@ use super::condition::{Condition, Failure, Word};
 use super::judge::Judge;
 use super::layout::Site;
 use super::record::{MachineNumber, What};
+use super::repairs::Workshop;
 use super::script::Script;
 use crate::actor::Actor;
 use crate::fleet::FleetSim;
@@ -40,8 +41,8 @@ pub(super) struct Stage {
     pub(super) autoscaler: pools::Desk,
     /// By pool, the machines that it has to do without, longest first.
     pub(super) missed: BTreeMap<String, VecDeque<MachineNumber>>,
-    /// When time alone moves a repair on.
-    pub(super) next_repair_ms: Option<u64>,
+    /// Repairs, and what agents do of them.
+    pub(super) workshop: Workshop,
     /// The end has come.
     pub(super) over: bool,
     /// From then on a fleet that is not complete is short of something: a while after the last machine ought to be there.
@@ -172,6 +173,8 @@ impl Stage {
         }
         (machine.started, machine.unreachable, machine.drain_asked) = (false, 0, false);
         machine.unsaid.clear();
+        self.workshop.forget(number);
+        let machine = self.machine(number);
         let gone: Vec<_> = std::mem::take(&mut machine.active).into_iter().collect();
         // What was broken went with the host.
         gone.into_iter().for_each(|failure| self.failures[failure as usize].over = true);
@@ -268,6 +271,7 @@ impl Stage {
             Due::Report(failure) => self.report(fleet, failure),
             Due::Reading(failure) => self.reading(fleet, failure),
             Due::Recovery(failure) => self.recover(fleet, failure),
+            Due::CarriedOut { machine, order } => self.carried_out(fleet, machine, order),
             Due::Silence { machine, since_ms } => self.silence(fleet, machine, since_ms),
             Due::OutageBegins(outage) => self.outage_begins(fleet, outage),
             Due::OutageEnds(outage) => self.outage_ends(fleet, outage),
@@ -286,6 +290,7 @@ impl Stage {
                 self.health = health::Desk::default();
                 self.health.take_up(fleet.leaders()[0].state(), ShardTime(fleet.now_ms()));
                 self.autoscaler = pools::Desk::default();
+                self.workshop.look_anew();
                 self.note(fleet, None, What::LeaderChanged);
             }
             Due::End => self.end(fleet),
@@ -296,7 +301,7 @@ impl Stage {
 impl Actor for Stage {
     fn next_ms(&self) -> Option<u64> {
         let health = self.health.next_deadline().map(|due| due.0);
-        [self.agenda.next_ms(), health, self.next_repair_ms].into_iter().flatten().min()
+        [self.agenda.next_ms(), health, self.workshop.next_ms()].into_iter().flatten().min()
     }
 
     fn act(&mut self, fleet: &mut FleetSim) {
@@ -319,6 +324,9 @@ impl Actor for Stage {
     fn after_step(&mut self, fleet: &mut FleetSim) {
         for change in fleet.take_changes(0) {
             self.changed(fleet, &change);
+        }
+        for moved in fleet.take_moves(0) {
+            self.repair_moved(fleet, &moved);
         }
     }
 

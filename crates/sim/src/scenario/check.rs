@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use argosy_health::Policy;
+use argosy_repair::policy::VERSION;
 
 use super::expectation;
-use super::form::{Action, AssertionKind, Chaos, Event, FleetGen, OutageScope, Scenario, Stress};
+use super::form::{Action, AssertionKind, Chaos, Event, FleetGen, OutageScope, Repair, RepairPolicy, Scenario, Stress};
 use super::scalar::Span;
 use crate::rehearsal::layout::{self, Site};
 use crate::rehearsal::record::FailureKind;
@@ -172,9 +173,21 @@ fn extension(faults: &mut Faults, scenario: &Scenario) {
     for (key, taken) in [("configure", of.cloud.configure), ("drain", of.cloud.drain), ("delete", of.cloud.delete)] {
         faults.unless(taken.min <= taken.max, format!("argosy.cloud.{key}.max"), "it is below min");
     }
+    of_repair(faults, &of.repair);
     let pace = &of.control_plane;
     faults.unless(pace.cycle > Span(0), "argosy.control_plane.cycle", "without cycles nothing is decided");
     faults.unless(pace.min_gap > Span(0), "argosy.control_plane.min_gap", "cycles would run without end: write 1ms");
+}
+
+fn of_repair(faults: &mut Faults, of: &Repair) {
+    for (key, taken) in [("reset", of.reset), ("reboot", of.reboot)] {
+        faults.unless(taken.min <= taken.max, format!("argosy.repair.{key}.max"), "it is below min");
+    }
+    if let RepairPolicy::Inline(policy) = &of.policy {
+        let path = |key: &str| format!("argosy.repair.policy.{key}");
+        faults.unless(policy.version == VERSION, path("version"), "this release reads version 1");
+        policy.faults().into_iter().for_each(|fault| faults.add(path(&fault.path), fault.what));
+    }
 }
 
 /// What events, outages and assertions may name.

@@ -94,7 +94,7 @@ pub const LATENCIES: [&str; 3] = ["detect", "detect_to_replace", "repair"];
 /// What `cost` may look at.
 pub const COSTS: [&str; 2] = ["total", "wasted"];
 /// What `count` may look at; `rate` at those that only rise.
-pub const COUNTS: [&str; 21] = [
+pub const COUNTS: [&str; 24] = [
     "wanted",
     "total",
     "joining",
@@ -116,9 +116,22 @@ pub const COUNTS: [&str; 21] = [
     "replacements",
     "provisions",
     "started",
+    "repaired",
+    "repairs_held",
+    "breakers_opened",
 ];
 /// Of those, the ones that only rise.
-pub const RISING: [&str; 6] = ["failures", "recoveries", "cascades", "replacements", "provisions", "started"];
+pub const RISING: [&str; 9] = [
+    "failures",
+    "recoveries",
+    "cascades",
+    "replacements",
+    "provisions",
+    "started",
+    "repaired",
+    "repairs_held",
+    "breakers_opened",
+];
 
 /// A word for a status, checked.
 ///

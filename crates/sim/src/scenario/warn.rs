@@ -1,7 +1,7 @@
 //! What is done otherwise than the author of a file for Navarch's simulator may be used to. Nothing of it is an error.
 
 use super::Reproduction;
-use super::form::{Action, Chaos, Scenario};
+use super::form::{Action, Chaos, RepairPolicy, Scenario};
 use super::scalar::Span;
 use argosy_health::{Event, table};
 
@@ -39,6 +39,11 @@ pub(super) fn warnings(scenario: &Scenario, reproduction: Option<&Reproduction>)
     }
     if scenario.assertions.iter().any(|assertion| assertion.kind == super::form::AssertionKind::NodeCount) {
         warn("assertions", "node_count compares: at least so many machines have to be up and heard".to_owned());
+    }
+    if let RepairPolicy::Inline(policy) = &scenario.argosy.repair.policy {
+        for fault in policy.warnings() {
+            warn(&format!("argosy.repair.policy.{}", fault.path), fault.what.to_owned());
+        }
     }
     if let Some(chaos) = scenario.chaos() {
         warnings.extend(of_chaos(scenario, chaos, reproduction));

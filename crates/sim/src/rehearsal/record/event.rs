@@ -119,16 +119,16 @@ pub enum What {
         /// What came of it.
         outcome: String,
     },
-    /// A repair was begun or has ended.
+    /// A repair is at another step, waits for something else, or has ended.
     Repair {
-        /// reset-gpu, reboot-host or replace.
+        /// reset-gpu, reboot-host, quarantine or replace.
         class: String,
-        /// How far it is.
+        /// Its step, how it ended, or which rail it waits for.
         state: String,
     },
-    /// The breaker, or another rail, holds actions back; or does so no longer.
+    /// A breaker holds repairs back; or does so no longer.
     Held {
-        /// Which rail, and over what.
+        /// Which one, and over what.
         rail: String,
         /// Whether it holds now.
         on: bool,

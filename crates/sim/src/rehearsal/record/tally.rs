@@ -31,6 +31,18 @@ pub struct Tally {
     pub decisions: BTreeMap<String, u32>,
     /// Verdicts that a rule of the policy was behind, by rule: counted when a verdict changes to it.
     pub rules: BTreeMap<String, u32>,
+    /// Steps of repairs, by `class/state`.
+    #[serde(default)]
+    pub repairs: BTreeMap<String, u32>,
+    /// Machines that were reset or rebooted, and are supply again.
+    #[serde(default)]
+    pub repaired: u32,
+    /// Repairs that a breaker or a budget held back for a while.
+    #[serde(default)]
+    pub repairs_held: u32,
+    /// Breakers that opened.
+    #[serde(default)]
+    pub breakers_opened: u32,
     /// Most machines that were healthy at once.
     pub peak_healthy: u32,
     /// Fewest, from the moment at which the fleet was first complete, or from the end of its start-up.

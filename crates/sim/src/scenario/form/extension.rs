@@ -6,6 +6,7 @@ use argosy_pool::Specification;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::repair::Repair;
 use super::script::Assertion;
 use crate::scenario::scalar::{Milli, Share, Span};
 
@@ -24,6 +25,8 @@ pub struct Extension {
     pub control_plane: ControlPlane,
     /// How health is judged.
     pub health: Health,
+    /// How unfit machines are repaired.
+    pub repair: Repair,
     /// More assertions; the same as at the top, kept here so that a file stays readable for Navarch.
     pub assertions: Vec<Assertion>,
 }

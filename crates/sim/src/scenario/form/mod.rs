@@ -5,6 +5,7 @@
 mod chaos;
 mod extension;
 mod fleet;
+mod repair;
 mod script;
 
 use schemars::JsonSchema;
@@ -15,6 +16,7 @@ pub use self::chaos::{
 };
 pub use self::extension::{Cloud, ControlPlane, Extension, Health, Load, Taken};
 pub use self::fleet::{FleetGen, Node, Pattern, Startup, Template};
+pub use self::repair::{Repair, RepairPolicy};
 pub use self::script::{Action, Assertion, AssertionKind, CommandWord, Event, Params};
 use super::scalar::Span;
 
@@ -39,7 +41,7 @@ pub struct Scenario {
     /// A fleet that is generated, and chaos.
     #[serde(default)]
     pub stress: Option<Stress>,
-    /// What only Argosy knows: pools, the cloud, the control plane, more assertions.
+    /// What only Argosy knows: pools, the cloud, the control plane, repairs, more assertions.
     #[serde(default)]
     pub argosy: Extension,
 }
