@@ -28,6 +28,7 @@ macro_rules! shipped {
 
 shipped![
     "basic-fleet",
+    "breaker-holds-an-outage",
     "cascades",
     "cordon-drain",
     "five-thousand-nodes",
