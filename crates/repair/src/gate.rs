@@ -7,7 +7,7 @@ use argosy_model::ShardTime;
 
 use crate::book::Book;
 use crate::census::Census;
-use crate::place::Domain;
+use crate::place::{Domain, Scope};
 use crate::plant::{Bug, planted};
 use crate::policy::{Budget, Policy};
 use crate::record::{Repair, Trip};
@@ -94,12 +94,14 @@ impl<'a> Gate<'a> {
 
     /// Counts a repair that takes up its place from now on.
     pub fn admit(&mut self, repair: &Repair) {
-        for domain in repair.place.domains() {
+        // Where no budget counts nobody asks, and a gate is made anew for every look.
+        let counted = Scope::ALL.into_iter().filter(|scope| self.policy.budgets.iter().any(|one| one.per == *scope));
+        for domain in counted.filter_map(|scope| repair.place.domain(scope)) {
             *self.used.entry(domain).or_default() += 1;
         }
     }
 
-    /// How many machines of a domain are in repair.
+    /// How many machines of a domain that some budget counts in are in repair.
     #[must_use]
     pub fn used(&self, domain: &Domain) -> u32 {
         self.used.get(domain).copied().unwrap_or(0)
