@@ -19,6 +19,8 @@ pub(crate) enum Bug {
     ReportsNotConsecutive,
     /// A machine that recovers within its grace stays in the book.
     RecoveryForgotten,
+    /// A verdict changes the class of what is under way.
+    ClassChangedUnderWay,
 }
 
 #[cfg(test)]

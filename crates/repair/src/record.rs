@@ -114,6 +114,8 @@ pub struct Repair {
     pub ordered: Option<Order>,
     /// Whether the machine's flags were set because of it, and not by hand.
     pub flagged: bool,
+    /// What a verdict has called for since `class` was begun, where that is more: it is done next if `class` does not help.
+    pub worse: Option<Class>,
 }
 
 /// Nothing is repaired automatically at a machine until then.
@@ -198,6 +200,12 @@ pub struct StepMove {
 }
 
 impl Repair {
+    /// Whether its class is being done, or was done and has yet to be seen to have helped.
+    #[must_use]
+    pub fn is_under_way(&self) -> bool {
+        matches!(self.step, Step::Acting { .. } | Step::Verifying { .. })
+    }
+
     /// Whether it takes up a place of the budgets of a domain.
     #[must_use]
     pub fn disrupts(&self, domain: &Domain) -> bool {

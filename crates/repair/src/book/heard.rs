@@ -69,6 +69,7 @@ impl Book {
             failure: String::new(),
             ordered: None,
             flagged: false,
+            worse: None,
         });
         self.repairs.insert(machine, Arc::clone(&repair));
         self.counts.opened += 1;
@@ -80,7 +81,11 @@ impl Book {
             repair.reports = repair.reports.saturating_add(1);
             repair.unfit = true;
             if class > repair.class && repair.ordered.is_none() {
-                (repair.class, repair.attempts) = (class, 0);
+                // What is under way keeps its class: word of it, its verification and its tries are about that.
+                match repair.is_under_way() && !planted(Bug::ClassChangedUnderWay) {
+                    true => repair.worse = repair.worse.max(Some(class)),
+                    false => (repair.class, repair.attempts) = (class, 0),
+                }
             }
             repair.reason = cut(reason);
             if let Step::Verifying { until, .. } = repair.step {
@@ -92,7 +97,7 @@ impl Book {
     /// Nothing stands against the machine any more: what was not begun is not done.
     fn is_well(&mut self, machine: MachineIx, now: ShardTime) -> Heard {
         let repair = self.change(machine, |repair| {
-            repair.unfit = false;
+            (repair.unfit, repair.worse) = (false, None);
             if !planted(Bug::ReportsNotConsecutive) {
                 repair.reports = 0;
             }
@@ -100,9 +105,8 @@ impl Book {
                 repair.step = Step::Verifying { until, fit_since: fit_since.or(Some(now)) };
             }
         });
-        let is_under_way = matches!(repair.step, Step::Acting { .. } | Step::Verifying { .. });
         let forgotten = planted(Bug::RecoveryForgotten) || planted(Bug::ReportsNotConsecutive);
-        if is_under_way || repair.ordered.is_some() || forgotten {
+        if repair.is_under_way() || repair.ordered.is_some() || forgotten {
             return Heard::Nothing;
         }
         self.close(machine, Ending::Recovered).map_or(Heard::Nothing, Heard::Closed)
@@ -117,8 +121,7 @@ impl Book {
 
     /// Verdicts act no longer: what nobody has ordered, and what is not half done, is dropped.
     pub fn stand_down(&mut self) -> Vec<(MachineIx, Closed)> {
-        let half_done = |repair: &Repair| matches!(repair.step, Step::Acting { .. } | Step::Verifying { .. });
-        let dropped = self.repairs().filter(|(_, repair)| repair.ordered.is_none() && !half_done(repair));
+        let dropped = self.repairs().filter(|(_, repair)| repair.ordered.is_none() && !repair.is_under_way());
         let dropped: Vec<MachineIx> = dropped.map(|(machine, _)| machine).collect();
         let close = |machine| Some((machine, self.close(machine, Ending::Dropped)?));
         dropped.into_iter().filter_map(close).collect()

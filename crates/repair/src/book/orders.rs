@@ -60,6 +60,7 @@ impl Book {
             admitted: Some(now),
             attempts: 0,
             failure: String::new(),
+            worse: None,
             ordered: Some(Order { actor: cut(&order.actor), reason: cut(&order.reason) }),
         });
         self.repairs.insert(machine, Arc::clone(&repair));

@@ -167,5 +167,8 @@ fn failed(repair: &mut Repair, text: &str, tries: u32, at: At<'_>) {
     if repair.attempts >= most {
         (repair.class, repair.attempts) = (at.policy.after(repair.class), 0);
     }
+    if let Some(worse) = repair.worse.take().filter(|worse| *worse > repair.class) {
+        (repair.class, repair.attempts) = (worse, 0);
+    }
     repair.to(Step::Admitted, at.now);
 }

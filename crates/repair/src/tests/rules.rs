@@ -267,6 +267,40 @@ fn word_of_an_order_counts_though_a_verdict_came_first() {
 }
 
 #[test]
+fn what_is_under_way_keeps_its_class_and_what_was_called_for_meanwhile_comes_next() {
+    let history = || {
+        let mut world = World::of(5, CALM);
+        let class = |world: &World| world.book.get(ix(0)).map(|repair| repair.class);
+        world.report(0, Some(Class::ResetGpu));
+        run(&mut world, 20);
+        assert_eq!(world.step_of(0), Some("acting"));
+        world.report(0, Some(Class::Replace));
+        let word = world.act(0, true).expect("its agent was told");
+        world.apply(&Moves { steps: vec![word], ..Moves::default() });
+        world.cycle();
+        let done = (world.step_of(0), class(&world));
+        run(&mut world, 100);
+        (done, world.deleted.get(&0).copied())
+    };
+    assert_eq!(history(), ((Some("verifying"), Some(Class::ResetGpu)), Some(1)));
+    let broken = plant::with(Bug::ClassChangedUnderWay, history);
+    assert_ne!(broken.0, (Some("verifying"), Some(Class::ResetGpu)), "the bug shows");
+}
+
+#[test]
+fn what_was_called_for_while_an_act_was_under_way_is_forgotten_when_it_has_helped() {
+    let mut world = World::of(5, CALM);
+    world.report(0, Some(Class::ResetGpu));
+    run(&mut world, 20);
+    world.report(0, Some(Class::Replace));
+    world.report(0, Some(Class::ResetGpu));
+    let word = world.act(0, true).expect("its agent was told");
+    world.apply(&Moves { steps: vec![word], ..Moves::default() });
+    run(&mut world, 100);
+    assert_eq!((world.step_of(0), world.deleted.len(), world.book.counts().repaired), (None, 0, 1));
+}
+
+#[test]
 fn what_came_of_another_order_does_not_count() {
     let history = || {
         let mut world = World::of(5, CALM);

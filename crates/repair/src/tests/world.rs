@@ -168,7 +168,8 @@ impl World {
         let Step::Acting { order, .. } = repair.step else { return None };
         let times = self.carried_out.entry(order).or_default();
         *times += 1;
-        if *times == 1 && helps && repair.class.acts() {
+        // Nothing that an agent does helps where more is called for.
+        if *times == 1 && helps && self.hosts[host].unfit <= Some(repair.class) {
             self.report(host, None);
         }
         let base = self.book.get(ix(host))?.updates;
