@@ -32,8 +32,10 @@ pub struct Regressed {
 /// What a ledger says.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct LedgerReport {
-    /// How many effects there are.
+    /// How many effects there are; what failed had none.
     pub effects: u64,
+    /// Effects that were taken back because what they began has failed.
+    pub failed: u64,
     /// Effects without a fence.
     pub unfenced: u64,
     /// Effects that name no operation, as those of stock callers.
@@ -62,16 +64,17 @@ pub fn check(effects: impl IntoIterator<Item = Effect>) -> LedgerReport {
     let mut fences = BTreeMap::<(String, String), (i64, i64, u64)>::new();
     let mut expected_seq = 1;
     for effect in effects {
-        report.effects += 1;
         report.gaps += u64::from(effect.seq != expected_seq);
         expected_seq = effect.seq + 1;
         if effect.kind() == effect::Kind::Failed {
             // What failed has no effect any more, and may be done again.
+            report.failed += 1;
             if let Some(operation) = transitions.remove(&effect.operation_id) {
                 operations.remove(&operation);
             }
             continue;
         }
+        report.effects += 1;
         transitions.insert(effect.operation_id.clone(), effect.operation.clone());
         if effect.operation.is_empty() {
             report.unnamed += 1;
@@ -161,6 +164,21 @@ mod tests {
             let report = check([effect(1, "a", (2, 3), "x"), effect(2, "a", late, "y")]);
             assert_eq!(report.regressed.len(), 1, "{late:?}");
         }
+    }
+
+    #[test]
+    fn what_failed_may_be_done_again_and_is_no_effect() {
+        let begun = |seq, transition: &str| Effect {
+            operation_id: transition.to_owned(),
+            ..effect(seq, "a", (1, i64::try_from(seq).expect("small")), "x")
+        };
+        let failed =
+            Effect { seq: 2, operation_id: "t1".to_owned(), kind: effect::Kind::Failed.into(), ..Effect::default() };
+        let again = check([begun(1, "t1"), failed.clone(), begun(3, "t2")]);
+        assert!(again.is_clean(), "{again:?}");
+        assert_eq!((again.effects, again.failed), (2, 1));
+        let thrice = check([begun(1, "t1"), failed, begun(3, "t2"), begun(4, "t3")]);
+        assert_eq!(thrice.doubled, [Doubled { operation: "x".to_owned(), first_seq: 3, second_seq: 4 }]);
     }
 
     #[test]
