@@ -197,15 +197,16 @@ impl Layout {
     #[must_use]
     pub fn machines_with_agents(&self, region: &str) -> Vec<(&str, String)> {
         let homes = self.shards.iter().filter(|shard| shard.home == region);
-        homes.flat_map(|shard| self.first_machines(shard).map(|machine| (shard.id.as_str(), machine))).collect()
+        let of = |shard| self.first_machines(shard).into_iter().map(|machine| (shard.id.as_str(), machine));
+        homes.flat_map(of).collect()
     }
 
-    fn first_machines(&self, shard: &ShardSite) -> impl Iterator<Item = String> {
-        let of_zone = |zone: &String| {
-            let offered = self.offered.offerings.iter().filter(|offering| offering.zones.contains(zone));
-            offered.take(AGENTS_PER_ZONE).map(|offering| format!("{}-{zone}-000000", offering.name)).collect::<Vec<_>>()
+    fn first_machines(&self, shard: &ShardSite) -> Vec<String> {
+        let of_zone = |zone| {
+            let offered = self.offered.offerings.iter().filter(move |offering| offering.zones.contains(zone));
+            offered.take(AGENTS_PER_ZONE).map(move |offering| format!("{}-{zone}-000000", offering.name))
         };
-        shard.zones.iter().flat_map(of_zone).collect::<Vec<_>>().into_iter()
+        shard.zones.iter().flat_map(of_zone).collect()
     }
 
     /// The regions that have nodes, in order.

@@ -27,7 +27,10 @@ impl Invariant for EventsSurvive {
             let reigning =
                 sight.replicas().filter(|(_, replica)| replica.shard == agent.shard && replica.reign.is_some());
             let (node, leader) = reigning.max_by_key(|(_, replica)| replica.reign)?;
-            let numbers = kept(leader, &agent.machine)?;
+            let numbers = match kept(leader, &agent.machine)? {
+                Ok(numbers) => numbers,
+                Err(why) => return Some(format!("{}: {} keeps of {} {why}", agent.shard, node.id, agent.machine)),
+            };
             let whole = numbers.windows(2).all(|pair| pair[1] == pair[0] + 1);
             let (last, safe) = (numbers.last().copied().unwrap_or(0), agent.acknowledged.unwrap_or(0));
             (!whole || last < safe).then(|| {
@@ -38,11 +41,15 @@ impl Invariant for EventsSurvive {
     }
 }
 
-/// The numbers of the latest events that a replica keeps of a machine. What was given back to its provider took its record with it.
-fn kept(replica: &ReplicaSight, machine: &str) -> Option<Vec<u64>> {
+/// The numbers of the latest events that a replica keeps of a machine, or why they cannot be read. What was given back to its provider took
+/// its record with it. What is noted of other things than events, as a boot, has no number.
+fn kept(replica: &ReplicaSight, machine: &str) -> Option<Result<Vec<u64>, String>> {
     let state = &replica.view.state;
     let kept = state.health().get(state.fleet().find(machine)?)?;
-    let record = Record::decode(&kept.record).ok()?;
+    let record = match Record::decode(&kept.record) {
+        Ok(record) => record,
+        Err(error) => return Some(Err(format!("a record that nobody can read: {error}"))),
+    };
     let number = |text: &str| text.split_once(EVENT)?.1.parse().ok();
-    record.notes.iter().map(|note| number(&note.text)).collect()
+    Some(Ok(record.notes.iter().filter_map(|note| number(&note.text)).collect()))
 }

@@ -67,6 +67,14 @@ struct Paper {
     pending: Vec<u8>,
 }
 
+impl Paper {
+    /// What a crash leaves of the last write is torn; a journal reads up to there.
+    fn crash(&mut self) {
+        let pending = std::mem::take(&mut self.pending);
+        self.durable.extend_from_slice(&pending[..pending.len() / 2]);
+    }
+}
+
 /// A journal's hold of its file.
 struct Sheet(Arc<Mutex<Paper>>);
 
@@ -118,14 +126,9 @@ impl Patient {
 
     /// A process of the agent: its stream runs until the host ends.
     fn start(&self, layout: &Arc<Layout>, boot: &str) {
-        // What a crash left of the last write is torn; a journal reads up to there.
-        let torn = self.disk.lock().map(|mut paper| {
-            let pending = std::mem::take(&mut paper.pending);
-            let half = pending.len() / 2;
-            paper.durable.extend_from_slice(&pending[..half]);
-        });
-        debug_assert!(torn.is_ok(), "one thread cannot poison a lock");
-        let journal = Journal::open(Box::new(Sheet(Arc::clone(&self.disk))), &fresh_name(), JOURNAL_BYTES);
+        let sheet = Sheet(Arc::clone(&self.disk));
+        sheet.paper().crash();
+        let journal = Journal::open(Box::new(sheet), &fresh_name(), JOURNAL_BYTES);
         let post = Arc::new(Post::new(journal, boot));
         self.post.replace(Some(Arc::clone(&post)));
         let hello = AgentHello {
