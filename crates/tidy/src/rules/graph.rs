@@ -23,6 +23,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("coordinator", &["model"]),
     ("storage", &["failpoint"]),
     ("proto", &[]),
+    // The one HTTP client to the outside.
+    ("web", &[]),
     ("raft", &["storage", "proto", "failpoint"]),
     ("provider", &["proto", "model", "failpoint"]),
     ("workload", &["proto", "model"]),
@@ -41,6 +43,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "proto",
             "raft",
             "provider",
+            "web",
             "failpoint",
         ],
     ),
