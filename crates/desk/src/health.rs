@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use argosy_health::policy::DEFAULT;
 use argosy_health::{Facts, Policy, Record, Watch};
-use argosy_model::{MachineIx, ShardTime};
+use argosy_model::{Duration, MachineIx, ShardTime};
 use argosy_shard::pools::CLAIMANT_PREFIX;
 use argosy_shard::{HealthUpdate, HealthVerdict, ShardState};
 
@@ -90,6 +90,12 @@ impl Desk {
         for machine in machines {
             self.touched(&machine);
         }
+    }
+
+    /// How long an agent may be quiet before it is called silent; `None` if none ever is.
+    #[must_use]
+    pub fn silent_after(&self) -> Option<Duration> {
+        self.policy.silent_after
     }
 
     /// The watch of a machine; `None` if the shard does not have it.

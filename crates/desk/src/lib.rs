@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   agents' events and readings ──> health::Desk ──┐
+//!   agents' silence ──> silence::Silence ─> (event)┤
 //!   load of pools ────────────────> pools::Desk ───┼──> Command ──> the log ──> ShardState ──> both desks
 //!   time ──────────────────────────────────────────┘
 //! ```
@@ -12,4 +13,6 @@
 //! **What is deliberately absent:** clocks, tasks, the wire. Nothing here is decided that the fold does not check again.
 
 pub mod health;
+mod plant;
 pub mod pools;
+pub mod silence;

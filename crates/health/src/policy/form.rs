@@ -37,6 +37,7 @@ pub(super) struct MetadataForm {
 pub(super) struct DefaultsForm {
     pub(super) decay: Option<Spanned<String>>,
     pub(super) stale_after: Option<Spanned<String>>,
+    pub(super) silent_after: Option<Spanned<String>>,
 }
 
 #[derive(Debug, Deserialize)]

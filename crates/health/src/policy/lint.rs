@@ -1,10 +1,15 @@
 //! What is legal in a policy and yet most likely not meant.
 
+use argosy_model::Duration;
+
 use super::{Policy, RuleSet, Threshold};
 use crate::class::{ActionClass, Health};
 use crate::condition::Variables;
 use crate::event::{Event, EventType};
 use crate::table;
+
+/// Three times what an agent leaves between two signs of life, where its site has not said otherwise.
+const SIGNS_OF_LIFE: Duration = Duration::from_secs(30);
 
 /// One thing that somebody should look at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +27,8 @@ pub fn lint(policy: &Policy) -> Vec<Finding> {
     let mut found = Vec::new();
     for pool in std::iter::once("").chain(policy.pools()) {
         let set = policy.rules_of(Some(pool).filter(|name| !name.is_empty()));
-        for (rule, text) in user_programs(&set).into_iter().chain(unreached(&set)).chain(unnoticed(&set)) {
+        let whole = hasty(policy).map(|text| (String::new(), text));
+        for (rule, text) in user_programs(&set).into_iter().chain(unreached(&set)).chain(unnoticed(&set)).chain(whole) {
             let finding = Finding { rule, pool: pool.to_owned(), text };
             // A pool inherits what is odd about the base; saying it once is enough.
             if !found.iter().any(|other: &Finding| other.rule == finding.rule && other.text == finding.text) {
@@ -31,6 +37,13 @@ pub fn lint(policy: &Policy) -> Vec<Finding> {
         }
     }
     found
+}
+
+/// A patience with agents that one late sign of life uses up.
+fn hasty(policy: &Policy) -> Option<String> {
+    let after = policy.silent_after.filter(|after| *after < SIGNS_OF_LIFE)?;
+    let after_s = after.0 / 1_000;
+    Some(format!("calls agents silent after {after_s} s: less than three signs of life at the usual 10 s of an agent"))
 }
 
 /// The first rule whose condition an XID meets.

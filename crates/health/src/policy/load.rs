@@ -22,6 +22,7 @@ pub const MAX_POOLS: usize = 64;
 
 const DECAY: Duration = Duration::from_secs(10);
 const STALE_AFTER: Duration = Duration::from_secs(120);
+const SILENT_AFTER: Duration = Duration::from_secs(90);
 /// Longest span that a policy may name: ten years.
 const MAX_SPAN_SECS: u64 = 10 * 366 * 24 * 3_600;
 
@@ -46,6 +47,7 @@ pub(super) fn load(file: &str, text: &str) -> Result<Policy, PolicyError> {
     }
     let decay = form.defaults.decay.as_ref().map_or(Ok(DECAY), |decay| place.span(decay))?;
     let stale_after = form.defaults.stale_after.as_ref().map_or(Ok(STALE_AFTER), |after| place.span(after))?;
+    let silent_after = form.defaults.silent_after.as_ref().map_or(Ok(SILENT_AFTER), |after| place.span(after))?;
     let base = RuleSet {
         rules: place.rules(&form.rules, decay)?,
         escalation: form.escalation.as_ref().map_or(Ok(Escalation::default()), |form| place.escalation(form))?,
@@ -57,7 +59,13 @@ pub(super) fn load(file: &str, text: &str) -> Result<Policy, PolicyError> {
     for (name, pool) in &form.pools {
         pools.insert(name.clone(), Arc::new(place.pool(&base, pool)?));
     }
-    Ok(Policy { name: form.metadata.name, description: form.metadata.description, base: Arc::new(base), pools })
+    Ok(Policy {
+        name: form.metadata.name,
+        description: form.metadata.description,
+        silent_after: Some(silent_after).filter(|after| *after > Duration(0)),
+        base: Arc::new(base),
+        pools,
+    })
 }
 
 impl Place<'_> {

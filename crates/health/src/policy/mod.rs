@@ -31,6 +31,8 @@ pub struct Policy {
     pub name: String,
     /// What it is for, from its metadata.
     pub description: String,
+    /// An agent that is not heard for so long is called silent; `None` if none ever is.
+    pub silent_after: Option<Duration>,
     base: Arc<RuleSet>,
     pools: BTreeMap<String, Arc<RuleSet>>,
 }

@@ -95,10 +95,23 @@ impl Watch {
     }
 
     fn recovered(&mut self, gpu: i32, system: System) {
+        if system == System::Agent {
+            self.heard_again();
+        }
         self.record.findings.retain(|(_, of), finding| {
             let is_meant = (gpu < 0 || *of == gpu) && (system == System::Unknown || finding.system == system);
             !is_meant || matches!(finding.until, Until::Reset | Until::Reboot | Until::Cleared)
         });
+    }
+
+    /// Silence is the one fault that its own end disproves: what only it had the machine owe is owed no more.
+    fn heard_again(&mut self) {
+        let findings = &self.record.findings;
+        let by_silence = |gpu: i32, owed: &Owed| {
+            let finding = findings.get(&(owed.rule.clone(), gpu));
+            finding.is_some_and(|one| one.system == System::Agent && one.until == Until::Recovered)
+        };
+        self.record.owed.retain(|gpu, owed| !by_silence(*gpu, owed));
     }
 }
 

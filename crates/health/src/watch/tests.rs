@@ -354,3 +354,20 @@ fn a_new_policy_keeps_what_was_found_and_forgets_what_only_its_rules_counted() {
     assert_eq!(watch.verdict().health, Health::Unhealthy);
     assert!(watch.record().tallies.is_empty());
 }
+
+#[test]
+fn a_silence_that_ends_is_owed_nothing_any_more_and_another_debt_stays() {
+    let silent = || Event { system: System::Agent, ..Event::plain(EventType::AgentSilent, -1) };
+    let heard = || Event { system: System::Agent, ..Event::plain(EventType::Recovered, -1) };
+    let mut watch = standard();
+    event(&mut watch, 1, silent());
+    watch.advance(at(200));
+    assert_eq!(seen(&watch), (Health::Unhealthy, ActionClass::Replace, true));
+    event(&mut watch, 300, heard());
+    assert_eq!(seen(&watch), (Health::Healthy, ActionClass::Observe, false));
+    event(&mut watch, 400, Event::plain(EventType::DriverError, -1));
+    watch.advance(at(600));
+    event(&mut watch, 601, silent());
+    event(&mut watch, 602, heard());
+    assert_eq!(seen(&watch), (Health::Unhealthy, ActionClass::RebootHost, true), "the driver is lost all the same");
+}

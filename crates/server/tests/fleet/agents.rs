@@ -11,6 +11,8 @@ use argosy_proto::argosy::v1::{
     GetAgentRequest, GpuDevice, GpuSample, HealthEvent, HealthEventType, ListAgentsRequest, SetCordonRequest,
     event_metric,
 };
+use argosy_server::replica::View;
+use argosy_shard::{By, Command};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Channel;
@@ -100,7 +102,7 @@ fn numbers(detail: &AgentDetail) -> Vec<u64> {
 
 /// A machine that has a host, and its host. Waits for the first listing.
 pub(crate) async fn machine_with_host(fleet: &Installation, at: usize) -> (String, String) {
-    let found = |view: &argosy_server::replica::View| {
+    let found = |view: &View| {
         let fleet = view.state.fleet();
         fleet.iter().find_map(|(ix, _)| Some((fleet.id(ix).to_owned(), fleet.host(ix)?.to_owned())))
     };
@@ -193,7 +195,7 @@ async fn an_agent_that_registers_again_keeps_its_machines_cordon() {
     let fleet = Installation::start(Plan::default()).await;
     let (at, leader) = fleet.leader().await;
     let (machine, _) = machine_with_host(&fleet, at).await;
-    let cordoned = |view: &argosy_server::replica::View| {
+    let cordoned = |view: &View| {
         let fleet = view.state.fleet();
         fleet.find(&machine).is_some_and(|ix| fleet.machine(ix).flags.has(argosy_model::Flags::CORDONED))
     };
@@ -314,4 +316,36 @@ fn event_of(kind: HealthEventType, gpu_index: i32, code: i64) -> Record {
     let metric = EventMetric { value: Some(event_metric::Value::Integer(code)) };
     let metrics = [("xid_code".to_owned(), metric)].into();
     Record::Event(HealthEvent { event_type: kind.into(), gpu_index, metrics, ..HealthEvent::default() })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_agent_that_falls_silent_makes_a_verdict_and_costs_nothing_and_one_that_is_heard_again_is_well() {
+    let mut fleet = Installation::start(Plan::default()).await;
+    let (at, leader) = fleet.leader().await;
+    let (machine, _) = machine_with_host(&fleet, at).await;
+    let policy = "defaults: {silent_after: 1s}\nrules:\n  - {name: gone, condition: event.event_type == 'agent_silent', \
+                  result: unhealthy, class: replace, scope: machine, latch: until-recovered}\n";
+    let command = Command::SetHealthPolicy { text: policy.to_owned(), by: By::default() };
+    leader.commit(command).await.expect("it is taken");
+    let said = |view: &View| {
+        let ix = view.state.fleet().find(&machine)?;
+        view.state.health().get(ix).map(|kept| kept.verdict.reason.clone())
+    };
+    // Its stream stays open; it says nothing more.
+    let (mut agent, _) = Agent::attached(&fleet, at, hello(&machine)).await;
+    agent.send(vec![record(1, event_of(HealthEventType::Boot, -1, 0))]).await;
+    assert_eq!(agent.acknowledged().await, 1);
+    let is_gone = |view: &View| said(view).is_some_and(|said| said.starts_with("unhealthy (replace) by gone"));
+    let view = fleet.state(at, "its silence is in the log", |view| is_gone(view)).await;
+    assert_eq!(view.state.repairs().book().repairs().count(), 0, "a verdict alone takes nothing back");
+    // The next leader knows it from the log, and hears the agent.
+    drop(leader);
+    fleet.kill(at);
+    let (at, leader) = fleet.leader().await;
+    assert!(is_gone(&leader.view()));
+    let (agent, _) = Agent::attached(&fleet, at, hello(&machine)).await;
+    let is_well = |view: &View| said(view).is_some_and(|said| said.starts_with("healthy"));
+    fleet.state(at, "it is well again", |view| is_well(view)).await;
+    drop(agent);
+    fleet.state(at, "its silence is noticed again, without a stream", |view| is_gone(view)).await;
 }

@@ -19,7 +19,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Not below the shard: conditions are evaluated on the leader, and what comes of them goes through the log.
     ("health", &["model"]),
     // What a leader concludes from soft state: the server and the simulator share it.
-    ("desk", &["model", "pool", "shard", "health"]),
+    ("desk", &["model", "pool", "shard", "health", "repair"]),
     ("coordinator", &["model"]),
     ("storage", &["failpoint"]),
     ("proto", &[]),

@@ -37,6 +37,9 @@ pub trait AgentEvents: Send + Sync + 'static {
     /// When they are not safe, with the reason; the agent says them again.
     fn take<'a>(&'a self, machine: &'a str, journal: &'a str, events: Vec<SeenEvent>) -> Taking<'a>;
 
+    /// The machine's agent gave a sign of life; it may have said nothing else.
+    fn heard(&self, machine: &str);
+
     /// Takes the numbers of this moment. They are soft: nothing is promised of them.
     fn sampled(&self, machine: &str, sample: &AgentSample);
 
@@ -63,6 +66,8 @@ impl AgentEvents for SoftEvents {
         }
         Box::pin(std::future::ready(Ok(())))
     }
+
+    fn heard(&self, _: &str) {}
 
     fn sampled(&self, _: &str, _: &AgentSample) {}
 

@@ -116,6 +116,7 @@ impl Agents {
             (seat, acknowledged, roster.connected())
         };
         self.gauge(count);
+        self.events.heard(&machine);
         let welcome = AgentWelcome {
             machine: machine.clone(),
             shard: self.committer.shard().to_owned(),

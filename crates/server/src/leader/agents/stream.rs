@@ -71,6 +71,7 @@ impl Reader {
         let Some((journal, taken)) = self.agents.lock().heard(&self.machine, self.seat, dropped) else {
             return Ok(false);
         };
+        self.agents.events.heard(&self.machine);
         let sent_at = batch.sent_boottime_ms;
         let boot_id = batch.records.last().map(|record| record.boot_id.clone()).unwrap_or_default();
         let fresh: Vec<AgentRecord> = batch.records.into_iter().filter(|record| record.sequence > taken).collect();

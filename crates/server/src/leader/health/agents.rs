@@ -21,6 +21,10 @@ impl AgentEvents for HealthDesk {
         Box::pin(async move { self.report(machine, journal, reported).await.map_err(|error| error.to_string()) })
     }
 
+    fn heard(&self, machine: &str) {
+        Self::heard(self, machine);
+    }
+
     fn sampled(&self, machine: &str, sample: &AgentSample) {
         let readings = sample.gpus.iter().flat_map(readings).collect();
         if let Err(error) = self.read(machine, readings) {

@@ -13,6 +13,7 @@ mod wire;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use argosy_desk::health::Desk;
+use argosy_desk::silence::{Sign, Silence, heard_again};
 use argosy_failpoint::{Planted, planted};
 use argosy_health::record::Mark;
 use argosy_health::{Event, Facts, Input, Verdict};
@@ -46,6 +47,7 @@ pub enum ReportError {
 pub struct HealthDesk {
     committer: Arc<Committer>,
     desk: Mutex<Desk>,
+    silence: Mutex<Silence>,
     /// Something waits to be committed.
     wanted: Notify,
     /// How many reports are in the log.
@@ -55,8 +57,8 @@ pub struct HealthDesk {
 
 impl HealthDesk {
     pub(super) fn new(committer: Arc<Committer>, running: bool) -> Arc<Self> {
-        let (logged, desk) = (watch::channel(0).0, Mutex::default());
-        Arc::new(Self { committer, desk, wanted: Notify::new(), logged, running })
+        let (logged, desk, silence) = (watch::channel(0).0, Mutex::default(), Mutex::default());
+        Arc::new(Self { committer, desk, silence, wanted: Notify::new(), logged, running })
     }
 
     /// Takes events of a machine's agent; returns once everything in them that has to survive is committed.
@@ -111,6 +113,27 @@ impl HealthDesk {
         Ok(())
     }
 
+    /// A machine's agent gave a sign of life, whatever it was.
+    pub fn heard(&self, machine: &str) {
+        let now = self.committer.clock().now();
+        let view = self.committer.view();
+        let sign = self.silence().heard(&view.state, machine, now);
+        match sign {
+            Sign::Expected | Sign::Unknown => {}
+            // Who waits for the next silence does not know of this one yet.
+            Sign::First => self.wanted.notify_one(),
+            Sign::Again => {
+                tracing::info!(shard = self.committer.shard(), machine, "an agent that was silent is heard again");
+                let mut desk = self.desk();
+                if let Some(ward) = desk.ward(&view.state, machine, now) {
+                    ward.watch.take(now, Input::Event(heard_again()));
+                }
+                desk.touched(machine);
+                self.wanted.notify_one();
+            }
+        }
+    }
+
     /// An operator says that whatever was found at a machine is dealt with; returns once that is committed.
     ///
     /// # Errors
@@ -124,6 +147,7 @@ impl HealthDesk {
             ward.watch.take(now, Input::Clear);
             desk.touched(machine)
         };
+        self.silence().excuse(machine, now);
         self.committed(ticket).await
     }
 
@@ -169,5 +193,10 @@ impl HealthDesk {
     fn desk(&self) -> MutexGuard<'_, Desk> {
         // A panic while it was held leaves a watch at worst a report behind, which its agent sends again.
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Never taken while the desk is held.
+    fn silence(&self) -> MutexGuard<'_, Silence> {
+        self.silence.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

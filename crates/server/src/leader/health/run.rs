@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use argosy_desk::silence::fell_silent;
+use argosy_health::Input;
+use argosy_model::ShardTime;
 use argosy_shard::Command;
 use futures::future::OptionFuture;
 use tokio::time::{Duration, Instant, sleep, sleep_until};
@@ -19,11 +22,13 @@ pub(in crate::leader) async fn run(health: Arc<HealthDesk>) {
     let mut views = committer.replica().watch();
     {
         let view = views.borrow_and_update().clone();
-        health.desk().take_up(&view.state, committer.clock().now());
+        let now = committer.clock().now();
+        health.desk().take_up(&view.state, now);
+        health.silence().take_up(&view.state, now);
     }
     let mut last = Instant::now();
     loop {
-        let due = health.desk().next_deadline().and_then(|due| committer.clock().when(due));
+        let due = next_deadline(&health).and_then(|due| committer.clock().when(due));
         tokio::select! {
             () = health.wanted.notified() => {}
             // The replica outlives its leadership. A new policy comes with a view.
@@ -34,8 +39,35 @@ pub(in crate::leader) async fn run(health: Arc<HealthDesk>) {
             Some(()) = OptionFuture::from(due.map(|due| sleep_until(due.max(last + GAP)))) => {}
         }
         last = Instant::now();
-        health.desk().advance(committer.clock().now());
+        let now = committer.clock().now();
+        listen(&health, now);
+        health.desk().advance(now);
         while !flush(&health).await {}
+    }
+}
+
+/// When time alone changes something next.
+fn next_deadline(health: &HealthDesk) -> Option<ShardTime> {
+    let (finding, after) = {
+        let desk = health.desk();
+        (desk.next_deadline(), desk.silent_after())
+    };
+    let silence = after.and_then(|after| health.silence().next(after));
+    finding.into_iter().chain(silence).min()
+}
+
+/// Tells the desk whose agents have fallen silent.
+fn listen(health: &HealthDesk, now: ShardTime) {
+    let Some(after) = health.desk().silent_after() else { return };
+    let view = health.committer.view();
+    let silent = health.silence().overdue(&view.state, after, now);
+    let mut desk = health.desk();
+    for machine in silent {
+        tracing::warn!(shard = health.committer.shard(), machine, "nothing is heard of the machine's agent any more");
+        if let Some(ward) = desk.ward(&view.state, &machine, now) {
+            ward.watch.take(now, Input::Event(fell_silent(after)));
+        }
+        desk.touched(&machine);
     }
 }
 
