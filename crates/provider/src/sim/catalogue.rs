@@ -3,44 +3,18 @@
 use std::collections::BTreeMap;
 
 use argosy_model::quantity::{self, Rounding};
-use argosy_model::shape::CapacityType;
 use argosy_model::vocabulary::{INSTANCE_TYPE_KEY, REGION_KEY, ZONE_KEY};
 use argosy_model::{MicroUsd, Ppb};
 use serde::{Deserialize, Serialize};
 
 use super::error::SimError;
 use super::latency::Latencies;
+use crate::contract::Payment;
 
 /// The catalogue used when none is given.
 const BUILTIN: &str = include_str!("catalogue.toml");
 /// A slot's index is 32 bits wide, and a provider of this size is already ten times the largest that was tried.
 const MAX_MACHINES: u64 = 20_000_000;
-
-/// How an offering is paid for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Payment {
-    /// Owned metal.
-    BareMetal,
-    /// Committed capacity.
-    Reserved,
-    /// By the hour.
-    OnDemand,
-    /// By the hour, and may be interrupted.
-    Spot,
-}
-
-impl Payment {
-    pub(super) fn number(self) -> i32 {
-        let capacity_type = match self {
-            Self::BareMetal => CapacityType::BareMetal,
-            Self::Reserved => CapacityType::Reserved,
-            Self::OnDemand => CapacityType::OnDemand,
-            Self::Spot => CapacityType::Spot,
-        };
-        capacity_type as i32
-    }
-}
 
 /// Machines of one kind.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::draw::Draw;
-use super::slot::Kind;
+use crate::contract::Kind;
 
 /// Percentiles of a duration, milliseconds. Between them it runs in straight lines, from half the median upwards, so the tail that
 /// p99 and the maximum describe is really drawn.

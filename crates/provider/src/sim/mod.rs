@@ -14,7 +14,6 @@ mod catalogue;
 mod control;
 mod draw;
 mod error;
-mod fence;
 mod latency;
 pub mod ledger;
 mod runtime;
@@ -37,21 +36,23 @@ use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 
 pub use args::SimArgs;
-pub use catalogue::{Catalogue, Offering, Payment};
+pub use catalogue::{Catalogue, Offering};
 pub use error::SimError;
 pub use latency::{Latencies, Latency};
 pub use store::read_effects;
 pub use world::NOTICE_LABEL;
+
+pub use crate::contract::Payment;
 
 use runtime::{Drive, Handle, Running};
 use service::Provider;
 use store::Store;
 use world::{Rules, World};
 
+use crate::contract::MAX_MESSAGE_BYTES;
+
 /// The store's file in the data directory.
 pub const STORE_FILE: &str = "provider.redb";
-/// The protocol's limit on a message, both ways.
-const MAX_MESSAGE_BYTES: usize = 256 * 1024 * 1024;
 const KEEPALIVE: Duration = Duration::from_secs(5);
 
 /// What becomes of transitions that a restart finds half done.

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use argosy_proto::argosy::v1::OperationTag;
 use argosy_proto::bigfleet::v1alpha1::capacity_provider_server::CapacityProvider;
 use argosy_proto::bigfleet::v1alpha1::{
     ConfigureRequest, CreateRequest, DeleteRequest, DrainRequest, ListFilter, Machine, MachineList, MachineRef,
@@ -10,12 +9,9 @@ use argosy_proto::bigfleet::v1alpha1::{
 };
 use tonic::{Request, Response, Status};
 
-use super::fence::Token;
 use super::runtime::Handle;
-use super::world::{Answer, Ask, Call, Lost, Refused};
-
-/// The standard trailer in which gRPC servers say how long to wait.
-const PUSHBACK: &str = "grpc-retry-pushback-ms";
+use super::world::{Answer, Lost};
+use crate::contract::{Call, Refused};
 
 #[derive(Clone, Debug)]
 pub(super) struct Provider {
@@ -24,7 +20,7 @@ pub(super) struct Provider {
 
 impl Provider {
     async fn mutate(&self, call: Call) -> Result<Response<TransitionAck>, Status> {
-        let Answer { ack, lost, delay_ms } = self.fleet.run(move |world| world.mutate(call)).await?.map_err(status)?;
+        let Answer { ack, lost, delay_ms } = self.fleet.run(move |world| world.mutate(call)).await??;
         match lost {
             Some(Lost::Error) => return Err(Status::unavailable("the connection to the cloud broke off")),
             Some(Lost::Silence) => {
@@ -40,55 +36,22 @@ impl Provider {
     }
 }
 
-fn status(refused: Refused) -> Status {
-    match refused {
-        Refused::Invalid(what) => Status::invalid_argument(what),
-        Refused::Fenced => {
-            Status::failed_precondition("fenced: a newer token of this shard has been seen for this machine")
-        }
-        Refused::NotFound => Status::not_found("no such machine"),
-        Refused::OutOfPosition(what) => Status::internal(what),
-        Refused::Unavailable => Status::unavailable("the cloud does not answer"),
-        Refused::Throttled { pause_ms } => {
-            let mut status = Status::resource_exhausted("too many calls; slow down");
-            status.metadata_mut().insert(PUSHBACK, pause_ms.into());
-            status
-        }
-    }
-}
-
-fn call(machine_id: String, ask: Ask, fence: (String, i64, i64), tag: Option<OperationTag>) -> Call {
-    let token = Token { shard: fence.0, epoch: fence.1, sequence: fence.2 };
-    Call { machine_id, ask, token, tag: tag.unwrap_or_default() }
-}
-
 #[tonic::async_trait]
 impl CapacityProvider for Provider {
     async fn create(&self, request: Request<CreateRequest>) -> Result<Response<TransitionAck>, Status> {
-        let ask = request.into_inner();
-        let fence = (ask.shard_id, ask.shard_epoch, ask.sequence_number);
-        self.mutate(call(ask.machine_id, Ask::Create, fence, ask.argosy)).await
+        self.mutate(request.into_inner().into()).await
     }
 
     async fn configure(&self, request: Request<ConfigureRequest>) -> Result<Response<TransitionAck>, Status> {
-        let ask = request.into_inner();
-        let fence = (ask.shard_id, ask.shard_epoch, ask.sequence_number);
-        let blob_bytes = ask.bootstrap_blob.len();
-        let configure = Ask::Configure { cluster: ask.cluster_id, metadata: ask.shard_metadata, blob_bytes };
-        self.mutate(call(ask.machine_id, configure, fence, ask.argosy)).await
+        self.mutate(request.into_inner().into()).await
     }
 
     async fn drain(&self, request: Request<DrainRequest>) -> Result<Response<TransitionAck>, Status> {
-        let ask = request.into_inner();
-        let fence = (ask.shard_id, ask.shard_epoch, ask.sequence_number);
-        let drain = Ask::Drain { grace_s: ask.grace_period_seconds };
-        self.mutate(call(ask.machine_id, drain, fence, ask.argosy)).await
+        self.mutate(request.into_inner().into()).await
     }
 
     async fn delete(&self, request: Request<DeleteRequest>) -> Result<Response<TransitionAck>, Status> {
-        let ask = request.into_inner();
-        let fence = (ask.shard_id, ask.shard_epoch, ask.sequence_number);
-        self.mutate(call(ask.machine_id, Ask::Delete, fence, ask.argosy)).await
+        self.mutate(request.into_inner().into()).await
     }
 
     async fn get(&self, request: Request<MachineRef>) -> Result<Response<Machine>, Status> {
@@ -97,7 +60,7 @@ impl CapacityProvider for Provider {
             return Err(Status::invalid_argument("id must not be empty"));
         }
         let machine = self.fleet.run(move |world| world.get(&id)).await?;
-        machine.map(Response::new).ok_or_else(|| status(Refused::NotFound))
+        machine.map(Response::new).ok_or_else(|| Refused::NotFound.into())
     }
 
     async fn list(&self, request: Request<ListFilter>) -> Result<Response<MachineList>, Status> {

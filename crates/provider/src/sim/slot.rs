@@ -9,55 +9,7 @@ use std::sync::Arc;
 use argosy_model::State;
 use serde::{Deserialize, Serialize};
 
-use super::fence::Marks;
-
-/// The four transitions that can be asked for. The order is that of the counters in [`Life::rounds`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Kind {
-    Create,
-    Configure,
-    Drain,
-    Delete,
-}
-
-impl Kind {
-    /// The state while it runs.
-    pub(super) fn during(self) -> State {
-        match self {
-            Self::Create => State::Creating,
-            Self::Configure => State::Configuring,
-            Self::Drain => State::Draining,
-            Self::Delete => State::Deleting,
-        }
-    }
-
-    /// The only state from which it starts.
-    pub(super) fn from(self) -> State {
-        match self {
-            Self::Create => State::Speculative,
-            Self::Configure | Self::Delete => State::Idle,
-            Self::Drain => State::Configured,
-        }
-    }
-
-    /// The state when it is done.
-    pub(super) fn to(self) -> State {
-        match self {
-            Self::Create | Self::Drain => State::Idle,
-            Self::Configure => State::Configured,
-            Self::Delete => State::Speculative,
-        }
-    }
-
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Create => "create",
-            Self::Configure => "configure",
-            Self::Drain => "drain",
-            Self::Delete => "delete",
-        }
-    }
-}
+use crate::contract::{Kind, Marks};
 
 /// How a transition under way will end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

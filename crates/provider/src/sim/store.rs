@@ -13,9 +13,9 @@ use serde::{Deserialize, Serialize};
 
 use super::catalogue::Catalogue;
 use super::error::SimError;
-use super::fence::Marks;
 use super::slot::Life;
 use super::world::{Journal, Stored, World};
+use crate::contract::Marks;
 
 const HEADER: TableDefinition<&str, &[u8]> = TableDefinition::new("header");
 const LIVES: TableDefinition<&str, &[u8]> = TableDefinition::new("lives");

@@ -27,6 +27,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("web", &[]),
     ("raft", &["storage", "proto", "failpoint"]),
     ("provider", &["proto", "model", "failpoint"]),
+    // Providers as processes of their own: on the other side of the wire, so nothing of the control plane is theirs.
+    ("sidecar", &["proto", "model", "provider"]),
     ("workload", &["proto", "model"]),
     (
         "server",
@@ -116,6 +118,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "proto",
             "raft",
             "provider",
+            "sidecar",
             "workload",
             "server",
             "localfleet",

@@ -1,8 +1,9 @@
 //! What chance has in store: for calls, for transitions, for hosts.
 
 use super::super::draw::{Draw, Purpose};
-use super::super::slot::{End, Failure, Fate, Kind};
+use super::super::slot::{End, Failure, Fate};
 use super::World;
+use crate::contract::Kind;
 
 /// Parts per billion in a part per million.
 const PPB: u64 = 1_000;

@@ -5,9 +5,10 @@ use std::cmp::Reverse;
 use argosy_model::State;
 use argosy_proto::argosy::v1::Faults;
 
-use super::super::slot::{Failure, Fate, Kind};
+use super::super::slot::{Failure, Fate};
 use super::World;
 use super::chance::Loss;
+use crate::contract::Kind;
 
 impl World {
     /// Puts what a machine has coming into the queues. Older entries stay behind and are found out of date when they come up.

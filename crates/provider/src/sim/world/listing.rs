@@ -8,8 +8,9 @@ use argosy_proto::bigfleet::v1alpha1 as api;
 use bytes::Bytes;
 
 use super::super::draw::{Draw, Purpose};
-use super::super::slot::{Fate, Kind};
+use super::super::slot::Fate;
 use super::World;
+use crate::contract::Kind;
 
 /// A machine that is going to be interrupted carries this label; its value is the provider's time at which the host ends, milliseconds.
 pub const NOTICE_LABEL: &str = "argosy.dev/interruption-notice";

@@ -22,10 +22,10 @@ use hashbrown::{HashMap, HashSet};
 
 pub(super) use self::census::Census;
 pub use self::listing::NOTICE_LABEL;
-pub(super) use self::mutate::{Answer, Ask, Call, Lost, Refused};
+pub(super) use self::mutate::{Answer, Lost};
 use super::catalogue::{Catalogue, Place};
-use super::fence::Marks;
 use super::slot::{Life, Slot};
+use crate::contract::Marks;
 
 /// Bits of a revision that count changes; the bits above count the starts of the provider, so that a cursor of an earlier run is told
 /// from one of this run.

@@ -1,73 +1,15 @@
 //! The four calls that change machines, by the rules of the contract: fence, then existence, then repetition, then position.
 
-use std::collections::BTreeMap;
-
 use argosy_proto::argosy::v1::{Effect, OperationTag, effect};
 use argosy_proto::bigfleet::v1alpha1 as api;
 
 use super::super::draw::Purpose;
-use super::super::fence::Token;
-use super::super::slot::{Binding, Kind};
+use super::super::slot::Binding;
 use super::World;
+use crate::contract::{Ask, Call, Kind, Refused, Token};
 
 /// Marks are kept for ids that do not exist, as the contract asks; not for more of them than this, since anybody can make ids up.
 const MAX_STRANGERS: usize = 65_536;
-const MAX_METADATA_BYTES: usize = 256 * 1024;
-const MAX_BLOB_BYTES: usize = 4 * 1024 * 1024;
-
-/// What is asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(in super::super) enum Ask {
-    Create,
-    Configure { cluster: String, metadata: BTreeMap<String, String>, blob_bytes: usize },
-    Drain { grace_s: i64 },
-    Delete,
-}
-
-impl Ask {
-    fn kind(&self) -> Kind {
-        match self {
-            Self::Create => Kind::Create,
-            Self::Configure { .. } => Kind::Configure,
-            Self::Drain { .. } => Kind::Drain,
-            Self::Delete => Kind::Delete,
-        }
-    }
-
-    /// What is wrong with the request itself.
-    fn flaw(&self) -> Option<&'static str> {
-        match self {
-            Self::Configure { cluster, .. } if cluster.is_empty() => Some("cluster_id must not be empty"),
-            Self::Configure { blob_bytes, .. } if *blob_bytes > MAX_BLOB_BYTES => Some("bootstrap_blob is over 4 MiB"),
-            Self::Configure { metadata, .. } => {
-                let bytes: usize = metadata.iter().map(|(key, value)| key.len() + value.len()).sum();
-                (bytes > MAX_METADATA_BYTES).then_some("shard_metadata is over 256 KiB")
-            }
-            Self::Drain { grace_s } if *grace_s < 0 => Some("grace_period_seconds must not be negative"),
-            Self::Create | Self::Drain { .. } | Self::Delete => None,
-        }
-    }
-}
-
-/// One mutation as it came over the wire.
-#[derive(Clone, Debug)]
-pub(in super::super) struct Call {
-    pub(in super::super) machine_id: String,
-    pub(in super::super) ask: Ask,
-    pub(in super::super) token: Token,
-    pub(in super::super) tag: OperationTag,
-}
-
-/// Why a call is refused; the server turns it into a status.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(in super::super) enum Refused {
-    Invalid(&'static str),
-    Fenced,
-    NotFound,
-    OutOfPosition(String),
-    Throttled { pause_ms: u32 },
-    Unavailable,
-}
 
 /// What becomes of the acknowledgement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,23 +40,21 @@ impl World {
             Err(Refused::Fenced) => "fenced",
             Err(Refused::NotFound) => "not_found",
             Err(Refused::OutOfPosition(_)) => "out_of_position",
+            Err(Refused::Unsupported(_)) => "unsupported",
             Err(Refused::Throttled { .. }) => "throttled",
-            Err(Refused::Unavailable) => "unavailable",
+            Err(Refused::Unavailable(_)) => "unavailable",
         });
         outcome
     }
 
     fn try_mutate(&mut self, call: Call) -> Result<Answer, Refused> {
-        if call.machine_id.is_empty() {
-            return Err(Refused::Invalid("machine_id must not be empty"));
-        }
-        self.check_token(&call.token)?;
+        call.check(self.rules.allow_unfenced)?;
         let found = self.find(&call.machine_id);
         if let Some(ix) = found {
             self.slots[ix as usize].life.calls += 1;
             self.journal.slots.insert(ix);
             if self.call_draw(ix, Purpose::Unavailable).hits(self.faults.unavailable_ppm) {
-                return Err(Refused::Unavailable);
+                return Err(Refused::Unavailable("the cloud does not answer"));
             }
         }
         self.pass_fence(found, &call)?;
@@ -123,7 +63,7 @@ impl World {
             return Err(Refused::Throttled { pause_ms: self.faults.throttle_pause_ms });
         }
         if let Some(flaw) = call.ask.flaw() {
-            return Err(Refused::Invalid(flaw));
+            return Err(flaw);
         }
         let kind = call.ask.kind();
         if !self.is_repeat(ix, &call.ask) {
@@ -140,21 +80,6 @@ impl World {
             self.accept(ix, call);
         }
         Ok(self.acknowledge(ix, kind))
-    }
-
-    fn check_token(&self, token: &Token) -> Result<(), Refused> {
-        if token.is_zero() {
-            let refusal =
-                Refused::Invalid("the zero token is refused; start the provider with --allow-unfenced to let it pass");
-            return if self.rules.allow_unfenced { Ok(()) } else { Err(refusal) };
-        }
-        if token.epoch < 0 || token.sequence < 0 {
-            return Err(Refused::Invalid("shard_epoch and sequence_number must not be negative"));
-        }
-        if token.shard.is_empty() {
-            return Err(Refused::Invalid("a fence needs a shard_id"));
-        }
-        Ok(())
     }
 
     /// Before everything else that depends on the machine, even on whether there is one.

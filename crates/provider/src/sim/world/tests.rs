@@ -6,11 +6,13 @@ use argosy_model::State;
 use argosy_proto::argosy::v1::{Faults, ListRequestExtension, OperationTag, Selector, strike_request};
 use argosy_proto::bigfleet::v1alpha1 as api;
 
+use bytes::Bytes;
+
 use super::super::catalogue::Catalogue;
-use super::super::fence::Token;
 use super::super::latency::Latencies;
 use super::super::ledger;
 use super::*;
+use crate::contract::{Ask, Call, Refused, Token};
 
 const NEVER: u32 = 0;
 const ALWAYS: u32 = 1_000_000;
@@ -62,7 +64,7 @@ fn call(machine: &str, ask: Ask, fence: (i64, i64)) -> Call {
 
 fn configure(cluster: &str) -> Ask {
     let metadata = BTreeMap::from([("k\0".to_owned(), "v\u{7}".to_owned()), (String::new(), "empty".to_owned())]);
-    Ask::Configure { cluster: cluster.to_owned(), metadata, blob_bytes: 3 }
+    Ask::Configure { cluster: cluster.to_owned(), metadata, blob: Bytes::from_static(b"abc") }
 }
 
 fn ok(world: &mut World, machine: &str, ask: Ask, sequence: i64) -> api::TransitionAck {
@@ -117,7 +119,7 @@ fn the_binding_shows_from_configuring_until_drain_ends_byte_for_byte() {
     world.settle();
     let free = world.get(HOST).expect("listed");
     assert!(free.cluster.is_empty() && free.shard_metadata.is_empty());
-    ok(&mut world, HOST, Ask::Configure { cluster: "d".to_owned(), metadata: BTreeMap::new(), blob_bytes: 0 }, 3);
+    ok(&mut world, HOST, Ask::Configure { cluster: "d".to_owned(), metadata: BTreeMap::new(), blob: Bytes::new() }, 3);
     assert!(world.get(HOST).expect("listed").shard_metadata.is_empty(), "metadata leaked into the next binding");
 }
 
@@ -437,7 +439,10 @@ fn a_stock_caller_gets_the_stock_answer() {
 #[test]
 fn calls_refused_at_the_door_touch_neither_mark_nor_machine() {
     let mut world = world_with(1, Faults { unavailable_ppm: ALWAYS, ..Faults::default() });
-    assert_eq!(world.mutate(call(HOST, configure("c"), (9, 9))).unwrap_err(), Refused::Unavailable);
+    assert_eq!(
+        world.mutate(call(HOST, configure("c"), (9, 9))).unwrap_err(),
+        Refused::Unavailable("the cloud does not answer")
+    );
     world.set_faults(Faults { unavailable_ppm: NEVER, ..Faults::default() });
     ok(&mut world, HOST, configure("c"), 1);
 }

@@ -7,15 +7,19 @@ use smallvec::SmallVec;
 
 /// A fence as it came over the wire.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Token {
-    pub(super) shard: String,
-    pub(super) epoch: i64,
-    pub(super) sequence: i64,
+pub struct Token {
+    /// Whose.
+    pub shard: String,
+    /// The major part.
+    pub epoch: i64,
+    /// The minor part.
+    pub sequence: i64,
 }
 
 impl Token {
     /// The token of those who do not fence.
-    pub(super) fn is_zero(&self) -> bool {
+    #[must_use]
+    pub fn is_zero(&self) -> bool {
         self.epoch == 0 && self.sequence == 0
     }
 }
@@ -29,12 +33,12 @@ struct Mark {
 
 /// The newest token of each shard for one machine. Nearly always there is one shard.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Marks(SmallVec<[Mark; 1]>);
+pub struct Marks(SmallVec<[Mark; 1]>);
 
 impl Marks {
     /// Lets a token through if it is newer than the shard's mark, and raises the mark to it. The mark stays raised whatever becomes of the
     /// call: that is what makes a refused call a barrier against older ones.
-    pub(super) fn pass(&mut self, shard: &Arc<str>, epoch: i64, sequence: i64) -> bool {
+    pub fn pass(&mut self, shard: &Arc<str>, epoch: i64, sequence: i64) -> bool {
         match self.0.iter_mut().find(|mark| mark.shard == *shard) {
             Some(mark) if (epoch, sequence) <= (mark.epoch, mark.sequence) => false,
             Some(mark) => {
@@ -49,7 +53,7 @@ impl Marks {
     }
 
     /// Makes equal shard names share their bytes, after marks have been read from the store.
-    pub(super) fn intern(&mut self, mut intern: impl FnMut(&str) -> Arc<str>) {
+    pub fn intern(&mut self, mut intern: impl FnMut(&str) -> Arc<str>) {
         for mark in &mut self.0 {
             mark.shard = intern(&mark.shard);
         }
