@@ -9,15 +9,12 @@ use argosy_proto::argosy::v1::{
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::target::Target;
-use super::{block_on, said, table};
+use super::target::{Change, Target};
+use super::{block_on, revision, said, table};
 
 /// Switch a shard's safety rails; what is not named stays.
 #[derive(Args, Debug)]
 pub(crate) struct RailsArgs {
-    /// The shard.
-    #[arg(long)]
-    shard: String,
     /// Stop all actuation, or let it go on.
     #[arg(long, value_name = "BOOL")]
     kill_switch: Option<bool>,
@@ -30,11 +27,8 @@ pub(crate) struct RailsArgs {
     /// Most of a cluster's machines that one cycle may reclaim, in parts per million; 1000000 for no cap.
     #[arg(long, value_name = "PPM")]
     reclaim_cap_ppm: Option<u32>,
-    /// Why. It is kept in the shard's audit chain.
-    #[arg(long)]
-    reason: String,
     #[command(flatten)]
-    target: Target,
+    change: Change,
 }
 
 /// Close a machine for new work, or open it again.
@@ -42,17 +36,11 @@ pub(crate) struct RailsArgs {
 pub(crate) struct CordonArgs {
     /// The machine.
     machine: String,
-    /// Its shard.
-    #[arg(long)]
-    shard: String,
     /// Open it again.
     #[arg(long)]
     undo: bool,
-    /// Why. It is kept in the shard's audit chain.
-    #[arg(long)]
-    reason: String,
     #[command(flatten)]
-    target: Target,
+    change: Change,
 }
 
 /// Let a halted shard go on, once the fault that halted it is mended.
@@ -118,15 +106,16 @@ struct Whole {
 /// Runs `argosy rails`.
 pub(crate) fn run_rails(args: RailsArgs) -> Result<ExitCode> {
     block_on(async move {
-        let ask = SetRailsRequest {
-            shard: args.shard,
+        let Change { shard, reason, target } = args.change;
+        let ask = target.request(SetRailsRequest {
+            shard,
             kill_switch: args.kill_switch,
             dry_run: args.dry_run,
             empty_rollup_guard: args.empty_rollup_guard,
             reclaim_cap_ppm: args.reclaim_cap_ppm,
-            reason: args.reason,
-        };
-        let answer = args.target.admin()?.set_rails(args.target.request(ask)).await.map_err(|status| said(&status))?;
+            reason,
+        });
+        let answer = target.admin()?.set_rails(ask).await.map_err(|status| said(&status))?;
         let answer = answer.into_inner();
         let rails = answer.rails.unwrap_or_default();
         let header = ["kill_switch", "dry_run", "empty_rollup_guard", "reclaim_cap_ppm", "revision"];
@@ -144,10 +133,10 @@ pub(crate) fn run_rails(args: RailsArgs) -> Result<ExitCode> {
 /// Runs `argosy cordon`.
 pub(crate) fn run_cordon(args: CordonArgs) -> Result<ExitCode> {
     block_on(async move {
-        let ask =
-            SetCordonRequest { machine: args.machine, shard: args.shard, cordoned: !args.undo, reason: args.reason };
-        let answer = args.target.admin()?.set_cordon(args.target.request(ask)).await.map_err(|status| said(&status))?;
-        table::print(&["revision"], vec![vec![json!(answer.into_inner().revision)]], false)
+        let CordonArgs { machine, undo, change: Change { shard, reason, target } } = args;
+        let ask = target.request(SetCordonRequest { machine, shard, cordoned: !undo, reason });
+        let answer = target.admin()?.set_cordon(ask).await.map_err(|status| said(&status))?;
+        revision(answer.into_inner().revision)
     })
 }
 
@@ -157,7 +146,7 @@ pub(crate) fn run_resume(args: ResumeArgs) -> Result<ExitCode> {
         let ask = ResumeShardRequest { shard: args.shard, reason: args.reason };
         let answer =
             args.target.admin()?.resume_shard(args.target.request(ask)).await.map_err(|status| said(&status))?;
-        table::print(&["revision"], vec![vec![json!(answer.into_inner().revision)]], false)
+        revision(answer.into_inner().revision)
     })
 }
 
@@ -188,7 +177,7 @@ pub(crate) fn run_member(args: MemberArgs) -> Result<ExitCode> {
             What::Snapshot(Whole { group, target }) => {
                 let ask = target.request(TakeSnapshotRequest { group });
                 let answer = target.admin()?.take_snapshot(ask).await.map_err(|status| said(&status))?;
-                return table::print(&["revision"], vec![vec![json!(answer.into_inner().revision)]], false);
+                return revision(answer.into_inner().revision);
             }
         };
         let status = answer.map_err(|status| said(&status))?.into_inner().status.unwrap_or_default();

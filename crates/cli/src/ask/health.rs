@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use argosy_health::Policy;
 use argosy_proto::argosy::v1::{ClearHealthRequest, GetHealthRequest, SetHealthModeRequest, SetHealthPolicyRequest};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
-use super::target::Target;
-use super::{block_on, said, table};
+use super::target::{Change, Target};
+use super::{block_on, policy_text, revision, said, table};
 use crate::output;
 
 /// Show a shard's health policy in force and a summary of its verdicts.
@@ -34,14 +34,8 @@ pub(crate) struct HealthShowArgs {
 pub(crate) struct HealthApplyArgs {
     /// The policy; `default` is that of a new installation.
     policy: PathBuf,
-    /// The shard.
-    #[arg(long)]
-    shard: String,
-    /// Why. It is kept in the shard's audit chain.
-    #[arg(long)]
-    reason: String,
     #[command(flatten)]
-    target: Target,
+    change: Change,
 }
 
 /// Let verdicts take machines out of supply, or only show them.
@@ -49,14 +43,8 @@ pub(crate) struct HealthApplyArgs {
 pub(crate) struct HealthModeArgs {
     /// observe: they are only shown, as in a new installation. act: an unfit machine is no supply.
     mode: HealthMode,
-    /// The shard.
-    #[arg(long)]
-    shard: String,
-    /// Why. It is kept in the shard's audit chain.
-    #[arg(long)]
-    reason: String,
     #[command(flatten)]
-    target: Target,
+    change: Change,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -70,14 +58,8 @@ enum HealthMode {
 pub(crate) struct HealthClearArgs {
     /// The machine.
     machine: String,
-    /// Its shard.
-    #[arg(long)]
-    shard: String,
-    /// Why. It is kept in the shard's audit chain.
-    #[arg(long)]
-    reason: String,
     #[command(flatten)]
-    target: Target,
+    change: Change,
 }
 
 /// Runs `argosy health show`.
@@ -110,37 +92,31 @@ pub(crate) fn run_show(args: HealthShowArgs) -> Result<ExitCode> {
 /// Runs `argosy health apply`.
 pub(crate) fn run_apply(args: HealthApplyArgs) -> Result<ExitCode> {
     block_on(async move {
-        let policy = if args.policy.as_os_str() == "default" {
-            String::new()
-        } else {
-            let file = args.policy.display().to_string();
-            let text = std::fs::read_to_string(&args.policy).with_context(|| format!("cannot read {file}"))?;
-            Policy::parse(&file, &text)?;
-            text
-        };
-        let ask = SetHealthPolicyRequest { shard: args.shard, policy, reason: args.reason };
-        let answer = args.target.health()?.set_health_policy(args.target.request(ask)).await;
-        let revision = answer.map_err(|status| said(&status))?.into_inner().revision;
-        table::print(&["revision"], vec![vec![json!(revision)]], false)
+        let HealthApplyArgs { policy, change: Change { shard, reason, target } } = args;
+        let policy = policy_text(&policy, Policy::parse)?;
+        let ask = target.request(SetHealthPolicyRequest { shard, policy, reason });
+        let answer = target.health()?.set_health_policy(ask).await.map_err(|status| said(&status))?;
+        revision(answer.into_inner().revision)
     })
 }
 
 /// Runs `argosy health mode`.
 pub(crate) fn run_mode(args: HealthModeArgs) -> Result<ExitCode> {
     block_on(async move {
-        let acts = matches!(args.mode, HealthMode::Act);
-        let ask = SetHealthModeRequest { shard: args.shard, acts, reason: args.reason };
-        let answer = args.target.health()?.set_health_mode(args.target.request(ask)).await;
-        let revision = answer.map_err(|status| said(&status))?.into_inner().revision;
-        table::print(&["revision"], vec![vec![json!(revision)]], false)
+        let HealthModeArgs { mode, change: Change { shard, reason, target } } = args;
+        let acts = matches!(mode, HealthMode::Act);
+        let ask = target.request(SetHealthModeRequest { shard, acts, reason });
+        let answer = target.health()?.set_health_mode(ask).await.map_err(|status| said(&status))?;
+        revision(answer.into_inner().revision)
     })
 }
 
 /// Runs `argosy health clear`.
 pub(crate) fn run_clear(args: HealthClearArgs) -> Result<ExitCode> {
     block_on(async move {
-        let ask = ClearHealthRequest { machine: args.machine, shard: args.shard, reason: args.reason };
-        let answer = args.target.health()?.clear_health(args.target.request(ask)).await;
-        output::line(answer.map_err(|status| said(&status))?.into_inner().verdict)
+        let HealthClearArgs { machine, change: Change { shard, reason, target } } = args;
+        let ask = target.request(ClearHealthRequest { machine, shard, reason });
+        let answer = target.health()?.clear_health(ask).await.map_err(|status| said(&status))?;
+        output::line(answer.into_inner().verdict)
     })
 }

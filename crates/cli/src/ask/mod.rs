@@ -17,9 +17,10 @@ mod table;
 mod target;
 mod whatif;
 
+use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use argosy_proto::argosy::v1::{AsOf, Freshness};
 use serde_json::{Value, json};
 
@@ -61,6 +62,28 @@ fn origin(as_of: &AsOf) -> Value {
         "node": as_of.node,
         "stale_ms": as_of.stale_ms,
     })
+}
+
+/// Prints the revision that a change became.
+fn revision(revision: u64) -> Result<()> {
+    table::print(&["revision"], vec![vec![json!(revision)]], false)
+}
+
+fn text_of(file: &Path) -> Result<String> {
+    std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))
+}
+
+/// The text of a policy that is right as far as `check` sees; empty for the default, which every server knows.
+fn policy_text<P, E>(file: &Path, check: impl FnOnce(&str, &str) -> Result<P, E>) -> Result<String>
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
+    if file.as_os_str() == "default" {
+        return Ok(String::new());
+    }
+    let text = text_of(file)?;
+    check(&file.display().to_string(), &text)?;
+    Ok(text)
 }
 
 /// How fresh the answer has to be.

@@ -11,8 +11,8 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use tonic::transport::Channel;
 
-use super::target::Target;
-use super::{block_on, said, table};
+use super::target::{Change, Target};
+use super::{block_on, revision, said, table};
 use crate::output;
 
 /// List the pools of a shard, each with its size and the reason for it.
@@ -71,17 +71,11 @@ struct RehearseArgs {
 struct ApplyArgs {
     /// The pool file.
     file: PathBuf,
-    /// The shard.
-    #[arg(long)]
-    shard: String,
     /// Say what would change, and change nothing.
     #[arg(long)]
     dry_run: bool,
-    /// Why. It is kept in the shard's audit chain.
-    #[arg(long)]
-    reason: String,
     #[command(flatten)]
-    target: Target,
+    change: Change,
 }
 
 #[derive(Args, Debug)]
@@ -105,14 +99,8 @@ struct PushArgs {
 struct RemoveArgs {
     /// The pool.
     pool: String,
-    /// Its shard.
-    #[arg(long)]
-    shard: String,
-    /// Why. It is kept in the shard's audit chain.
-    #[arg(long)]
-    reason: String,
     #[command(flatten)]
-    target: Target,
+    change: Change,
 }
 
 fn client(target: &Target) -> Result<PoolsClient<Channel>> {
@@ -194,15 +182,10 @@ fn rehearsal(args: &RehearseArgs) -> Result<ExitCode> {
 }
 
 async fn apply(args: ApplyArgs) -> Result<()> {
-    let ask = ApplyPoolsRequest {
-        shard: args.shard,
-        file: text(&args.file)?,
-        file_name: args.file.display().to_string(),
-        dry_run: args.dry_run,
-        reason: args.reason,
-    };
-    let ask = args.target.request(ask);
-    let answer = client(&args.target)?.apply_pools(ask).await.map_err(|status| said(&status))?.into_inner();
+    let ApplyArgs { file, dry_run, change: Change { shard, reason, target } } = args;
+    let file_name = file.display().to_string();
+    let ask = target.request(ApplyPoolsRequest { shard, file: text(&file)?, file_name, dry_run, reason });
+    let answer = client(&target)?.apply_pools(ask).await.map_err(|status| said(&status))?.into_inner();
     let rows = answer.pools.into_iter().map(|one| vec![json!(one.pool), json!(one.change), json!(one.revision)]);
     table::print(&["pool", "change", "revision"], rows.collect(), false)
 }
@@ -220,7 +203,8 @@ async fn push(args: PushArgs) -> Result<()> {
 }
 
 async fn remove(args: RemoveArgs) -> Result<()> {
-    let ask = args.target.request(RemovePoolRequest { shard: args.shard, pool: args.pool, reason: args.reason });
-    let answer = client(&args.target)?.remove_pool(ask).await.map_err(|status| said(&status))?.into_inner();
-    table::print(&["revision"], vec![vec![json!(answer.revision)]], false)
+    let RemoveArgs { pool, change: Change { shard, reason, target } } = args;
+    let ask = target.request(RemovePoolRequest { shard, pool, reason });
+    let answer = client(&target)?.remove_pool(ask).await.map_err(|status| said(&status))?;
+    revision(answer.into_inner().revision)
 }

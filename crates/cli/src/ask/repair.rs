@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use argosy_proto::argosy::v1::machine_repair_client::MachineRepairClient;
 use argosy_proto::argosy::v1::{
     GetRepairsRequest, HoldRepairRequest, RepairNowRequest, RepairSummary, ResetBreakerRequest, SetRepairPolicyRequest,
@@ -14,8 +14,8 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use tonic::transport::Channel;
 
-use super::target::Target;
-use super::{block_on, origin, said, table, taken_from};
+use super::target::{Change, Target};
+use super::{block_on, origin, policy_text, revision, said, table, taken_from, text_of};
 use crate::output;
 
 /// Repair of machines: what is under way, the policy, and what people order by hand.
@@ -100,19 +100,6 @@ struct ResetArgs {
     change: Change,
 }
 
-/// What every change names.
-#[derive(Args, Debug)]
-struct Change {
-    /// The shard.
-    #[arg(long)]
-    shard: String,
-    /// Why. It is kept in the shard's audit chain.
-    #[arg(long)]
-    reason: String,
-    #[command(flatten)]
-    target: Target,
-}
-
 fn client(target: &Target) -> Result<MachineRepairClient<Channel>> {
     Ok(MachineRepairClient::new(target.channel()?))
 }
@@ -133,12 +120,8 @@ pub(crate) fn run(args: RepairArgs) -> Result<ExitCode> {
     }
 }
 
-fn read(path: &Path) -> Result<String> {
-    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
-}
-
 fn lint(path: &Path) -> Result<ExitCode> {
-    let policy = parse(&path.display().to_string(), &read(path)?)?;
+    let policy = parse(&path.display().to_string(), &text_of(path)?)?;
     let warnings = policy.warnings();
     warnings.iter().try_for_each(output::line)?;
     let (breakers, budgets) = (policy.breakers.len(), policy.budgets.len());
@@ -149,13 +132,7 @@ fn lint(path: &Path) -> Result<ExitCode> {
 fn apply(args: ApplyArgs) -> Result<ExitCode> {
     block_on(async move {
         let ApplyArgs { policy, change: Change { shard, reason, target } } = args;
-        let policy = if policy.as_os_str() == "default" {
-            String::new()
-        } else {
-            let text = read(&policy)?;
-            parse(&policy.display().to_string(), &text)?;
-            text
-        };
+        let policy = policy_text(&policy, parse)?;
         let ask = target.request(SetRepairPolicyRequest { shard, policy, reason });
         let answer = client(&target)?.set_repair_policy(ask).await.map_err(|status| said(&status))?;
         revision(answer.into_inner().revision)
@@ -190,10 +167,6 @@ fn reset(args: ResetArgs) -> Result<ExitCode> {
         let answer = client(&target)?.reset_breaker(ask).await.map_err(|status| said(&status))?;
         revision(answer.into_inner().revision)
     })
-}
-
-fn revision(revision: u64) -> Result<()> {
-    table::print(&["revision"], vec![vec![json!(revision)]], false)
 }
 
 fn show(args: ShowArgs) -> Result<ExitCode> {

@@ -42,6 +42,19 @@ pub(crate) struct Target {
     timeout: Duration,
 }
 
+/// What every change to a shard names.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct Change {
+    /// The shard.
+    #[arg(long)]
+    pub(super) shard: String,
+    /// Why. It is kept in the shard's audit chain.
+    #[arg(long)]
+    pub(super) reason: String,
+    #[command(flatten)]
+    pub(super) target: Target,
+}
+
 impl Target {
     /// Reads.
     pub(crate) fn fleet(&self) -> Result<FleetClient<Channel>> {
