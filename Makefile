@@ -40,7 +40,7 @@ tools: packages ## Build mdbook and cargo-deny, once per version
 	@scripts/setup.sh tools
 
 ##@ Run
-.PHONY: build demo replay
+.PHONY: build demo demo-gpu replay
 # Two calls: in one, cargo gives both the union of their features, and what the worlds of argosy-lab ask of tokio (a clock that can be
 # stopped) would be in the argosy that ships.
 build: rocksdb ## Build the release binaries argosy and argosy-lab
@@ -50,6 +50,11 @@ build: rocksdb ## Build the release binaries argosy and argosy-lab
 demo: rocksdb ## Run three regions on this machine with a simulated provider and clusters; Ctrl-C ends it
 	@$(CARGO) build --release --locked --package argosy-cli
 	@. scripts/env.sh; exec "$$CARGO_TARGET_DIR/release/argosy" up $(DEMO_ARGS)
+
+demo-gpu: rocksdb ## A pool of GPU machines with real agents: a GPU breaks, its machine is drained and replaced; ends by itself
+	@$(CARGO) build --release --locked --package argosy-cli
+	@$(CARGO) build --release --locked --package argosy-nvml-standin
+	@. scripts/env.sh; exec "$$CARGO_TARGET_DIR/release/argosy" up --gpu --for 60s $(DEMO_ARGS)
 
 replay: build ## Replay the openb trace on a three-node fleet; TRACE=folder says where it lies
 	@. scripts/env.sh; exec "$$CARGO_TARGET_DIR/release/argosy-lab" replay \

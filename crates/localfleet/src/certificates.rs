@@ -50,6 +50,19 @@ pub fn create(dir: &Path, blueprint: &Blueprint, further_clusters: &[String]) ->
     Ok(())
 }
 
+/// A leaf for somebody who came later and listens nowhere; one that is there stays.
+pub fn issue(dir: &Path, principal: &Principal) -> Result<(), FleetError> {
+    let failed = |error: PkiError| FleetError::Certificates(error.to_string());
+    let paths = LeafPaths::of(dir, principal);
+    if paths.certificate.exists() && paths.key.exists() {
+        return Ok(());
+    }
+    let validity = Validity::days(LEAF_DAYS).map_err(failed)?;
+    let request = LeafRequest { principal: principal.clone(), dns: Vec::new(), ips: Vec::new(), validity };
+    let leaf = Authority::open(dir).and_then(|authority| authority.issue(&request));
+    leaf.and_then(|leaf| leaf.store(&paths)).map_err(failed)
+}
+
 /// Who holds a certificate.
 pub fn holder(role: Role, id: &str) -> Result<Principal, FleetError> {
     let bad = || FleetError::Certificates(format!("'{id}' cannot be the id of a {}", role.name()));

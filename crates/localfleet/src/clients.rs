@@ -6,6 +6,10 @@ use std::sync::Arc;
 use argosy_proto::argosy::v1::admin_client::AdminClient;
 use argosy_proto::argosy::v1::fleet_client::FleetClient;
 use argosy_proto::argosy::v1::lockstep_client::LockstepClient;
+use argosy_proto::argosy::v1::machine_health_client::MachineHealthClient;
+use argosy_proto::argosy::v1::machine_repair_client::MachineRepairClient;
+use argosy_proto::argosy::v1::node_agents_client::NodeAgentsClient;
+use argosy_proto::argosy::v1::pools_client::PoolsClient;
 use argosy_proto::argosy::v1::sim_provider_client::SimProviderClient;
 use argosy_proto::authz::Role;
 use argosy_server::config::HostPort;
@@ -56,6 +60,26 @@ impl Clients {
     /// Changes through one node.
     pub fn admin(&self, node: &str) -> Result<AdminClient<Channel>, Status> {
         self.node(node).map(AdminClient::new)
+    }
+
+    /// Looks at pools and changes them through one node.
+    pub fn pools(&self, node: &str) -> Result<PoolsClient<Channel>, Status> {
+        self.node(node).map(PoolsClient::new)
+    }
+
+    /// Looks at the health of machines through one node, and says whether verdicts act.
+    pub fn health(&self, node: &str) -> Result<MachineHealthClient<Channel>, Status> {
+        self.node(node).map(MachineHealthClient::new)
+    }
+
+    /// Looks at repairs through one node, and steers them.
+    pub fn repair(&self, node: &str) -> Result<MachineRepairClient<Channel>, Status> {
+        self.node(node).map(MachineRepairClient::new)
+    }
+
+    /// Looks at agents through one node.
+    pub fn agents(&self, node: &str) -> Result<NodeAgentsClient<Channel>, Status> {
+        Ok(NodeAgentsClient::new(self.node(node)?).max_decoding_message_size(LARGEST_ANSWER))
     }
 
     /// Steps shards through one node.

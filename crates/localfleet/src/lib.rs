@@ -4,6 +4,7 @@
 //! the proof kills. It starts the same binary a deployment runs, with configuration files a person could have written,
 //! and talks to it over the same gRPC with the same certificates. It decides nothing.
 
+pub mod agents;
 pub mod blueprint;
 pub mod certificates;
 pub mod clients;
@@ -17,6 +18,7 @@ pub mod process;
 pub mod supply;
 pub mod watch;
 
+pub use agents::Agents;
 pub use blueprint::{Blueprint, NodeSite, Pace, Place, ProviderSite, ShardSite, Sizing};
 pub use clients::Clients;
 pub use clusters::Clusters;

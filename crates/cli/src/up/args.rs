@@ -1,6 +1,6 @@
 //! Options of `argosy up`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use argosy_localfleet::{Pace, Sizing};
@@ -9,9 +9,20 @@ use clap::Args;
 /// Run a whole fleet on this machine: three nodes in three regions, a provider and simulated clusters.
 #[derive(Args, Debug)]
 pub(crate) struct UpArgs {
-    /// Where everything is kept; a second start on the same directory resumes the same fleet.
-    #[arg(long, value_name = "DIR", default_value = "argosy-data")]
-    pub(crate) dir: PathBuf,
+    /// Where everything is kept; a second start on the same directory resumes the same fleet. By default argosy-data, with --gpu
+    /// argosy-gpu.
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+    /// A pool of GPU machines with their agents instead of clusters. A GPU breaks, and its machine is drained and replaced; exit
+    /// status 1 if that did not happen, or did not happen exactly once.
+    #[arg(long, conflicts_with_all = ["shards", "clusters", "machines", "catalogue"])]
+    pub(crate) gpu: bool,
+    /// With --gpu: how long after the pool is whole a GPU breaks.
+    #[arg(long, value_name = "TIME", default_value = "5s", requires = "gpu", value_parser = humantime::parse_duration)]
+    pub(crate) fault_after: Duration,
+    /// With --gpu: the stand-in for NVIDIA's library. By default libnvml_standin.so beside this program, if it is there.
+    #[arg(long, value_name = "FILE", requires = "gpu")]
+    library: Option<PathBuf>,
     /// End by itself after this time, such as 60s, with a summary.
     #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration)]
     pub(crate) duration: Option<Duration>,
@@ -45,12 +56,25 @@ pub(crate) struct UpArgs {
 }
 
 impl UpArgs {
+    /// Where everything is kept.
+    pub(crate) fn dir(&self) -> &Path {
+        let usual = if self.gpu { "argosy-gpu" } else { "argosy-data" };
+        self.dir.as_deref().unwrap_or(Path::new(usual))
+    }
+
+    /// The stand-in for NVIDIA's library: the one that was named, or one that lies beside this program.
+    pub(crate) fn library(&self) -> Option<PathBuf> {
+        let beside = || Some(std::env::current_exe().ok()?.parent()?.join("libnvml_standin.so"));
+        self.library.clone().or_else(|| beside().filter(|path| path.is_file()))
+    }
+
     /// The fleet that was asked for.
     pub(crate) fn sizing(&self) -> Sizing {
+        let (shards, clusters_per_shard) = if self.gpu { (1, 1) } else { (self.shards, self.clusters) };
         Sizing {
             regions: ["eu", "us", "ap"].map(str::to_owned).to_vec(),
-            shards: self.shards,
-            clusters_per_shard: self.clusters,
+            shards,
+            clusters_per_shard,
             zones_per_shard: 3,
             seed: self.seed,
             pace: Pace::Clock,

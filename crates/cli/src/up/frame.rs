@@ -36,6 +36,9 @@ pub(crate) struct Frame {
     pub(crate) violations: Vec<String>,
     /// What the killer did last.
     pub(crate) fault: Option<String>,
+    /// What the demonstration has to tell, oldest first, and how much of it is new.
+    pub(crate) story: Vec<String>,
+    pub(crate) news: usize,
     history: VecDeque<(f64, u64)>,
     leaders: BTreeMap<String, String>,
     leader_changes: u64,
@@ -79,6 +82,12 @@ impl Frame {
     /// How often a shard's leader has changed while it was watched.
     pub(crate) fn leader_changes(&self) -> u64 {
         self.leader_changes
+    }
+
+    /// Takes in what the demonstration tells: a list that only grows.
+    pub(crate) fn tell(&mut self, story: Vec<String>) {
+        self.news = story.len() - self.story.len();
+        self.story = story;
     }
 
     /// Takes a new look in.

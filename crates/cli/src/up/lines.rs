@@ -4,6 +4,9 @@ use super::frame::Frame;
 
 /// Prints one look.
 pub(crate) fn print(frame: &Frame) {
+    for told in &frame.story[frame.story.len() - frame.news..] {
+        println!("gpu  {told}");
+    }
     let leaders: Vec<String> = frame.shards.iter().map(|shard| format!("{}@{}", shard.id, shard.leader)).collect();
     let machines: Vec<String> = frame.machines.iter().map(|(state, count)| format!("{state} {count}")).collect();
     let (needs, short) = frame.needs;

@@ -2,11 +2,12 @@
 //!
 //! Everything that runs comes from `argosy-localfleet`; this module starts it, looks at it once a second, shows what it
 //! sees, and stops it. With `--chaos` it also kills and restarts nodes, and the exit status says whether every invariant
-//! held.
+//! held. With `--gpu` it is the demonstration of [`gpu`].
 
 mod args;
 mod chaos;
 mod frame;
+mod gpu;
 mod lines;
 mod screen;
 mod summary;
@@ -30,6 +31,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 pub(crate) use self::args::UpArgs;
 use self::chaos::Chaos;
 use self::frame::Frame;
+use self::gpu::Demo;
 use self::summary::Summary;
 use crate::stop;
 
@@ -42,13 +44,17 @@ const SETTLE: Duration = Duration::from_secs(15);
 pub(crate) async fn run(args: UpArgs) -> Result<ExitCode> {
     let mut stop = std::pin::pin!(stop::signal());
     let begun = Instant::now();
-    eprintln!("argosy up: starting a fleet in {} (Ctrl-C stops it)", args.dir.display());
+    eprintln!("argosy up: starting a fleet in {} (Ctrl-C stops it)", args.dir().display());
     let (fleet, clusters) = tokio::select! {
         started = start(&args) => started?,
         () = &mut stop => return Ok(ExitCode::from(130)),
     };
     eprintln!("argosy up: every shard has a leader after {:.1} s", begun.elapsed().as_secs_f64());
-    let mut running = Running::new(&args, fleet, clusters);
+    let demo = match args.gpu {
+        true => Some(Demo::begin(&fleet, args.library(), args.fault_after).await?),
+        false => None,
+    };
+    let mut running = Running::new(&args, fleet, clusters, demo);
     let outcome = running.watch(&args, stop).await;
     let summary = running.finish().await?;
     outcome?;
@@ -56,18 +62,26 @@ pub(crate) async fn run(args: UpArgs) -> Result<ExitCode> {
     if let Some(path) = &args.json {
         summary.write(path)?;
     }
-    Ok(if summary.invariant_violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if summary.is_sound() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 async fn start(args: &UpArgs) -> Result<(LocalFleet, Clusters)> {
-    let layout = Layout::new(&args.dir)?;
+    let layout = Layout::new(args.dir())?;
     let blueprint = Blueprint::load_or_create(layout.root(), args.sizing())?;
     let catalogue = Arc::new(Catalogue::shipped(&args.catalogue)?);
-    let plan = workload(&blueprint, &catalogue, args.machines);
+    let mut plan = workload(&blueprint, &catalogue, args.machines);
+    let supply = match args.gpu {
+        false => supply::catalogue(&blueprint.provider.name, &plan.offerings, Latencies::default()),
+        true => {
+            // Its demand is a pool.
+            plan.clusters.clear();
+            gpu::catalogue(&blueprint)
+        }
+    };
     let start = Start {
         program: std::env::current_exe().context("this program's own path")?,
         layout,
-        catalogue: supply::catalogue(&blueprint.provider.name, &plan.offerings, Latencies::default()),
+        catalogue: supply,
         blueprint,
         tuning: Tuning::default(),
         further_clusters: Vec::new(),
@@ -96,13 +110,14 @@ struct Running {
     clusters: Clusters,
     watch: Watch,
     chaos: Option<Chaos>,
+    demo: Option<Demo>,
     frame: Frame,
     picture: Picture,
     begun: Instant,
 }
 
 impl Running {
-    fn new(args: &UpArgs, fleet: LocalFleet, clusters: Clusters) -> Self {
+    fn new(args: &UpArgs, fleet: LocalFleet, clusters: Clusters, demo: Option<Demo>) -> Self {
         let chaos = args.chaos.then(|| Chaos::new(args.kill_every, args.seed));
         let frame = Frame::default();
         Self {
@@ -110,6 +125,7 @@ impl Running {
             watch: Watch::new(&fleet),
             fleet,
             chaos,
+            demo,
             frame,
             picture: Picture::default(),
             begun: Instant::now(),
@@ -157,6 +173,10 @@ impl Running {
             Picture::take(blueprint, clients).await
         };
         self.watch.look(&self.picture).await;
+        if let Some(demo) = &mut self.demo {
+            demo.look(&self.fleet, self.begun.elapsed()).await?;
+            self.frame.tell(demo.lines());
+        }
         let fault = self.chaos.as_ref().and_then(Chaos::last);
         self.frame.update(&self.picture, self.clusters.traffic(), self.watch.invariants(), self.begun.elapsed(), fault);
         Ok(())
@@ -186,6 +206,9 @@ impl Running {
         let kills = self.chaos.as_ref().map_or(0, Chaos::kills);
         let mut summary = Summary::new(&self.picture, self.fleet.blueprint(), self.watch.invariants(), kills);
         summary.leader_changes = self.frame.leader_changes();
+        if let Some(demo) = self.demo {
+            summary.gpu = Some(demo.finish(&self.fleet).await?);
+        }
         drop(self.clusters);
         let begun = Instant::now();
         summary.killed_at_stop = self.fleet.stop().await?;

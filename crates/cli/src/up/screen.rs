@@ -59,14 +59,20 @@ fn draw(canvas: &mut ratatui::Frame<'_>, frame: &Frame) {
     let rows = Constraint::Length;
     let nodes = u16::try_from(frame.nodes.len()).unwrap_or(u16::MAX).saturating_add(3);
     let shards = u16::try_from(frame.shards.len()).unwrap_or(u16::MAX).saturating_add(3);
-    let areas =
-        Layout::vertical([rows(1), rows(nodes), rows(shards), rows(5), Constraint::Min(3)]).split(canvas.area());
+    let story = match frame.story.len() {
+        0 => 0,
+        told => u16::try_from(told).unwrap_or(u16::MAX).saturating_add(2),
+    };
+    let areas = Layout::vertical([rows(1), rows(nodes), rows(shards), rows(5), rows(story), Constraint::Min(3)])
+        .split(canvas.area());
     canvas.render_widget(title(frame), areas[0]);
     draw_nodes(canvas, frame, areas[1]);
     draw_shards(canvas, frame, areas[2]);
     canvas.render_widget(totals(frame), areas[3]);
+    let told: Vec<Line<'_>> = frame.story.iter().map(|text| Line::from(text.as_str())).collect();
+    canvas.render_widget(Paragraph::new(told).block(Block::bordered().title(" a GPU breaks ")), areas[4]);
     let recent: Vec<Line<'_>> = frame.recent.iter().map(|text| Line::from(text.as_str())).collect();
-    canvas.render_widget(Paragraph::new(recent).block(Block::bordered().title(" last decisions ")), areas[4]);
+    canvas.render_widget(Paragraph::new(recent).block(Block::bordered().title(" last decisions ")), areas[5]);
 }
 
 fn title(frame: &Frame) -> Paragraph<'_> {

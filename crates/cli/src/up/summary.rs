@@ -8,6 +8,8 @@ use anyhow::Result;
 use argosy_localfleet::{Blueprint, Invariants, Picture};
 use serde::Serialize;
 
+use super::gpu::GpuSummary;
+
 /// The outcome of a run. Times are in seconds.
 #[derive(Debug, Serialize)]
 pub(crate) struct Summary {
@@ -29,6 +31,9 @@ pub(crate) struct Summary {
     pub(crate) kills: u64,
     /// Rules that were broken, with the evidence.
     pub(crate) invariant_violations: Vec<String>,
+    /// What the demonstration came to, with `--gpu`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) gpu: Option<GpuSummary>,
     /// How long the orderly stop took.
     pub(crate) stop_s: f64,
     /// Processes that did not heed the signal to end.
@@ -50,9 +55,15 @@ impl Summary {
             leader_changes: 0,
             kills,
             invariant_violations: invariants.violations().iter().map(violation).collect(),
+            gpu: None,
             stop_s: 0.0,
             killed_at_stop: Vec::new(),
         }
+    }
+
+    /// Whether everything was as it should be.
+    pub(crate) fn is_sound(&self) -> bool {
+        self.invariant_violations.is_empty() && self.gpu.as_ref().is_none_or(|gpu| gpu.faults.is_empty())
     }
 
     /// Writes it as JSON.
@@ -73,8 +84,25 @@ impl fmt::Display for Summary {
         writeln!(f, "leaders    {} changes, {} nodes killed", self.leader_changes, self.kills)?;
         writeln!(f, "stopped    in {:.1} s", self.stop_s)?;
         match self.invariant_violations.as_slice() {
-            [] => writeln!(f, "invariants all held"),
-            broken => writeln!(f, "invariants BROKEN:\n  {}", broken.join("\n  ")),
+            [] => writeln!(f, "invariants all held")?,
+            broken => writeln!(f, "invariants BROKEN:\n  {}", broken.join("\n  "))?,
+        }
+        self.gpu.as_ref().map_or(Ok(()), |gpu| write!(f, "{gpu}"))
+    }
+}
+
+impl fmt::Display for GpuSummary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (moment, at, text) in &self.moments {
+            writeln!(f, "gpu        {at:>5.1}s {moment:<9} {text}")?;
+        }
+        if let Some(machine) = self.machine.as_ref().filter(|_| !self.explanation.is_empty()) {
+            let told = self.explanation.trim_end().replace('\n', "\n           ");
+            writeln!(f, "explained  argosy explain machine {machine}\n           {told}")?;
+        }
+        match self.faults.as_slice() {
+            [] => writeln!(f, "replaced   exactly once"),
+            faults => writeln!(f, "NOT AS IT SHOULD BE:\n  {}", faults.join("\n  ")),
         }
     }
 }

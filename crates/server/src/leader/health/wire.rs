@@ -120,6 +120,27 @@ mod tests {
     }
 
     #[test]
+    fn what_is_read_of_a_gpu_that_is_well_is_well_by_the_policy_of_a_new_installation() {
+        let sample = GpuSample {
+            temperature_celsius: Some(40),
+            memory_temperature_celsius: Some(50),
+            power_milliwatts: Some(300_000),
+            ecc_volatile: Some(wire::EccCounts { corrected: Some(3), uncorrected: Some(0) }),
+            row_remap: Some(wire::RowRemap::default()),
+            pcie_replays: Some(17),
+            ..GpuSample::default()
+        };
+        let read = readings(&sample);
+        assert_eq!(read.len(), 4);
+        let rules = argosy_health::Policy::standard().rules_of(None);
+        let mut watch = argosy_health::Watch::new(rules, argosy_health::Facts::default(), argosy_model::ShardTime(0));
+        for reading in read {
+            watch.take(argosy_model::ShardTime(1_000), argosy_health::Input::Reading(reading));
+            assert_eq!(watch.verdict().line(), "healthy (observe)");
+        }
+    }
+
+    #[test]
     fn what_a_device_does_not_support_is_absent_and_never_zero() {
         assert_eq!(readings(&GpuSample::default()), []);
         let hot = GpuSample { index: 2, temperature_celsius: Some(91), ..GpuSample::default() };
