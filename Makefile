@@ -113,6 +113,12 @@ chaos-hosts: build ## Break real processes on network namespaces, and judge them
 	@scripts/setup.sh hosts || echo "chaos-hosts: what could not be installed is left out"
 	@. scripts/env.sh; exec "$$CARGO_TARGET_DIR/release/argosy-lab" chaos hosts $(HOSTS_ARGS)
 
+# What it takes: make agents-load AGENTS_ARGS='--agents 20000 --streams 2000 --json out.json'
+.PHONY: agents-load
+AGENTS_ARGS ?=
+agents-load: build ## Connect 100,000 node agents to one real node, and measure what that costs it (AGENTS_ARGS='--agents 20000')
+	@. scripts/env.sh; exec "$$CARGO_TARGET_DIR/release/argosy-lab" agents $(AGENTS_ARGS)
+
 chaos-night: rocksdb ## The same for a night
 	@$(CARGO) run --release --locked --package argosy-lab -- chaos run --jobs 2 $(CHAOS_NIGHT_ARGS)
 

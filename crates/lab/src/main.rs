@@ -18,6 +18,8 @@ struct Lab {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Connect many node agents to one real node, and measure what that costs it
+    Agents(commands::agents::AgentsArgs),
     /// Run the real replicas in simulated worlds, under faults, and judge them
     Chaos(commands::chaos::ChaosArgs),
     /// Replay a production trace on a real three-node fleet, in lock-step
@@ -30,6 +32,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let outcome = match Lab::parse().command {
+        Command::Agents(args) => commands::agents::run(args).map(|()| ExitCode::SUCCESS),
         Command::Chaos(args) => commands::chaos::run(args).map(|()| ExitCode::SUCCESS),
         Command::Replay(args) => commands::replay::run(*args).map(|()| ExitCode::SUCCESS),
         Command::Sim(args) => commands::sim::run(args),

@@ -12,6 +12,8 @@ use argosy_lab::replay::{self, Options};
 use argosy_trace::Trace;
 use argosy_trace::synth::{self, SynthSpec};
 
+mod place;
+
 const STEP_MS: u64 = 3_600_000;
 
 fn trace(tasks: u64) -> Trace {
@@ -20,17 +22,9 @@ fn trace(tasks: u64) -> Trace {
     trace.nodes_fraction(200_000, 4).compress_arrivals(100)
 }
 
-/// The binary that the workspace's build puts beside the folder of this test.
-fn argosy() -> PathBuf {
-    let test = std::env::current_exe().expect("this test's own path");
-    let program = test.ancestors().nth(2).expect("a target folder").join("argosy");
-    assert!(program.exists(), "{} is not there: cargo build -p argosy-cli", program.display());
-    program
-}
-
 fn options(dir: PathBuf, kill_leaders_every: Option<Duration>) -> Options {
     Options {
-        program: argosy(),
+        program: place::argosy(),
         dir,
         clusters: 6,
         shards: 3,

@@ -1,5 +1,6 @@
 //! The commands of `argosy-lab`, one module each: arguments in, a report out.
 
+pub(crate) mod agents;
 pub(crate) mod chaos;
 pub(crate) mod replay;
 pub(crate) mod sim;

@@ -26,7 +26,7 @@ pub use lockstep::LockstepService;
 pub use pools::PoolService;
 pub use repair::RepairService;
 pub use shard_read::ShardReadService;
-pub use site::{COORDINATOR, Site};
+pub use site::{COORDINATOR, FORWARDED, Site};
 
 use std::sync::Arc;
 

@@ -19,7 +19,7 @@ use crate::node::{Mesh, Shards};
 use crate::replica::{Replica, View};
 
 /// Set on a request that a node passes on, so that two nodes that each believe the other to lead cannot pass it round.
-const FORWARDED: &str = "argosy-forwarded";
+pub const FORWARDED: &str = "argosy-forwarded";
 /// How long a request waits for a leader to be elected before it is turned away.
 const LEADER_PATIENCE: Duration = Duration::from_secs(2);
 /// The name of the coordinator's group where people name groups.

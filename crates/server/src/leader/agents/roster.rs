@@ -27,6 +27,8 @@ pub(super) struct Seat(u64);
 pub(super) struct Roster {
     agents: BTreeMap<String, Entry>,
     seats: u64,
+    /// How many have somebody to write to.
+    connected: usize,
 }
 
 struct Entry {
@@ -72,10 +74,13 @@ impl Roster {
             commands: VecDeque::new(),
             dropped: (0, 0),
         });
-        if let Some(older) = entry.to_agent.replace(to_agent) {
-            let _ = older.try_send(Err(Status::aborted(
-                "ARG-1106: a newer connection of this agent took the place of this one",
-            )));
+        match entry.to_agent.replace(to_agent) {
+            Some(older) => {
+                let _ = older.try_send(Err(Status::aborted(
+                    "ARG-1106: a newer connection of this agent took the place of this one",
+                )));
+            }
+            None => self.connected += 1,
         }
         (entry.hello, entry.seat, entry.heard, entry.taken, entry.inventory) =
             (hello, seat, Instant::now(), taken, inventory);
@@ -85,9 +90,8 @@ impl Roster {
 
     /// The connection has ended, unless another has its place.
     pub(super) fn leave(&mut self, machine: &str, seat: Seat) {
-        if let Some(entry) = self.seated(machine, seat) {
-            entry.to_agent = None;
-        }
+        let left = self.seated(machine, seat).and_then(|entry| entry.to_agent.take());
+        self.connected -= usize::from(left.is_some());
     }
 
     fn seated(&mut self, machine: &str, seat: Seat) -> Option<&mut Entry> {
@@ -96,12 +100,16 @@ impl Roster {
 
     /// How many agents are connected.
     pub(super) fn connected(&self) -> usize {
-        self.agents.values().filter(|entry| entry.to_agent.is_some()).count()
+        self.connected
     }
 
     /// Forgets the machines that are gone.
     pub(super) fn keep(&mut self, there: impl Fn(&str) -> bool) {
-        self.agents.retain(|machine, _| there(machine));
+        self.agents.retain(|machine, entry| {
+            let stays = there(machine);
+            self.connected -= usize::from(!stays && entry.to_agent.is_some());
+            stays
+        });
     }
 
     /// The agent was heard. Returns its journal and the last number that was taken; `None` if another has its place.
