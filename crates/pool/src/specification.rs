@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Policy;
 use crate::scalar::Span;
+use crate::source::Sources;
 
 /// Longest name, in bytes.
 pub const MAX_NAME_BYTES: usize = 63;
@@ -82,6 +83,9 @@ pub struct Specification {
     /// Handed to each machine as it joins. `{{pool}}`, `{{machine}}` and `{{shard}}` are filled in.
     #[serde(default)]
     pub user_data: String,
+    /// Where its metrics come from when nobody pushes them.
+    #[serde(default)]
+    pub metrics: Sources,
 }
 
 /// What each machine of a pool must be.
@@ -201,6 +205,7 @@ impl Specification {
             "machine.resources",
             "say what each machine must offer, such as {nvidia.com/gpu: \"8\"}",
         );
+        faults.extend(self.metrics.faults());
         faults.extend(self.machine.resources.iter().filter_map(|(dim, text)| resource_fault(dim, text)));
         faults.extend(
             self.autoscaler

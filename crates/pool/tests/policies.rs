@@ -26,6 +26,7 @@ fn pool(min: u32, max: u32, autoscaler: Option<Policy>) -> Specification {
         interruption_usd: 0,
         reclamation_usd: 0,
         user_data: String::new(),
+        metrics: argosy_pool::Sources::default(),
     }
 }
 
@@ -285,5 +286,28 @@ proptest! {
         }
         let again = look.decide(&pool, at(target));
         prop_assert_eq!(again, decision);
+    }
+}
+
+#[test]
+fn what_is_asked_of_prometheus_is_judged_with_the_pool() {
+    let file = |metrics: &str| {
+        let pool = "name: p, min: 0, max: 1, machine: {resources: {cpu: 1}}";
+        argosy_pool::PoolFile::parse("f", &format!("{{version: 1, pools: [{{{pool}, metrics: {metrics}}}]}}"))
+    };
+    let sound = "{prometheus: {url: \"http://127.0.0.1:9090/\", queue_depth: \"sum(q{a=\\\"b c\\\"})\"}}";
+    let read = file(sound).expect("sound").pools.remove(0).metrics;
+    let prometheus = read.prometheus.as_ref().expect("it is there");
+    let query = prometheus.queue_depth.as_deref().expect("it is there");
+    assert_eq!(prometheus.question(query), "http://127.0.0.1:9090/api/v1/query?query=sum%28q%7Ba%3D%22b%20c%22%7D%29");
+    assert!(read.agents && !read.asks_utilisation());
+    for (wrong, told) in [
+        ("{prometheus: {url: \"http://10.0.0.1:9090\", queue_depth: q}}", "metrics.prometheus.url"),
+        ("{prometheus: {url: \"https://p/?x=1\", queue_depth: q}}", "metrics.prometheus.url"),
+        ("{prometheus: {url: \"https://p\"}}", "metrics.prometheus.utilisation"),
+        ("{prometheus: {url: \"https://p\", utilisation: q, every: 10ms}}", "metrics.prometheus.every"),
+    ] {
+        let error = file(wrong).expect_err(wrong).to_string();
+        assert!(error.starts_with("ARG-1201") && error.contains(told), "{wrong}: {error}");
     }
 }

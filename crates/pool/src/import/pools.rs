@@ -7,6 +7,7 @@ use super::form::{Autoscaling, Config, Pool, Window};
 use crate::calendar::{Days, TimeOfDay, Zone};
 use crate::policy::{Composite, Mode, Policy, Predictive, Queue, Reactive, Scheduled};
 use crate::scalar::{Percent, Span};
+use crate::source::Sources;
 use crate::specification::{Bounds, Cooldown, Machine, Specification, Steps};
 use crate::{offerings, policy};
 
@@ -41,6 +42,7 @@ pub(super) fn pool(name: &str, pool: &Pool, config: &Config, notes: &mut Notes) 
         interruption_usd: 0,
         reclamation_usd: 0,
         user_data: user_data(&path, pool, notes),
+        metrics: Sources::default(),
     })
 }
 

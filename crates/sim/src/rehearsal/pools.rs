@@ -46,6 +46,7 @@ fn pool(name: String, template: &str, count: u32, site: &Site) -> Specification 
         interruption_usd: 0,
         reclamation_usd: 0,
         user_data: String::new(),
+        metrics: argosy_pool::Sources::default(),
     }
 }
 
