@@ -6,6 +6,7 @@
 
 use argosy_engine::Unit;
 use argosy_model::{Duration, NeedKey, NeedMark, ShardTime};
+use argosy_notify::{Progress, SinkFile};
 use argosy_pool::{Decision, Specification};
 use argosy_repair::{Class, Domain, Policy};
 use serde::{Deserialize, Serialize};
@@ -174,6 +175,15 @@ pub enum Command {
         /// Who and why.
         by: By,
     },
+    /// Says who is told of what happens.
+    SetSinks {
+        /// All of them.
+        file: Box<SinkFile>,
+        /// Who and why.
+        by: By,
+    },
+    /// How far sinks have been told.
+    Notified(Vec<Progress>),
 }
 
 impl Command {
@@ -206,6 +216,8 @@ impl Command {
             Self::HoldRepair { .. } => "hold_repair",
             Self::RepairNow { .. } => "repair_now",
             Self::ResetBreaker { .. } => "reset_breaker",
+            Self::SetSinks { .. } => "set_sinks",
+            Self::Notified(_) => "notified",
         }
     }
 
@@ -399,9 +411,11 @@ mod tests {
             Command::HoldRepair { machine: String::new(), span: Duration(0), by: by() },
             Command::RepairNow { machine: String::new(), class: Class::ResetGpu, by: by() },
             Command::ResetBreaker { domain: None, by: by() },
+            Command::SetSinks { file: Box::default(), by: by() },
+            Command::Notified(vec![]),
         ];
         let numbers: Vec<u8> = commands.into_iter().map(number).collect();
-        assert_eq!(numbers, (0..26).collect::<Vec<u8>>());
+        assert_eq!(numbers, (0..28).collect::<Vec<u8>>());
     }
 
     fn pool() -> Specification {

@@ -228,7 +228,12 @@ impl ShardState {
     /// Where a machine counts.
     pub(crate) fn place_of(&self, machine: MachineIx) -> Place {
         let known = self.fleet.machine(machine);
-        let names = self.names(known.cluster(), known.shape);
+        self.place_with(known.cluster(), known.shape)
+    }
+
+    /// Where a machine of a shape counts while it serves `cluster`.
+    pub(crate) fn place_with(&self, cluster: Option<ClusterIx>, shape: ShapeIx) -> Place {
+        let names = self.names(cluster, shape);
         let mut rack = String::new();
         names.rack_within(&mut rack);
         Place {

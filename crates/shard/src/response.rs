@@ -272,6 +272,12 @@ pub enum Rejection {
         /// Its name, cut to a sane length.
         pool: String,
     },
+    /// Sinks that make no sense.
+    #[error("ARG-1402: {why}; the sinks stay as they were")]
+    Sinks {
+        /// What makes no sense.
+        why: Why,
+    },
 }
 
 impl Rejection {
@@ -297,6 +303,7 @@ impl Rejection {
             Self::Pool { .. } => "ARG-1202",
             Self::UnknownPool { .. } => "ARG-1203",
             Self::Repair { .. } => "ARG-1022",
+            Self::Sinks { .. } => "ARG-1402",
         }
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use argosy_engine::View;
 use argosy_model::{ClusterIx, Demand, Fleet, MachineIx, ShardTime, State};
+use argosy_notify::Outbox;
 use imbl::{OrdMap, Vector};
 use serde::{Deserialize, Serialize};
 
@@ -89,6 +90,7 @@ pub struct ShardState {
     pub(crate) pools: OrdMap<String, Pool>,
     pub(crate) health: HealthBook,
     pub(crate) repairs: RepairBook,
+    pub(crate) outbox: Outbox,
 }
 
 impl ShardState {
@@ -211,6 +213,11 @@ impl ShardState {
     /// The repairs of the machines.
     pub fn repairs(&self) -> &RepairBook {
         &self.repairs
+    }
+
+    /// Who is told of what happens, and what they have still to be told.
+    pub fn outbox(&self) -> &Outbox {
+        &self.outbox
     }
 
     /// The plain profile that a `Same` profile folds into, and others that the vocabulary does not keep.

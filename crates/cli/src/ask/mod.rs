@@ -9,6 +9,7 @@ mod explain;
 mod health;
 mod machines;
 mod needs;
+mod notify;
 mod operations;
 mod pools;
 mod repair;
@@ -33,6 +34,7 @@ pub(crate) use health::{HealthApplyArgs, HealthClearArgs, HealthModeArgs, Health
 pub(crate) use health::{run_apply, run_clear, run_mode, run_show};
 pub(crate) use machines::{MachinesArgs, run as machines};
 pub(crate) use needs::{NeedsArgs, ShortfallsArgs, run as needs, run_shortfalls as shortfalls};
+pub(crate) use notify::{NotifyArgs, run as notify};
 pub(crate) use operations::{OperationsArgs, run as operations};
 pub(crate) use pools::{PoolArgs, PoolsArgs, run as pools, run_one as pool};
 pub(crate) use repair::{RepairArgs, run as repair};

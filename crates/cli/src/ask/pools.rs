@@ -112,7 +112,7 @@ pub(crate) fn run(args: PoolsArgs) -> Result<ExitCode> {
     block_on(async move {
         let ask = args.target.request(ListPoolsRequest { shard: args.shard, ..Default::default() });
         let answer = client(&args.target)?.list_pools(ask).await.map_err(|status| said(&status))?.into_inner();
-        let header = ["pool", "min", "max", "target", "ready", "coming", "wanted", "reason", "held"];
+        let header = ["pool", "min", "max", "target", "ready", "coming", "wanted", "reason", "held", "metrics"];
         table::print(&header, answer.pools.iter().map(row).collect(), args.json)
     })
 }
@@ -128,6 +128,7 @@ fn row(pool: &PoolRow) -> Vec<Value> {
         json!(pool.wanted),
         json!(pool.reason),
         json!(pool.held),
+        json!(pool.metrics),
     ]
 }
 

@@ -9,6 +9,7 @@ mod explain;
 mod fleet;
 mod health;
 mod lockstep;
+mod notify;
 mod pools;
 mod recent;
 mod refusal;
@@ -23,6 +24,7 @@ pub use agents::AgentService;
 pub use fleet::FleetService;
 pub use health::HealthService;
 pub use lockstep::LockstepService;
+pub use notify::NotificationService;
 pub use pools::PoolService;
 pub use repair::RepairService;
 pub use shard_read::ShardReadService;
@@ -36,6 +38,7 @@ use argosy_proto::argosy::v1::lockstep_server::LockstepServer;
 use argosy_proto::argosy::v1::machine_health_server::MachineHealthServer;
 use argosy_proto::argosy::v1::machine_repair_server::MachineRepairServer;
 use argosy_proto::argosy::v1::node_agents_server::NodeAgentsServer;
+use argosy_proto::argosy::v1::notifications_server::NotificationsServer;
 use argosy_proto::argosy::v1::pools_server::PoolsServer;
 use argosy_proto::bigfleet::v1alpha1::shard_read_server::ShardReadServer;
 use tonic::service::RoutesBuilder;
@@ -48,6 +51,7 @@ pub fn mount(routes: &mut RoutesBuilder, site: &Arc<Site>) {
         .add_service(PoolsServer::new(PoolService::new(Arc::clone(site))))
         .add_service(MachineHealthServer::new(HealthService::new(Arc::clone(site))))
         .add_service(MachineRepairServer::new(RepairService::new(Arc::clone(site))))
+        .add_service(NotificationsServer::new(NotificationService::new(Arc::clone(site))))
         .add_service(NodeAgentsServer::new(AgentService::new(Arc::clone(site))))
         .add_service(LockstepServer::new(LockstepService::new(Arc::clone(site))))
         .add_service(ShardReadServer::new(ShardReadService::new(Arc::clone(site))));

@@ -99,6 +99,7 @@ fn row(state: &ShardState, name: &str, pool: &Pool, autoscaler: Option<&Autoscal
         lowered_at_ms: pool.standing.lowered_at.map(|at| at.0),
         specified_at: pool.specified_at,
         file: PoolFile::of((**of).clone()).to_yaml(),
+        metrics: autoscaler.map(|autoscaler| autoscaler.metrics(pool)).unwrap_or_default(),
     }
 }
 

@@ -165,6 +165,8 @@ fn assemble(file: ServerFile, base: &Path) -> Option<Config> {
             Security::Tls(tls)
         }
     };
+    let mut notify = file.notify?;
+    notify.secrets = notify.secrets.map(|folder| base.join(folder));
     let peers = file.peers?.into_iter().filter(|peer| peer.id != node.id).collect();
     Some(Config {
         fleet: file.fleet?,
@@ -183,6 +185,7 @@ fn assemble(file: ServerFile, base: &Path) -> Option<Config> {
         actuation: file.actuation?,
         sessions: file.sessions?,
         connections: file.connections?,
+        notify,
         log: file.log?,
     })
 }

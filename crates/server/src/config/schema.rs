@@ -55,6 +55,8 @@ section! {
         sessions: Sessions = Defaulted(table(), "{}");
         /// Limits and timers of connections, both accepted and dialled.
         connections: Connections = Defaulted(table(), "{}");
+        /// Notifications to receivers outside.
+        notify: Notify = Defaulted(table(), "{}");
         /// Log lines.
         log: Log = Defaulted(table(), "{}");
     }
@@ -258,6 +260,15 @@ section! {
 }
 
 section! {
+    /// Who is notified of what is replicated; see docs/reference/notify.md. What they are notified with is each node's own.
+    pub struct Notify {
+        /// The folder with the files that sinks name: keys, values of headers, certificate authorities. Nobody but their owner and group
+        /// may read them. All nodes should have the same. Left out, this node sends to no sink that names a file.
+        secrets: Option<PathBuf> = Optional(path());
+    }
+}
+
+section! {
     /// To standard error.
     pub struct Log {
         /// How lines look.
@@ -289,5 +300,6 @@ may_be_left_out!(
     Retry,
     Sessions,
     Connections,
+    Notify,
     Log
 );

@@ -7,7 +7,8 @@
 //!   sessions ──> RollUp ─┐                        ┌─> cycle: decide, lint ──> Plan ─┐
 //!   reconcile ─> Observe ┼─> commit ─> log ─> fold ─> actuator ──> provider calls    │
 //!   timers ────> Tick ───┤             ^          └─> sessions ──> operators        │
-//!   agents ────> Health ─┘             │                                            │
+//!   agents ────> Health ─┤             ├─> notifier ──> receivers                   │
+//!   receivers ─> Notified┘             │                                            │
 //!                                      └──────────── Outcomes, Plan ────────────────┘
 //! ```
 //!
@@ -21,8 +22,10 @@ mod cycle;
 mod health;
 mod lockstep;
 mod measure;
+mod notify;
 mod observed;
 mod pools;
+mod prometheus;
 mod providers;
 mod reconcile;
 mod reign;
@@ -46,6 +49,7 @@ pub(crate) use cycle::inline;
 pub use cycle::{Decided, Pace};
 pub use health::{HealthDesk, ReportError, Reported, event as health_event, readings as health_readings};
 pub use lockstep::{StepError, Stepped};
+pub use notify::{Heard, Notifier, Post};
 pub use pools::{Autoscaler, Told};
 pub(crate) use pools::{coming, ready, wall_clock};
 pub use providers::{CallLimits, Port, Providers};
@@ -87,6 +91,8 @@ pub struct LeaderSettings {
     pub genesis: Genesis,
     /// Its providers.
     pub providers: Providers,
+    /// This node's way to receivers of notifications.
+    pub post: Arc<Post>,
 }
 
 /// One leadership of a shard on this node. It exists from the moment that it may decide until it ends; who holds on to
@@ -98,6 +104,7 @@ pub struct Leader {
     cycle: Arc<Cycle>,
     autoscaler: Arc<Autoscaler>,
     health: Arc<HealthDesk>,
+    notifier: Arc<Notifier>,
     lockstep: Option<Lockstep>,
     ended: CancellationToken,
 }
@@ -176,6 +183,12 @@ impl Leader {
     #[must_use]
     pub fn health(&self) -> &Arc<HealthDesk> {
         &self.health
+    }
+
+    /// The notifications of this leadership.
+    #[must_use]
+    pub fn notifier(&self) -> &Arc<Notifier> {
+        &self.notifier
     }
 
     /// The node agents of this leadership.

@@ -7,9 +7,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 pub use argosy_desk::pools::Told;
 use argosy_desk::pools::{Desk, Judged};
 pub(crate) use argosy_desk::pools::{coming, ready};
-use argosy_model::ShardTime;
-use argosy_pool::{Clock, Decision};
-use argosy_shard::{Command, ShardState};
+use argosy_model::{ShardTime, State};
+use argosy_pool::{Clock, Decision, Percent};
+use argosy_proto::argosy::v1::AgentSample;
+use argosy_shard::{Command, Pool, ShardState};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
@@ -42,6 +43,31 @@ impl Autoscaler {
         self.lock().tell(pool, told, at);
         self.look();
         true
+    }
+
+    /// Takes in what a machine's agent says of its load. A machine that serves no pool is none of this desk's business.
+    pub(super) fn sampled(&self, machine: &str, sample: &AgentSample) {
+        let Some(utilisation) = utilisation_of(sample) else { return };
+        let view = self.committer.view();
+        let fleet = view.state.fleet();
+        let Some(ix) = fleet.find(machine).filter(|ix| fleet.machine(*ix).state == State::Configured) else { return };
+        let claimant = fleet.machine(ix).cluster().map(|cluster| fleet.words.cluster_id(cluster));
+        if let Some(pool) = claimant.and_then(Pool::named_by) {
+            let at = self.committer.clock().now();
+            self.lock().sampled(pool, ix, utilisation, at);
+        }
+    }
+
+    /// Somebody who was asked about a pool did not say.
+    pub(super) fn failed(&self, pool: &str, why: String) {
+        self.lock().failed(pool, why);
+    }
+
+    /// What a pool's metrics are, in words.
+    #[must_use]
+    pub fn metrics(&self, pool: &Pool) -> String {
+        let now = self.committer.clock().now();
+        self.lock().metrics(pool, now)
     }
 
     /// Asks for a look at all pools soon.
@@ -99,6 +125,17 @@ impl Autoscaler {
     fn lock(&self) -> MutexGuard<'_, Desk> {
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// How loaded a machine is: the mean over its GPUs, or its processors where it has none. `None` when it does not say.
+fn utilisation_of(sample: &AgentSample) -> Option<Percent> {
+    if sample.gpus.is_empty() {
+        return sample.cpu_percent.and_then(Percent::read);
+    }
+    let said: Vec<u32> = sample.gpus.iter().filter_map(|gpu| gpu.utilization_percent).collect();
+    let sum: u32 = said.iter().map(|percent| (*percent).min(100)).sum();
+    let count = u32::try_from(said.len()).ok().filter(|count| *count > 0)?;
+    Percent::read(f64::from(sum) / f64::from(count))
 }
 
 /// The clock on the wall of this node. Only schedules go by it.

@@ -18,11 +18,12 @@ use super::cycle::Cycle;
 use super::health::{self, HealthDesk};
 use super::lockstep::Lockstep;
 use super::measure::Measure;
+use super::notify::Notifier;
 use super::pools::Autoscaler;
 use super::reconcile::{Portion, Reconciler};
-use super::repair;
 use super::sessions::Hub;
 use super::{Leader, LeaderSettings, Mode, timers};
+use super::{prometheus, repair};
 use crate::metrics::names;
 use crate::replica::{Listener, Replica};
 
@@ -147,7 +148,9 @@ impl Runtime {
         let cycle = Arc::new(Cycle::new(Arc::clone(&committer)));
         let providers = settings.providers.clone();
         let (calls, concurrency) = (settings.calls, settings.concurrency);
-        let actuator = Actuator::new(Arc::clone(&committer), Arc::clone(&hub), providers.clone(), calls, concurrency);
+        let notifier = Notifier::new(Arc::clone(&committer), Arc::clone(&settings.post));
+        let told = (Arc::clone(&hub), Arc::clone(&notifier));
+        let actuator = Actuator::new(Arc::clone(&committer), told, providers.clone(), calls, concurrency);
         let actuator = Arc::new(actuator);
         let autoscaler = Autoscaler::new(Arc::clone(&committer));
         let mut tasks = JoinSet::new();
@@ -157,19 +160,23 @@ impl Runtime {
             // Nothing but steps may enter the log.
             Mode::Lockstep => Arc::new(SoftEvents::default()),
         };
-        let agents = Agents::new(Arc::clone(&committer), &settings.node, events, ended.clone());
+        let agents =
+            Agents::new(Arc::clone(&committer), &settings.node, events, Arc::clone(&autoscaler), ended.clone());
         let lockstep = match settings.mode {
             Mode::Lockstep => Some(Lockstep::new(Arc::clone(&committer), Arc::clone(&cycle), actuator, providers)),
             Mode::Running => {
                 let after = after_cycle(&hub, &cycle, measure);
                 spawn(&mut tasks, settings, &committer, &cycle, after, actuator);
                 tasks.spawn(Arc::clone(&autoscaler).run());
+                tasks.spawn(prometheus::run(Arc::clone(&committer), Arc::clone(&autoscaler)));
                 tasks.spawn(health::run(Arc::clone(&health)));
+                tasks.spawn(Arc::clone(&notifier).run());
                 tasks.spawn(repair::run(Arc::clone(&committer), Arc::clone(&agents), Arc::clone(&health)));
                 None
             }
         };
-        let leader = Arc::new(Leader { committer, hub, agents, cycle, autoscaler, health, lockstep, ended });
+        let leader = Leader { committer, hub, agents, cycle, autoscaler, health, notifier, lockstep, ended };
+        let leader = Arc::new(leader);
         replica.set_leader(Some(Arc::clone(&leader)));
         Self { replica: replica.clone(), leader, listeners, tasks }
     }

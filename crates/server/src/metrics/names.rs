@@ -122,12 +122,22 @@ metrics! {
     POOL_TARGET: Gauge = "argosy_pool_target_machines" ["shard", "pool"];
     /// Machines that a pool's policy wants, before steps, cooldowns and bounds.
     POOL_WANTED: Gauge = "argosy_pool_wanted_machines" ["shard", "pool"];
+    /// Looks at Prometheus for a pool, by what came of them: told, failed.
+    POOL_PULLS: Counter = "argosy_pool_pulls_total" ["shard", "pool", "outcome"];
     /// Machines in repair, by step.
     REPAIRS: Gauge = "argosy_repairs" ["shard", "step"];
     /// Breakers of repairs that are open. Page somebody: nothing of their domains is repaired until they are closed.
     REPAIR_BREAKERS: Gauge = "argosy_repair_open_breakers" ["shard"];
     /// Steps of repairs that were taken, by what is done and where they led; `repaired`, `replaced`, `recovered` are ends.
     REPAIR_STEPS: Counter = "argosy_repair_steps_total" ["shard", "class", "to"];
+    /// Notifications that a sink has still to be told.
+    NOTIFY_PENDING: Gauge = "argosy_notify_pending" ["shard", "sink"];
+    /// Notifications that were given up since the sink was set: its receiver turned them down too often. Page somebody when it rises.
+    NOTIFY_DEAD: Gauge = "argosy_notify_dead" ["shard", "sink"];
+    /// Notifications that left a full outbox before they could be told, since the sink was set. Page somebody when it rises.
+    NOTIFY_LOST: Gauge = "argosy_notify_lost" ["shard", "sink"];
+    /// Requests to receivers by what came of them: taken, turned_down, given_up, away.
+    NOTIFY_DELIVERIES: Counter = "argosy_notify_deliveries_total" ["shard", "sink", "outcome"];
     /// Node agents connected to the leader.
     AGENTS_CONNECTED: Gauge = "argosy_agents_connected" ["shard"];
     /// Events that agents reported, by kind.

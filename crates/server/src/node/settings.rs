@@ -1,5 +1,6 @@
 //! From the configuration to the settings of the parts.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use argosy_engine::Policy;
@@ -8,7 +9,7 @@ use argosy_raft::{Config as RaftConfig, Limits, Timing};
 use argosy_shard::{Genesis, OperationLimits, Settings};
 
 use crate::config::{Config, CycleMode, Hold, ShardPlacement};
-use crate::leader::{CallLimits, HubLimits, LeaderSettings, ListingPace, Mode, Pace, Providers};
+use crate::leader::{CallLimits, HubLimits, LeaderSettings, ListingPace, Mode, Pace, Post, Providers};
 
 /// Timers and limits of replication.
 pub(super) fn raft(config: &Config) -> RaftConfig {
@@ -44,6 +45,7 @@ pub(super) fn leader(config: &Config, shard: &ShardPlacement, providers: Provide
         },
         genesis: genesis(config, shard),
         providers,
+        post: Arc::new(Post::new(config.notify.secrets.clone())),
     }
 }
 

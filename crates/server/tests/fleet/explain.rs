@@ -18,7 +18,7 @@ use crate::operator::Operator;
 
 /// A stepped shard whose 48 machines of four CPUs serve a cluster that asks for 200, and the node that leads it.
 async fn short_by_eight() -> (Installation, usize, Operator) {
-    let fleet = Installation::start(Plan { mode: "lockstep", voters: 3 }).await;
+    let fleet = Installation::start(Plan { mode: "lockstep", voters: 3, secrets: None }).await;
     let (at, leader) = fleet.leader().await;
     let operator = Operator::greet(fleet.port(at), "c1").await;
     operator.needs(200).await;

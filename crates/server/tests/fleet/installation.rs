@@ -39,11 +39,13 @@ pub(crate) struct Plan {
     pub(crate) mode: &'static str,
     /// The nodes that vote in the shard's group.
     pub(crate) voters: usize,
+    /// The folder of secrets.
+    pub(crate) secrets: Option<&'static str>,
 }
 
 impl Default for Plan {
     fn default() -> Self {
-        Self { mode: "clock", voters: 3 }
+        Self { mode: "clock", voters: 3, secrets: None }
     }
 }
 
@@ -210,6 +212,7 @@ impl Installation {
         let voters = &names[..self.plan.voters];
         let (name, region, number, port) = (names[at], regions[at], at + 1, self.ports[at]);
         let (mode, provider) = (self.plan.mode, self.provider.port);
+        let secrets = self.plan.secrets.map(|folder| format!("secrets = \"{folder}\"")).unwrap_or_default();
         let text = format!(
             r#"
 fleet = "test"
@@ -231,6 +234,8 @@ election_max = "600ms"
 mode = "{mode}"
 interval = "1s"
 on_demand_min_gap = "10ms"
+[notify]
+{secrets}
 [rails]
 reclaim_cap_ppm = 1000000
 [listing]

@@ -6,7 +6,7 @@ use argosy_shard::Digest;
 use crate::installation::{Installation, Plan};
 use crate::operator::Operator;
 
-const STEPPED: Plan = Plan { mode: "lockstep", voters: 3 };
+const STEPPED: Plan = Plan { mode: "lockstep", voters: 3, secrets: None };
 
 /// Runs a little story and returns the hash over its decisions.
 async fn story(kill: bool) -> Digest {

@@ -11,6 +11,7 @@ mod faults;
 mod health;
 mod installation;
 mod lockstep;
+mod notify;
 mod operator;
 mod people;
 mod pools;

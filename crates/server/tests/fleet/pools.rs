@@ -1,13 +1,25 @@
 //! Pools of a running installation: from a file to machines, and over the loss of a leader.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
+
+use argosy_model::State;
+use argosy_proto::argosy::v1::agent_record::Record;
 use argosy_proto::argosy::v1::pools_client::PoolsClient;
-use argosy_proto::argosy::v1::{ApplyPoolsRequest, ListPoolsRequest, PoolRow, PushMetricsRequest, RemovePoolRequest};
+use argosy_proto::argosy::v1::{
+    AgentSample, ApplyPoolsRequest, GpuSample, ListPoolsRequest, PoolRow, PushMetricsRequest, RemovePoolRequest,
+};
 use argosy_server::replica::View;
 use argosy_shard::Pool;
+use axum::Router;
+use axum::http::{StatusCode, Uri};
+use axum::routing::get;
+use tokio::net::TcpListener;
 use tonic::Code;
 use tonic::transport::Channel;
 
-use crate::installation::{Installation, Plan, SHARD, channel};
+use crate::agents::{Agent, hello, record};
+use crate::installation::{Installation, Plan, SHARD, channel, within};
 
 const FILE: &str = "version: 1
 pools:
@@ -110,4 +122,62 @@ async fn a_pool_that_is_removed_lets_its_machines_go() {
     let remove = RemovePoolRequest { shard: SHARD.to_owned(), pool: "batch".to_owned(), reason: "a test".to_owned() };
     pools(&fleet, at).remove_pool(remove).await.expect("it is there");
     fleet.state(at, "its machines are given back", |view| held(view) == 0).await;
+}
+
+/// As Prometheus 2.42 answers.
+const ANSWER: &str =
+    r#"{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1795389630.319,"73"]}]}}"#;
+
+/// A Prometheus that answers with this status.
+async fn prometheus(status: Arc<AtomicU16>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("http://{}", listener.local_addr().expect("it is bound"));
+    let answer = move |uri: Uri| {
+        assert_eq!(uri.query(), Some("query=sum%28waiting%29"));
+        let status = StatusCode::from_u16(status.load(Ordering::SeqCst)).expect("a status");
+        async move { (status, ANSWER) }
+    };
+    let app = Router::new().route("/api/v1/query", get(answer));
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    url
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pool_follows_what_prometheus_says_and_holds_when_it_says_nothing() {
+    let fleet = Installation::start(Plan::default()).await;
+    let (at, _) = fleet.leader().await;
+    let status = Arc::new(AtomicU16::new(200));
+    let url = prometheus(Arc::clone(&status)).await;
+    let asks = format!("metrics: {{prometheus: {{url: \"{url}\", queue_depth: sum(waiting), every: 1s}}}}\n    min: 2");
+    pools(&fleet, at).apply_pools(apply(&FILE.replace("min: 2", &asks), false)).await.expect("it is sound");
+    fleet.state(at, "73 jobs at 10 to a machine are 8 machines", |view| held(view) == 8).await;
+    status.store(500, Ordering::SeqCst);
+    let failing = async {
+        while !shown(&fleet, at).await.metrics.contains("Prometheus: HTTP 500") {
+            tokio::task::yield_now().await;
+        }
+    };
+    within("it is shown that Prometheus says nothing", failing).await;
+    assert_eq!(shown(&fleet, at).await.target, 8);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_agents_say_of_their_load_sizes_the_pool_that_their_machines_serve() {
+    let fleet = Installation::start(Plan::default()).await;
+    let (at, _) = fleet.leader().await;
+    let reactive = FILE.replace("queue: {jobs_per_machine: 10}", "reactive: {}");
+    pools(&fleet, at).apply_pools(apply(&reactive, false)).await.expect("it is sound");
+    let view = fleet.state(at, "the minimum is there", |view| held(view) == 2).await;
+    let serving = view.state.fleet().iter().filter(|(_, machine)| machine.state == State::Configured);
+    let machines: Vec<String> = serving.map(|(ix, _)| view.state.fleet().id(ix).to_owned()).collect();
+    let mut agents = Vec::new();
+    for (machine, percent) in machines.iter().zip([100, 90]) {
+        let (agent, _) = Agent::attached(&fleet, (at + 1) % 3, hello(machine)).await;
+        let gpu = GpuSample { utilization_percent: Some(percent), ..GpuSample::default() };
+        let sample = AgentSample { gpus: vec![gpu], ..AgentSample::default() };
+        agent.send(vec![record(1, Record::Sample(sample))]).await;
+        agents.push(agent);
+    }
+    fleet.state(at, "a machine more is wanted", |view| held(view) == 3).await;
+    assert!(shown(&fleet, at).await.metrics.contains("utilisation 95 %"));
 }

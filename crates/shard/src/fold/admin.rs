@@ -14,7 +14,10 @@ const MAX_AUDIT_TEXT: usize = 4_096;
 impl Fold<'_> {
     pub(super) fn cordon(&mut self, machine: &str, on: bool, by: By) -> Result<Response, Rejection> {
         let ix = self.known(machine)?;
-        self.set_flag(ix, Flags::CORDONED, on);
+        if self.state.fleet.machine(ix).flags.has(Flags::CORDONED) != on {
+            self.set_flag(ix, Flags::CORDONED, on);
+            self.note_cordon(ix, on, &by);
+        }
         Ok(self.audit(format!("{} {machine}", if on { "cordon" } else { "uncordon" }), by))
     }
 
@@ -26,6 +29,7 @@ impl Fold<'_> {
         } else {
             self.set_flag(ix, Flags::UNHEALTHY, on);
         }
+        self.note_marked(ix, on, &by);
         Ok(self.audit(format!("set {machine} {}", if on { "unhealthy" } else { "healthy" }), by))
     }
 

@@ -32,7 +32,9 @@ impl Fold<'_> {
         if updates != update.base || !is_sound {
             return false;
         }
+        let before = kept.map(|kept| kept.verdict.clone());
         let kept = KeptHealth { updates: updates + 1, record: update.record, verdict: update.verdict };
+        self.note_verdict(ix, before.as_ref(), &kept.verdict);
         self.state.health.machines.insert(ix, Arc::new(kept));
         self.verdict_to_repair(ix);
         true

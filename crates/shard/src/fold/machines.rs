@@ -29,6 +29,7 @@ impl Fold<'_> {
             self.forget_repair(ix);
         }
         let cluster = next.cluster().or(before.cluster());
+        self.note_change(ix, &before, cluster);
         self.events.push(Event::MachineChanged { machine: ix, from: Some(before.state), to: next.state, cluster });
         Ok(before)
     }
@@ -94,6 +95,7 @@ impl Fold<'_> {
         if next != known {
             let aside = self.state.fleet.aside(ix);
             self.state.fleet.put(ix, next, aside, Cause::Provider).expect("a flag breaks no rule of a record");
+            self.note_flag(ix);
         }
     }
 
@@ -119,11 +121,12 @@ impl Fold<'_> {
             self.close(id, Ending::Lost);
         }
         let id = self.state.fleet.id(ix).to_owned();
+        self.end_repair(ix);
+        self.note_gone(ix);
         let before = self.state.fleet.remove(ix).expect("a known machine is removed");
         self.state.cooling.forget(ix);
         self.state.settled.forget(ix);
         self.state.health.machines.remove(&ix);
-        self.end_repair(ix);
         self.state.counters.gone += 1;
         self.events.push(Event::MachineRemoved { id, from: before.state, cluster: before.cluster() });
     }

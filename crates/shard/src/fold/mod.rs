@@ -9,6 +9,7 @@ mod begin;
 mod gangs;
 mod health;
 mod machines;
+mod notify;
 mod observe;
 mod outcomes;
 mod plan;
@@ -18,10 +19,12 @@ mod roll_up;
 mod timers;
 
 use std::any::Any;
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use argosy_failpoint::{Planted, planted};
+use argosy_model::ClusterIx;
 
 use crate::command::{Command, Envelope};
 use crate::digest::Hasher;
@@ -38,6 +41,8 @@ pub(crate) struct Fold<'a> {
     index: u64,
     term: u64,
     events: Vec<Event>,
+    /// Whose machines have changed; only followed while somebody is to be told.
+    touched: BTreeSet<ClusterIx>,
 }
 
 impl ShardState {
@@ -78,9 +83,10 @@ impl ShardState {
             return self.halt(index, "ARG-0432", &evidence, entry);
         }
         self.now = self.now.max(envelope.at);
-        let mut fold = Fold { state: self, index, term, events: Vec::new() };
+        let mut fold = Fold { state: self, index, term, events: Vec::new(), touched: BTreeSet::new() };
         fold.fire_timers();
         let response = fold.dispatch(envelope.command).unwrap_or_else(Response::Rejected);
+        fold.note_mins();
         Applied { response, events: fold.events }
     }
 
@@ -111,6 +117,7 @@ impl ShardState {
                 | Command::SizePool { .. }
                 | Command::Health(_)
                 | Command::Repair(_)
+                | Command::Notified(_)
         );
         let by_leader = by_leader && !planted(Planted::OldTermAccepted);
         let proposed = envelope.proposed_in_term;
@@ -167,6 +174,8 @@ impl Fold<'_> {
             Command::HoldRepair { machine, span, by } => self.hold_repair(&machine, span, by),
             Command::RepairNow { machine, class, by } => self.repair_now(&machine, class, by),
             Command::ResetBreaker { domain, by } => Ok(self.reset_breaker(domain.as_ref(), by)),
+            Command::SetSinks { file, by } => self.set_sinks(*file, by),
+            Command::Notified(progress) => Ok(self.notified(&progress)),
         }
     }
 }

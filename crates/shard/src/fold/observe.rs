@@ -106,6 +106,7 @@ impl Fold<'_> {
             self.state.slots_reused_at = self.index;
         }
         self.state.counters.adopted += 1;
+        self.note_found(ix, seen.state, machine.cluster());
         self.events.push(Event::MachineChanged { machine: ix, from: None, to: seen.state, cluster: machine.cluster() });
     }
 

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use argosy_engine::{Action, ActionKind, Reason, Unit};
 use argosy_failpoint::{Planted, planted};
 use argosy_model::{Cause, Claim, ClusterIx, Duration, Flags, Machine, MachineIx, NeedKey, ShardTime};
+use argosy_notify::Outbox;
 
 use super::Fold;
 use crate::command::PlanEntry;
@@ -273,8 +274,10 @@ impl ShardState {
     pub(crate) fn rehearsed(&self, plan: &PlanEntry, now: ShardTime) -> PlanTaken {
         let mut copy = self.clone();
         copy.now = copy.now.max(now);
+        // Nobody is told of what is only tried.
+        copy.outbox = Outbox::default();
         let (index, term) = (self.revision + 1, self.leader_term);
-        let mut fold = Fold { state: &mut copy, index, term, events: Vec::new() };
+        let mut fold = Fold { state: &mut copy, index, term, events: Vec::new(), touched: BTreeSet::new() };
         fold.fire_timers();
         fold.take_plan(plan)
     }

@@ -35,18 +35,20 @@ impl Fold<'_> {
             (Some(known), None) => known.moved(first, self.state.now),
             (Some(known), Some(_)) => known.moved(known.target.clamp(bounds.min, bounds.max), self.state.now),
         };
-        let target = standing.target;
+        let (from, target) = (known.map_or(0, |known| known.standing.target), standing.target);
         let pool = Pool { specification: Arc::new(specification), specified_at: self.index, standing, decision: None };
         self.demand_of_pool(&name, &pool)?;
         self.state.pools.insert(name.clone(), pool);
+        self.note_size(&name, from, target, &by.reason);
         Ok(self.audit(format!("set pool {name}: {target} machines"), by))
     }
 
     pub(super) fn remove_pool(&mut self, name: &str, by: By) -> Result<Response, Rejection> {
         let Some(mut pool) = self.state.pools.get(name).cloned() else { return Err(unknown(name)) };
-        pool.standing.target = 0;
+        let from = std::mem::take(&mut pool.standing.target);
         self.demand_of_pool(name, &pool)?;
         self.state.pools.remove(name);
+        self.note_size(name, from, 0, &by.reason);
         Ok(self.audit(format!("remove pool {name}"), by))
     }
 
@@ -65,10 +67,12 @@ impl Fold<'_> {
         if !(bounds.min..=bounds.max).contains(&decision.target) {
             return Err(Rejection::Pool { pool: name.to_owned(), why: "the decision leaves its bounds".into() });
         }
-        pool.standing = pool.standing.moved(decision.target, self.state.now);
+        let (from, to, reason) = (pool.standing.target, decision.target, decision.reason.to_string());
+        pool.standing = pool.standing.moved(to, self.state.now);
         pool.decision = Some(decision);
         self.demand_of_pool(name, &pool)?;
         self.state.pools.insert(name.to_owned(), pool);
+        self.note_size(name, from, to, &reason);
         Ok(Response::Done)
     }
 

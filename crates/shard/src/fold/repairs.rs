@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use argosy_model::{Duration, Flags, MachineIx, State};
 use argosy_repair::record::Hold;
-use argosy_repair::{At, Class, Closed, Domain, Gate, Heard, Order, Policy, Report, Step, Stepped};
+use argosy_repair::{At, Class, Closed, Domain, Gate, Heard, Order, Policy, Repair, Report, Step, Stepped};
 
 use super::Fold;
 use crate::command::By;
@@ -35,7 +35,7 @@ impl Fold<'_> {
         };
         match state.repairs.book.heard(ix, report, state.now) {
             Heard::Nothing => {}
-            Heard::Opened(opened) => self.repair_moved(ix, opened.0.class, opened.0.step.name()),
+            Heard::Opened(opened) => self.repair_moved(ix, &opened.0, opened.0.step.name()),
             Heard::Closed(closed) => self.repair_closed(ix, &closed),
         }
     }
@@ -70,7 +70,7 @@ impl Fold<'_> {
             match self.state.repairs.book.step(step, at, &mut gate) {
                 Ok(Stepped::At(repair)) => {
                     self.flag_by_repair(step.machine);
-                    self.repair_moved(step.machine, repair.class, repair.step.name());
+                    self.repair_moved(step.machine, &repair, repair.step.name());
                     taken += 1;
                 }
                 Ok(Stepped::Closed(closed)) => {
@@ -89,11 +89,12 @@ impl Fold<'_> {
         let Some((trip, retreats)) = self.state.repairs.book.trip(domain, policy, census, now, is_serving) else {
             return;
         };
+        self.note_trip(domain, trip.found, trip.of);
         self.events.push(Event::BreakerOpened { domain: domain.clone(), found: trip.found, of: trip.of });
         for ix in retreats {
             self.flag_by_repair(ix);
-            let class = self.state.repairs.book.get(ix).expect("it retreats, and does not end").class;
-            self.repair_moved(ix, class, Step::Waiting.name());
+            let repair = self.state.repairs.book.get(ix).expect("it retreats, and does not end").clone();
+            self.repair_moved(ix, &repair, Step::Waiting.name());
         }
     }
 
@@ -123,11 +124,12 @@ impl Fold<'_> {
         if closed.repair.flagged {
             self.set_flag(ix, Flags::UNHEALTHY, false);
         }
-        self.repair_moved(ix, closed.repair.class, closed.ending.name());
+        self.repair_moved(ix, &closed.repair, closed.ending.name());
     }
 
-    fn repair_moved(&mut self, machine: MachineIx, class: Class, to: &'static str) {
-        self.events.push(Event::RepairMoved { machine, class, to });
+    fn repair_moved(&mut self, machine: MachineIx, repair: &Repair, to: &'static str) {
+        self.note_repair(machine, repair, to);
+        self.events.push(Event::RepairMoved { machine, class: repair.class, to });
     }
 
     /// What stands in a machine's place now is another machine.
@@ -137,10 +139,10 @@ impl Fold<'_> {
         }
     }
 
-    /// A machine is gone, and its slot is free.
+    /// A machine is about to be forgotten.
     pub(super) fn end_repair(&mut self, ix: MachineIx) {
         if let Some(closed) = self.state.repairs.book.gone(ix) {
-            self.repair_moved(ix, closed.repair.class, closed.ending.name());
+            self.repair_moved(ix, &closed.repair, closed.ending.name());
         }
     }
 
@@ -182,13 +184,14 @@ impl Fold<'_> {
         let ordered = self.state.repairs.book.order(ix, class, &order, place, now);
         let repair = ordered.map_err(|why| Rejection::Repair { what: machine.to_owned(), why: why.into() })?;
         self.flag_by_repair(ix);
-        self.repair_moved(ix, repair.class, repair.step.name());
+        self.repair_moved(ix, &repair, repair.step.name());
         Ok(self.audit(format!("repair {machine} now: {class}"), by))
     }
 
     pub(super) fn reset_breaker(&mut self, domain: Option<&Domain>, by: By) -> Response {
         let closed = self.state.repairs.book.reset_breakers(domain, self.state.now);
         let names: Vec<String> = closed.iter().map(ToString::to_string).collect();
+        names.iter().for_each(|name| self.note_reset(name, &by));
         self.audit(
             format!("reset breakers: {}", if names.is_empty() { "none was open".to_owned() } else { names.join(", ") }),
             by,

@@ -34,6 +34,7 @@ impl Fold<'_> {
         let cluster = self.state.fleet.machine(ix).cluster();
         let before = self.state.fleet.step(ix, State::Failed, self.state.now, Some(text), Cause::Provider);
         let before = before.expect("a machine with an operation is transitional, and may fail");
+        self.note_change(ix, &before, cluster);
         let (from, to) = (Some(before.state), State::Failed);
         self.events.push(Event::MachineChanged { machine: ix, from, to, cluster });
         self.settle(ix);

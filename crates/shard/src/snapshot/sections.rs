@@ -6,6 +6,7 @@ use std::sync::Arc;
 use argosy_model::demand::Reporting;
 use argosy_model::fleet::Aside;
 use argosy_model::{ClusterIx, Demand, Fleet, Machine, MachineIx, Need, NeedKey, NeedMark, ShardTime, Sym, Vocabulary};
+use argosy_notify::{Outbox, Stored};
 use serde::{Deserialize, Serialize};
 
 use super::SnapshotError;
@@ -38,6 +39,7 @@ const POOLS: u8 = 11;
 const HEALTH_POLICY: u8 = 12;
 const HEALTH: u8 = 13;
 const REPAIRS: u8 = 14;
+const OUTBOX: u8 = 15;
 
 /// Everything that there is one of.
 #[derive(Serialize, Deserialize)]
@@ -89,7 +91,8 @@ pub(super) fn write(state: &ShardState, out: &mut FrameWriter<'_>) -> io::Result
     state.pools.values().try_for_each(|pool| out.record(POOLS, pool))?;
     state.health.header().iter().try_for_each(|header| out.record(HEALTH_POLICY, header))?;
     state.health.iter().try_for_each(|kept| out.record(HEALTH, &kept))?;
-    state.repairs.parts().try_for_each(|part| out.record(REPAIRS, &part))
+    state.repairs.parts().try_for_each(|part| out.record(REPAIRS, &part))?;
+    state.outbox.parts().try_for_each(|part| out.record(OUTBOX, &part))
 }
 
 fn header(state: &ShardState) -> Header {
@@ -153,6 +156,12 @@ pub(super) fn read(input: &mut FrameReader<'_>) -> Result<ShardState, SnapshotEr
     })?;
     read_health(input, &mut state)?;
     read_repairs(input, &mut state)?;
+    let mut outbox = Outbox::default();
+    input.records(OUTBOX, |part: Stored| {
+        outbox.restore(part);
+        Ok(())
+    })?;
+    state.outbox = outbox;
     Ok(state)
 }
 

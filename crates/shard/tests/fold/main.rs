@@ -2,6 +2,7 @@
 
 mod health;
 mod loop_with_decide;
+mod notify;
 mod observations;
 mod operations;
 mod plans;

@@ -26,7 +26,7 @@ fn size(world: &mut World, pool: &str, target: u32) -> Response {
 }
 
 /// Decides, folds the plan in and carries all of it out.
-fn cycle(world: &mut World) {
+pub(crate) fn cycle(world: &mut World) {
     let decision = argosy_engine::decide(&world.state.view(world.at));
     let plan = world.state.rehearse(decision.plan, world.at).plan;
     let based_on = world.state.revision();

@@ -15,7 +15,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("pool", &["model"]),
     // Its schedules are those of pools.
     ("repair", &["model", "pool"]),
-    ("shard", &["model", "engine", "pool", "repair", "failpoint"]),
+    // Its spans of time are written as those of pools.
+    ("notify", &["model", "pool"]),
+    ("shard", &["model", "engine", "pool", "repair", "notify", "failpoint"]),
     // Not below the shard: conditions are evaluated on the leader, and what comes of them goes through the log.
     ("health", &["model"]),
     // What a leader concludes from soft state: the server and the simulator share it.
@@ -37,6 +39,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "engine",
             "pool",
             "repair",
+            "notify",
             "shard",
             "health",
             "desk",
@@ -64,6 +67,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "proof",
             "pool",
             "repair",
+            "notify",
             "shard",
             "health",
             "desk",
@@ -111,6 +115,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "engine",
             "pool",
             "repair",
+            "notify",
             "shard",
             "health",
             "coordinator",

@@ -8,7 +8,7 @@ use crate::manifest::{closure, manifests};
 use crate::{Repo, Violation};
 
 /// Crates that do no I/O, read no clock and draw no random number.
-const PURE: &[&str] = &["model", "engine", "shard", "coordinator", "health", "pool", "repair", "desk"];
+const PURE: &[&str] = &["model", "engine", "shard", "coordinator", "health", "pool", "repair", "notify", "desk"];
 
 /// Packages that would bring any of it in, directly or through another. `getrandom` is not among them: in the lock file it hangs
 /// on `rand_core`, which imbl uses as a trait only, because some other crate turns that feature on.

@@ -147,9 +147,9 @@ impl Actuator {
 
     /// Tells the cluster that a node is to be drained, and gives it the chance to begin before the provider does.
     async fn announce(&self, call: &Call, cluster: &str, grace: Span, preemptor_priority: i32) {
-        // Nobody stands behind a pool who could be told.
-        if Pool::named_by(cluster).is_some() {
-            return;
+        // Behind a pool stands no operator; a workload system may, and a sink of notifications speaks to it.
+        if let Some(pool) = Pool::named_by(cluster) {
+            return self.notifier.drained(call, pool).await;
         }
         let instruction = ReclaimInstruction {
             instruction_id: call.operation.to_string(),

@@ -24,6 +24,7 @@ use tokio::time::{Duration, sleep, sleep_until};
 use self::carry::Carried;
 use self::work::{Arrivals, Queue};
 use super::commit::{CommitError, Committer};
+use super::notify::Notifier;
 use super::providers::{CallLimits, Providers};
 use super::sessions::Hub;
 use crate::metrics::names;
@@ -41,6 +42,7 @@ const WAITING_PER_CALL: usize = 16;
 pub(super) struct Actuator {
     committer: Arc<Committer>,
     hub: Arc<Hub>,
+    notifier: Arc<Notifier>,
     providers: Providers,
     limits: CallLimits,
     /// Attempts in hand at once.
@@ -59,14 +61,14 @@ struct Listening<'a> {
 impl Actuator {
     pub(super) fn new(
         committer: Arc<Committer>,
-        hub: Arc<Hub>,
+        (hub, notifier): (Arc<Hub>, Arc<Notifier>),
         providers: Providers,
         limits: CallLimits,
         concurrency: usize,
     ) -> Self {
         let concurrency = concurrency.max(1);
         let (hands, calls) = (concurrency.saturating_mul(WAITING_PER_CALL), Semaphore::new(concurrency));
-        Self { committer, hub, providers, limits, hands, calls }
+        Self { committer, hub, notifier, providers, limits, hands, calls }
     }
 
     /// Works until the leadership ends, which drops it.

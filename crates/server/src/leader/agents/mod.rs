@@ -31,6 +31,7 @@ pub use events::{AgentEvents, SeenEvent, SoftEvents, Taking};
 use self::hosts::Hosts;
 use self::roster::Roster;
 use super::commit::Committer;
+use super::pools::Autoscaler;
 use crate::metrics::names;
 
 /// Instructions that may wait for a slow agent before its stream is ended.
@@ -45,6 +46,7 @@ pub struct Agents {
     /// The name of the node, for the welcome.
     node: String,
     events: Arc<dyn AgentEvents>,
+    pools: Arc<Autoscaler>,
     roster: Mutex<Roster>,
     hosts: Mutex<Hosts>,
     /// Rings when a command made progress.
@@ -54,17 +56,19 @@ pub struct Agents {
 }
 
 impl Agents {
-    /// Agents of a leadership that hands their events to `events`, with none yet.
+    /// Agents of a leadership that hands their events to `events` and their load to `pools`, with none yet.
     pub(crate) fn new(
         committer: Arc<Committer>,
         node: &str,
         events: Arc<dyn AgentEvents>,
+        pools: Arc<Autoscaler>,
         ended: CancellationToken,
     ) -> Arc<Self> {
         Arc::new(Self {
             committer,
             node: node.to_owned(),
             events,
+            pools,
             roster: Mutex::default(),
             hosts: Mutex::default(),
             progress: Notify::new(),

@@ -115,6 +115,7 @@ impl Reader {
                     // What a journal has kept while the agent was cut off says nothing about now.
                     if age_ms.is_some_and(|age_ms| age_ms <= FRESH_MS) {
                         self.agents.events.sampled(&self.machine, &sample);
+                        self.agents.pools.sampled(&self.machine, &sample);
                     }
                     roster.sampled(&self.machine, self.seat, sample, age);
                 }
