@@ -15,5 +15,5 @@
 pub mod health;
 mod plant;
 pub mod pools;
-mod window;
 pub mod silence;
+mod window;
