@@ -1,5 +1,6 @@
 //! Notifications of a real installation to a receiver in this process.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
@@ -21,6 +22,7 @@ use ring::hmac;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tracing_subscriber::EnvFilter;
 
 use crate::installation::{Installation, Plan, SHARD, channel, within};
 
@@ -99,6 +101,37 @@ fn secrets() -> &'static str {
 
 async fn installation() -> Installation {
     Installation::start(Plan { secrets: Some(secrets()), ..Plan::default() }).await
+}
+
+/// Everything that this process logs from now on.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Lines {
+    fn gather() -> Self {
+        let lines = Self::default();
+        let to = lines.clone();
+        let filter =
+            EnvFilter::new("argosy_server::leader::notify=trace,argosy_web=trace,hyper=trace,hyper_util=trace");
+        let gathering = tracing_subscriber::fmt().with_env_filter(filter).with_writer(move || to.clone()).try_init();
+        gathering.expect("nobody else listens in this process");
+        lines
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock().expect("no panic")).into_owned()
+    }
+}
+
+impl io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().expect("no panic").extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 fn client(fleet: &Installation, at: usize) -> NotificationsClient<tonic::transport::Channel> {
@@ -196,6 +229,28 @@ async fn a_receiver_that_was_away_is_told_everything_in_order_and_nothing_is_giv
     let told: Vec<&str> = all[all.len() - 4..].iter().map(|got| got.body["type"].as_str().expect("text")).collect();
     assert_eq!(told, ["machine.cordoned", "machine.uncordoned", "machine.cordoned", "machine.uncordoned"]);
     assert_eq!(shown(&fleet, at).await.sinks[0].dead, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_secret_is_ever_logged_or_kept_in_the_log_of_the_shard() {
+    let lines = Lines::gather();
+    let (fleet, receiver) = (installation().await, Receiver::start(503).await);
+    let (at, _) = fleet.leader().await;
+    let machine = machine(&fleet, at).await;
+    set(&fleet, at, receiver.sinks("")).await;
+    cordon(&fleet, &machine, true).await;
+    // The second try comes after the first has been answered, and told of.
+    receiver.until("it is tried again", |got| got.len() > 1).await;
+    receiver.answers.send_replace(200);
+    nothing_is_owed(&fleet, at).await;
+    let logged = lines.text();
+    assert!(logged.contains("ARG-1404"), "the trouble is logged: {logged}");
+    let mut kept = Vec::new();
+    fleet.replica(at).view().state.write_snapshot(&mut kept).expect("memory takes everything");
+    for secret in [KEY, TOKEN] {
+        assert!(!logged.contains(secret), "in the log: {secret}");
+        assert!(!String::from_utf8_lossy(&kept).contains(secret), "in the state: {secret}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
