@@ -11,12 +11,14 @@ use argosy_web::{Bounds, Client, Plain};
 use bytes::Bytes;
 use http::{Request, StatusCode};
 use tokio::task::{AbortHandle, JoinSet};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::commit::Committer;
 use super::pools::{Autoscaler, Told};
 use crate::metrics::names;
 
+/// Least time between two looks at all pools: every commit may have changed one, and few have.
+const GAP: Duration = Duration::from_secs(1);
 /// Longest answer: one number needs little.
 const ANSWER: usize = 64 * 1_024;
 /// A status whose body says what is wrong with the query.
@@ -56,6 +58,7 @@ pub(super) async fn run(committer: Arc<Committer>, autoscaler: Arc<Autoscaler>) 
             _ = views.changed() => {}
             Some(_) = pullers.join_next(), if !pullers.is_empty() => {}
         }
+        sleep(GAP).await;
     }
 }
 

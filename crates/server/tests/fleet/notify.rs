@@ -9,7 +9,7 @@ use argosy_proto::argosy::v1::effect::Kind;
 use argosy_proto::argosy::v1::notifications_client::NotificationsClient;
 use argosy_proto::argosy::v1::pools_client::PoolsClient;
 use argosy_proto::argosy::v1::{
-    ApplyPoolsRequest, Effect, GetSinksRequest, RemovePoolRequest, SetSinksRequest, SinkSummary, TrySinkRequest,
+    ApplyPoolsRequest, GetSinksRequest, RemovePoolRequest, SetSinksRequest, SinkSummary, TrySinkRequest,
 };
 use argosy_shard::{By, Command, ShardState};
 use axum::Router;
@@ -266,33 +266,65 @@ async fn what_is_turned_down_too_often_is_given_up_and_counted() {
     assert!(row.dead_letter.ends_with("HTTP 400"), "{row:?}");
 }
 
+fn state_of(state: &ShardState, wanted: State) -> usize {
+    state.fleet().iter().filter(|(_, machine)| machine.state == wanted).count()
+}
+
+async fn drains(fleet: &Installation) -> usize {
+    fleet.effects().await.iter().filter(|effect| effect.kind() == Kind::Drain).count()
+}
+
+/// A pool's only machine begins to leave, and its workload system has been told.
+async fn leaving(fleet: &Installation, at: usize, receiver: &Receiver, more: &str) -> Got {
+    let url = format!("http://{}", receiver.address);
+    let sinks = format!(
+        "version: 1\nsinks:\n  - {{name: slurm, format: navarch, drain_url: \"{url}/\", drain_status_url: \"{url}/drained\", \
+         poll_every: 100ms, secret: key{more}}}\n"
+    );
+    set(fleet, at, sinks).await;
+    let (shard, reason) = (SHARD.to_owned(), "a test".to_owned());
+    let pool = "{version: 1, pools: [{name: train, min: 1, max: 1, machine: {resources: {cpu: 4}}}]}".to_owned();
+    let apply = ApplyPoolsRequest { shard: shard.clone(), file: pool, reason: reason.clone(), ..Default::default() };
+    let mut pools = PoolsClient::new(channel(fleet.port(at)));
+    pools.apply_pools(apply).await.expect("it is set");
+    fleet.state(at, "the machine serves", |view| state_of(&view.state, State::Configured) == 1).await;
+    let remove = RemovePoolRequest { shard, pool: "train".to_owned(), reason };
+    pools.remove_pool(remove).await.expect("it is there");
+    let got = receiver.until("the drain is told", |got| got.len() == 1).await.remove(0);
+    nothing_is_owed(fleet, at).await;
+    got
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_machine_of_a_pool_is_drained_at_its_provider_when_its_workload_system_says_so() {
     let (fleet, receiver) = (installation().await, Receiver::start(200).await);
     let (at, _) = fleet.leader().await;
-    let url = format!("http://{}", receiver.address);
-    let sinks = format!(
-        "version: 1\nsinks:\n  - {{name: slurm, format: navarch, drain_url: \"{url}/\", drain_status_url: \"{url}/drained\", \
-         poll_every: 100ms, secret: key}}\n"
-    );
-    set(&fleet, at, sinks).await;
-    let (shard, reason) = (SHARD.to_owned(), "a test".to_owned());
-    let pool = "{version: 1, pools: [{name: train, min: 1, max: 1, machine: {resources: {cpu: 4}}}]}".to_owned();
-    let (apply, name) = (ApplyPoolsRequest { shard, file: pool, reason, ..Default::default() }, "train".to_owned());
-    let remove = RemovePoolRequest { shard: SHARD.to_owned(), pool: name, reason: "a test".to_owned() };
-    let mut pools = PoolsClient::new(channel(fleet.port(at)));
-    let state_of =
-        |state: &ShardState, wanted: State| state.fleet().iter().filter(|(_, machine)| machine.state == wanted).count();
-    pools.apply_pools(apply).await.expect("it is set");
-    fleet.state(at, "the machine serves", |view| state_of(&view.state, State::Configured) == 1).await;
-    pools.remove_pool(remove).await.expect("it is there");
-    fleet.state(at, "the machine leaves", |view| state_of(&view.state, State::Draining) == 1).await;
-    let got = receiver.until("the drain is told", |got| got.len() == 1).await.remove(0);
+    let got = leaving(&fleet, at, &receiver, "").await;
     assert_eq!((&got.body["event"], got.body.get("data")), (&json!("drain"), None));
-    nothing_is_owed(&fleet, at).await;
-    let drains = |effects: Vec<Effect>| effects.iter().filter(|effect| effect.kind() == Kind::Drain).count();
-    assert_eq!(drains(fleet.effects().await), 0, "drained while its jobs run");
+    assert_eq!(drains(&fleet).await, 0, "drained while its jobs run");
     *receiver.drained.lock().expect("no panic") = true;
     fleet.state(at, "the machine is drained", |view| state_of(&view.state, State::Draining) == 0).await;
-    assert!(drains(fleet.effects().await) > 0);
+    assert!(drains(&fleet).await > 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_workload_system_that_never_says_so_holds_no_drain_for_ever() {
+    let (fleet, receiver) = (installation().await, Receiver::start(200).await);
+    let (at, _) = fleet.leader().await;
+    leaving(&fleet, at, &receiver, ", drain_within: 2s").await;
+    fleet.state(at, "the machine is drained", |view| state_of(&view.state, State::Draining) == 0).await;
+    assert!(drains(&fleet).await > 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_leader_asks_the_workload_system_again() {
+    let (mut fleet, receiver) = (installation().await, Receiver::start(200).await);
+    let (at, _) = fleet.leader().await;
+    leaving(&fleet, at, &receiver, "").await;
+    fleet.kill(at);
+    let (next, _) = fleet.leader().await;
+    assert_eq!(drains(&fleet).await, 0, "drained while its jobs run");
+    *receiver.drained.lock().expect("no panic") = true;
+    fleet.state(next, "the machine is drained", |view| state_of(&view.state, State::Draining) == 0).await;
+    assert!(drains(&fleet).await > 0);
 }
