@@ -19,6 +19,9 @@ pub enum SidecarError {
         /// What is wrong, with line and column.
         reason: String,
     },
+    /// The key of an API cannot be had.
+    #[error("ARG-0519: the API key: {0}")]
+    Key(String),
     /// Values in the configuration make no sense.
     #[error("ARG-0518: {file}: {}", faults.join("; "))]
     Values {

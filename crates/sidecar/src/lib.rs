@@ -6,7 +6,7 @@
 //!        ├─ book: the machines and the rules of the contract; no I/O, no clock
 //!        └─ store: redb
 //! crew: carries accepted transitions out, one task each, and learns what exists
-//!   └─ backend: the site itself; exec runs its scripts
+//!   └─ backend: the site itself; exec runs its scripts, lambda calls a cloud
 //! ```
 //!
 //! What is done for a transition is done at most once, whatever crashes: that it begins is on disk before it begins, and one
@@ -21,8 +21,10 @@ mod crew;
 mod desk;
 mod error;
 pub mod exec;
+pub mod lambda;
 mod service;
 mod store;
+mod template;
 
 use std::path::PathBuf;
 use std::sync::Arc;

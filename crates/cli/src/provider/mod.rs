@@ -13,7 +13,7 @@ use clap::{Args, Subcommand};
 
 use self::check::CheckCommand;
 use self::serve::TlsArgs;
-use self::sidecar::ExecCommand;
+use self::sidecar::SidecarCommand;
 use crate::{output, stop};
 
 /// Run a provider, check one, or read the simulated one's ledger
@@ -28,7 +28,9 @@ enum What {
     /// Run a simulated provider: offerings, latencies, faults and fences, kept across restarts
     Sim(Box<SimCommand>),
     /// Run a provider over a site's own scripts, one for each verb
-    Exec(ExecCommand),
+    Exec(SidecarCommand),
+    /// Run a provider over Lambda Cloud
+    Lambda(SidecarCommand),
     /// Check a running provider against the contract; buys and gives back the three slots it is told to
     Check(CheckCommand),
     /// Print the ledger of effects of a simulated provider that is not running, one JSON object a line
@@ -58,6 +60,7 @@ pub(crate) fn run(args: ProviderArgs) -> Result<ExitCode> {
             tokio::runtime::Runtime::new()?.block_on(simulate(*command))?;
         }
         What::Exec(command) => return sidecar::exec(&command),
+        What::Lambda(command) => return sidecar::lambda(&command),
         What::Check(command) => return check::run(&command),
         What::Effects { data_dir, after } => {
             let mut failed = Ok(());

@@ -1,23 +1,25 @@
-//! `argosy provider exec`: a sidecar over a site's scripts.
+//! `argosy provider exec` and `lambda`: sidecars.
 
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 use argosy_server::config::TlsFiles;
 use argosy_server::tls::Security;
+use argosy_sidecar::config::SidecarConfig;
 use argosy_sidecar::exec::{ExecConfig, Scripts};
-use argosy_sidecar::{Backend, Settings, Sidecar};
+use argosy_sidecar::lambda::{LambdaCloud, LambdaConfig};
+use argosy_sidecar::{Backend, Sidecar, SidecarError};
 use clap::Args;
+use tokio::runtime::Runtime;
 
 use super::serve;
 use crate::{output, stop};
 
-/// Run a provider over a site's own scripts
+/// Run a sidecar
 #[derive(Debug, Args)]
-pub(super) struct ExecCommand {
+pub(super) struct SidecarCommand {
     /// The configuration; docs/reference/sidecars.md has every key
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
@@ -26,39 +28,65 @@ pub(super) struct ExecCommand {
     check: bool,
 }
 
-pub(super) fn exec(command: &ExecCommand) -> Result<ExitCode> {
-    let config = match ExecConfig::parse(&command.config, &read(&command.config)?) {
+pub(super) fn exec(command: &SidecarCommand) -> Result<ExitCode> {
+    let text = command.read()?;
+    let config = match ExecConfig::parse(&command.config, &text) {
         Ok(config) => config,
-        Err(error) => {
-            eprintln!("{error}");
-            return Ok(ExitCode::from(2));
-        }
+        Err(error) => return Ok(refuse(&error)),
     };
     if command.check {
-        output::line(format!("ok: {}", command.config.display()))?;
-        return Ok(ExitCode::SUCCESS);
+        return command.is_fine();
     }
     crate::server::init_log("text", "info")?;
-    let security = match &config.sidecar.tls {
+    let backend = Arc::new(Scripts::new(&config));
+    Runtime::new()?.block_on(run(&config.sidecar, backend))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) fn lambda(command: &SidecarCommand) -> Result<ExitCode> {
+    let text = command.read()?;
+    let config = match LambdaConfig::parse(&command.config, &text) {
+        Ok(config) => config,
+        Err(error) => return Ok(refuse(&error)),
+    };
+    if command.check {
+        return command.is_fine();
+    }
+    crate::server::init_log("text", "info")?;
+    let key = config.key()?;
+    Runtime::new()?.block_on(async {
+        let backend = Arc::new(LambdaCloud::connect(&config, key).await?);
+        run(&config.sidecar, backend).await
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+impl SidecarCommand {
+    fn read(&self) -> Result<String> {
+        std::fs::read_to_string(&self.config).with_context(|| format!("the configuration {}", self.config.display()))
+    }
+
+    fn is_fine(&self) -> Result<ExitCode> {
+        output::line(format!("ok: {}", self.config.display()))?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn refuse(error: &SidecarError) -> ExitCode {
+    eprintln!("{error}");
+    ExitCode::from(2)
+}
+
+/// Serves a sidecar until a signal, or until its book can no longer be kept.
+async fn run(config: &SidecarConfig, backend: Arc<dyn Backend>) -> Result<()> {
+    let security = match &config.tls {
         None => Security::Plaintext,
         Some(tls) => {
             let (cert, key, ca) = (tls.cert.clone(), tls.key.clone(), tls.ca.clone());
             serve::mutual(&TlsFiles { cert, key, ca })?
         }
     };
-    let backend = Arc::new(Scripts::new(&config));
-    let serving = run(config.sidecar.settings(), backend, config.sidecar.listen, &security);
-    tokio::runtime::Runtime::new()?.block_on(serving)?;
-    Ok(ExitCode::SUCCESS)
-}
-
-fn read(file: &Path) -> Result<String> {
-    std::fs::read_to_string(file).with_context(|| format!("the configuration {}", file.display()))
-}
-
-/// Serves a sidecar until a signal, or until its book can no longer be kept.
-async fn run(settings: Settings, backend: Arc<dyn Backend>, listen: SocketAddr, security: &Security) -> Result<()> {
-    let sidecar = Sidecar::start(settings, backend).await?;
+    let sidecar = Sidecar::start(config.settings(), backend).await?;
     let failed = sidecar.failed();
     let shutdown = async {
         tokio::select! {
@@ -66,7 +94,7 @@ async fn run(settings: Settings, backend: Arc<dyn Backend>, listen: SocketAddr, 
             () = failed.cancelled() => {}
         }
     };
-    let served = serve::serve(listen, security, sidecar.routes(), shutdown).await;
+    let served = serve::serve(config.listen, &security, sidecar.routes(), shutdown).await;
     let broken = sidecar.failed().is_cancelled();
     sidecar.stop().await;
     served?;

@@ -1,6 +1,8 @@
-//! The sidecar over real gRPC on loopback, with real scripts.
+//! The sidecar over real gRPC on loopback, with real scripts and a stand-in for a cloud.
 
+mod cloud;
 mod conformance;
 mod crash;
 mod exec;
+mod lambda;
 mod rig;

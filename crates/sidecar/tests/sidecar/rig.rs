@@ -7,7 +7,7 @@ use std::time::Duration;
 use argosy_model::State;
 use argosy_provider::client::{Client, Deadlines, Fence, Mutation, ObservedMachine, Order, Tag};
 use argosy_sidecar::exec::{ExecConfig, Scripts};
-use argosy_sidecar::{Sidecar, SidecarError};
+use argosy_sidecar::{Backend, Settings, Sidecar, SidecarError};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -83,11 +83,11 @@ pub(crate) struct Rig {
 
 impl Rig {
     pub(crate) async fn start(config: &ExecConfig) -> Self {
-        Self::try_start(config).await.expect("it starts")
+        Self::over(config.sidecar.settings(), Arc::new(Scripts::new(config))).await.expect("it starts")
     }
 
-    pub(crate) async fn try_start(config: &ExecConfig) -> Result<Self, SidecarError> {
-        let sidecar = Sidecar::start(config.sidecar.settings(), Arc::new(Scripts::new(config))).await?;
+    pub(crate) async fn over(settings: Settings, backend: Arc<dyn Backend>) -> Result<Self, SidecarError> {
+        let sidecar = Sidecar::start(settings, backend).await?;
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("bound");
         let (stop, stopped) = oneshot::channel::<()>();

@@ -30,7 +30,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("raft", &["storage", "proto", "failpoint"]),
     ("provider", &["proto", "model", "failpoint"]),
     // Providers as processes of their own: on the other side of the wire, so nothing of the control plane is theirs.
-    ("sidecar", &["proto", "model", "provider"]),
+    ("sidecar", &["proto", "model", "provider", "web"]),
     ("workload", &["proto", "model"]),
     (
         "server",
