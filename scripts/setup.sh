@@ -103,6 +103,14 @@ hosts() {
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" </dev/null
 }
 
+# For the test of bootstraps that speaks to a real server; without one it says that nothing was tried.
+ssh() {
+    [[ -x /usr/sbin/sshd ]] && return 0
+    echo "setup: installing openssh-server"
+    as_root apt-get update -qq </dev/null
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends openssh-server </dev/null
+}
+
 rocksdb() {
     "$root/scripts/rocksdb.sh"
 }
@@ -110,9 +118,9 @@ rocksdb() {
 [[ $# -gt 0 ]] || set -- packages rocksdb components tools
 for part in "$@"; do
     case "$part" in
-        packages | rocksdb | components | tools | valgrind | hosts) "$part" ;;
+        packages | rocksdb | components | tools | valgrind | hosts | ssh) "$part" ;;
         *)
-            echo "setup: unknown part '$part'; there are: packages rocksdb components tools valgrind hosts" >&2
+            echo "setup: unknown part '$part'; there are: packages rocksdb components tools valgrind hosts ssh" >&2
             exit 2
             ;;
     esac

@@ -6,7 +6,7 @@
 //!        ├─ book: the machines and the rules of the contract; no I/O, no clock
 //!        └─ store: redb
 //! crew: carries accepted transitions out, one task each, and learns what exists
-//!   └─ backend: the site itself; exec runs its scripts, lambda calls a cloud
+//!   └─ backend: the site itself; exec runs its scripts, lambda calls a cloud, bootstrap makes hosts ready
 //! ```
 //!
 //! What is done for a transition is done at most once, whatever crashes: that it begins is on disk before it begins, and one
@@ -16,6 +16,7 @@
 
 pub mod backend;
 mod book;
+pub mod bootstrap;
 pub mod config;
 mod crew;
 mod desk;

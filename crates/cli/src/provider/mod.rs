@@ -13,7 +13,7 @@ use clap::{Args, Subcommand};
 
 use self::check::CheckCommand;
 use self::serve::TlsArgs;
-use self::sidecar::SidecarCommand;
+use self::sidecar::{BootstrapLogCommand, SidecarCommand};
 use crate::{output, stop};
 
 /// Run a provider, check one, or read the simulated one's ledger
@@ -31,6 +31,8 @@ enum What {
     Exec(SidecarCommand),
     /// Run a provider over Lambda Cloud
     Lambda(SidecarCommand),
+    /// Show what the newest bootstrap of a machine said
+    BootstrapLog(BootstrapLogCommand),
     /// Check a running provider against the contract; buys and gives back the three slots it is told to
     Check(CheckCommand),
     /// Print the ledger of effects of a simulated provider that is not running, one JSON object a line
@@ -61,6 +63,7 @@ pub(crate) fn run(args: ProviderArgs) -> Result<ExitCode> {
         }
         What::Exec(command) => return sidecar::exec(&command),
         What::Lambda(command) => return sidecar::lambda(&command),
+        What::BootstrapLog(command) => return sidecar::bootstrap_log(&command),
         What::Check(command) => return check::run(&command),
         What::Effects { data_dir, after } => {
             let mut failed = Ok(());

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, bail};
 use argosy_server::config::TlsFiles;
 use argosy_server::tls::Security;
+use argosy_sidecar::bootstrap::{self, BootstrapConfig, Bootstrapped};
 use argosy_sidecar::config::SidecarConfig;
 use argosy_sidecar::exec::{ExecConfig, Scripts};
 use argosy_sidecar::lambda::{LambdaCloud, LambdaConfig};
@@ -39,7 +40,7 @@ pub(super) fn exec(command: &SidecarCommand) -> Result<ExitCode> {
     }
     crate::server::init_log("text", "info")?;
     let backend = Arc::new(Scripts::new(&config));
-    Runtime::new()?.block_on(run(&config.sidecar, backend))?;
+    Runtime::new()?.block_on(run(&config.sidecar, backend, config.bootstrap))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -56,8 +57,25 @@ pub(super) fn lambda(command: &SidecarCommand) -> Result<ExitCode> {
     let key = config.key()?;
     Runtime::new()?.block_on(async {
         let backend = Arc::new(LambdaCloud::connect(&config, key).await?);
-        run(&config.sidecar, backend).await
+        run(&config.sidecar, backend, config.bootstrap).await
     })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Show what the newest bootstrap of a machine said
+#[derive(Debug, Args)]
+pub(super) struct BootstrapLogCommand {
+    /// The machine
+    machine: String,
+    /// The sidecar's data directory
+    #[arg(long, value_name = "DIR")]
+    data_dir: PathBuf,
+}
+
+pub(super) fn bootstrap_log(command: &BootstrapLogCommand) -> Result<ExitCode> {
+    let log = bootstrap::read_log(&command.data_dir, &command.machine)
+        .with_context(|| format!("the bootstraps of {}", command.machine))?;
+    output::line(log.trim_end())?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -78,7 +96,11 @@ fn refuse(error: &SidecarError) -> ExitCode {
 }
 
 /// Serves a sidecar until a signal, or until its book can no longer be kept.
-async fn run(config: &SidecarConfig, backend: Arc<dyn Backend>) -> Result<()> {
+async fn run(config: &SidecarConfig, backend: Arc<dyn Backend>, bootstrap: Option<BootstrapConfig>) -> Result<()> {
+    let backend = match bootstrap {
+        None => backend,
+        Some(section) => Arc::new(Bootstrapped::new(backend, section, &config.provider, &config.data_dir)?),
+    };
     let security = match &config.tls {
         None => Security::Plaintext,
         Some(tls) => {

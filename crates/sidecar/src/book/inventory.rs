@@ -9,7 +9,7 @@ use argosy_model::State;
 
 use super::Book;
 use super::record::{Record, Trouble};
-use crate::backend::Row;
+use crate::backend::{Host, Row};
 
 /// How many inventories in a row must miss what they are to be believed about.
 const BELIEVED: u8 = 2;
@@ -76,6 +76,13 @@ impl Record {
                 self.rest();
             }
             (None, None) => {}
+            // An inventory need not repeat how a host is reached.
+            (Some(known), Some(host)) if known.reference == host.reference => {
+                let known = known.clone();
+                let address = host.address.or(known.address);
+                let host_keys = if host.host_keys.is_empty() { known.host_keys } else { host.host_keys };
+                self.host = Some(Host { address, host_keys, ..host });
+            }
             (_, Some(host)) => self.host = Some(host),
         }
         self.missed = 0;

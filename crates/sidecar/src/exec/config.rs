@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::bootstrap::BootstrapConfig;
 use crate::config::{Faults, SidecarConfig, Span, Versioned, beside, read};
 use crate::error::SidecarError;
 
@@ -29,6 +30,9 @@ pub struct ExecConfig {
     pub environment: BTreeMap<String, String>,
     /// The commands.
     pub verbs: Verbs,
+    /// Commands that make hosts ready, over SSH.
+    #[serde(default)]
+    pub bootstrap: Option<BootstrapConfig>,
     /// Where scripts run: the folder of the configuration.
     #[serde(skip)]
     pub folder: PathBuf,
@@ -87,6 +91,9 @@ impl ExecConfig {
         let mut faults = Faults::default();
         config.folder = beside(file, Path::new("."));
         config.sidecar.find_faults(file, &mut faults);
+        if let Some(bootstrap) = &mut config.bootstrap {
+            bootstrap.find_faults(file, &mut faults);
+        }
         let output = (1..=MAX_OUTPUT_BYTES).contains(&config.output_bytes);
         faults.check(output, "output_bytes", "it lies between 1 byte and 64 MiB");
         for (name, verb) in config.verbs.all() {

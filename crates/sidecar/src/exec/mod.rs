@@ -17,7 +17,9 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 
 pub use self::config::{ExecConfig, Verb, Verbs};
+pub(crate) use self::process::Group;
 use self::process::{Order, Said, run};
+pub(crate) use self::talk::ending;
 use self::talk::{Answer, Listed, Request};
 use crate::backend::{Backend, Outcome, Row, Task};
 
@@ -100,7 +102,7 @@ impl Backend for Scripts {
             match self.ask("list", "", stdin).await {
                 Said::NotStarted(reason) | Said::Cut(reason) => Err(reason),
                 Said::Out { stdout, code: Some(0) } => Listed::read(&stdout),
-                Said::Out { code, .. } => Err(format!("list ended with {}", talk::ending(code))),
+                Said::Out { code, .. } => Err(format!("list ended with {}", ending(code))),
             }
         }
         .boxed()

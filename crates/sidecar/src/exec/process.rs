@@ -44,7 +44,14 @@ pub(super) enum Said {
 }
 
 /// Ends a process group, also when the run is dropped half way.
-struct Group(Option<Pid>);
+pub(crate) struct Group(Option<Pid>);
+
+impl Group {
+    /// That of a child which leads one.
+    pub(crate) fn of(child: &Child) -> Self {
+        Self(child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)))
+    }
+}
 
 impl Drop for Group {
     fn drop(&mut self) {
@@ -68,7 +75,7 @@ pub(super) async fn run(order: Order) -> Said {
         Ok(child) => child,
         Err(error) => return Said::NotStarted(format!("{program}: {error}")),
     };
-    let group = Group(child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)));
+    let group = Group::of(&child);
     let finished = timeout(order.limit, finish(&mut child, &order)).await;
     drop(group);
     let said = match finished {

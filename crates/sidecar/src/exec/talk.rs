@@ -157,7 +157,7 @@ impl Answer {
     }
 }
 
-pub(super) fn ending(code: Option<i32>) -> String {
+pub(crate) fn ending(code: Option<i32>) -> String {
     code.map_or_else(|| "a signal".to_owned(), |code| format!("status {code}"))
 }
 

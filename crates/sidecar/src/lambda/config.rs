@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::bootstrap::BootstrapConfig;
 use crate::config::{Faults, SidecarConfig, Span, Versioned, beside, read};
 use crate::error::SidecarError;
 use crate::template::Template;
@@ -46,6 +47,9 @@ pub struct LambdaConfig {
     /// More names for it.
     #[serde(default)]
     pub values: BTreeMap<String, String>,
+    /// Commands that make hosts ready, over SSH.
+    #[serde(default)]
+    pub bootstrap: Option<BootstrapConfig>,
     /// Slots in regions that show no capacity are not offered.
     #[serde(default = "believed")]
     pub believe_capacity: bool,
@@ -132,6 +136,9 @@ impl LambdaConfig {
         let mut config: Self = read(file, text)?;
         let mut faults = Faults::default();
         config.sidecar.find_faults(file, &mut faults);
+        if let Some(bootstrap) = &mut config.bootstrap {
+            bootstrap.find_faults(file, &mut faults);
+        }
         config.api_key_file = config.api_key_file.map(|path| beside(file, &path));
         let one_key = config.api_key_file.is_some() != config.api_key_env.is_some();
         faults.check(one_key, "api_key_file", "name the key's file or its variable (`api_key_env`), and not both");

@@ -10,10 +10,13 @@ use tokio::runtime::Runtime;
 use crate::rig::{Rig, Site, configure, order, until};
 
 /// Runs a part of a test in a process's life of its own: at its end everything of it is dropped where it stands.
-fn life<T>(config: &ExecConfig, part: impl AsyncFnOnce(&Rig) -> T) -> T {
+pub(crate) fn life<T>(config: &ExecConfig, part: impl AsyncFnOnce(&Rig) -> T) -> T {
     let runtime = Runtime::new().expect("a runtime");
     let (value, rig) = runtime.block_on(async {
-        let rig = Rig::start(config).await;
+        let rig = match config.bootstrap {
+            Some(_) => Rig::with_bootstrap(config).await,
+            None => Rig::start(config).await,
+        };
         (part(&rig).await, rig)
     });
     runtime.shutdown_timeout(Duration::from_secs(30));

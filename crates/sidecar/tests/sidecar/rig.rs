@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use argosy_model::State;
 use argosy_provider::client::{Client, Deadlines, Fence, Mutation, ObservedMachine, Order, Tag};
+use argosy_sidecar::bootstrap::Bootstrapped;
 use argosy_sidecar::exec::{ExecConfig, Scripts};
 use argosy_sidecar::{Backend, Settings, Sidecar, SidecarError};
 use tempfile::TempDir;
@@ -56,18 +57,26 @@ impl Site {
 
     /// The configuration for the test's own script, with short times.
     pub(crate) fn config(&self) -> ExecConfig {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sidecar/site.sh");
-        self.config_for(&script)
+        self.config_for(&Self::script())
+    }
+
+    pub(crate) fn script() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sidecar/site.sh")
     }
 
     pub(crate) fn config_for(&self, script: &Path) -> ExecConfig {
+        self.config_with(script, "")
+    }
+
+    /// With more sections.
+    pub(crate) fn config_with(&self, script: &Path, more: &str) -> ExecConfig {
         let (dir, script) = (self.dir.path().display(), script.display());
         let verbs = ["list", "create", "configure", "drain", "delete", "status"]
             .map(|verb| format!("  {verb}: {{command: [\"{script}\", {verb}], timeout: 30s}}\n"))
             .concat();
         let text = format!(
             "version: 1\nsidecar: {{provider: site, data_dir: {dir}/book, list_every: 50ms, recover_after: 10ms, stop_grace: 10ms}}\n\
-             environment: {{RACK: {dir}, SITE: {dir}}}\nverbs:\n{verbs}"
+             environment: {{RACK: {dir}, SITE: {dir}}}\nverbs:\n{verbs}{more}"
         );
         ExecConfig::parse(Path::new("test.yaml"), &text).expect("it is sound")
     }
@@ -101,6 +110,14 @@ impl Rig {
         let channel = endpoint.connect().await.expect("the listener accepts");
         let client = Client::new(channel.clone(), Deadlines::default());
         Ok(Self { client, channel, sidecar, stop, served })
+    }
+
+    /// A sidecar whose hosts are made ready over SSH.
+    pub(crate) async fn with_bootstrap(config: &ExecConfig) -> Self {
+        let bootstrap = config.bootstrap.clone().expect("there is a section");
+        let inner = Arc::new(Scripts::new(config));
+        let backend = Bootstrapped::new(inner, bootstrap, "site", &config.sidecar.data_dir).expect("it fits");
+        Self::over(config.sidecar.settings(), Arc::new(backend)).await.expect("it starts")
     }
 
     pub(crate) async fn stop(self) {

@@ -42,7 +42,13 @@ if is hangs-before; then sleep 1000 & wait; fi
 if is fails; then echo '{"state":"failed","error":"out of order"}'; exit 1; fi
 answer='{"state":"done"}'
 case "$verb" in
-    create) : > "$SITE/hosts/$id"; answer="{\"state\":\"done\",\"host\":\"host-$id\"}" ;;
+    create)
+        : > "$SITE/hosts/$id"
+        answer="{\"state\":\"done\",\"host\":\"host-$id\""
+        if [[ -e "$SITE/address" ]]; then answer+=",\"address\":\"$(cat "$SITE/address")\""; fi
+        if [[ -e "$SITE/host-key" ]]; then answer+=",\"host_keys\":[\"$(cat "$SITE/host-key")\"]"; fi
+        answer+="}"
+        ;;
     delete) rm -f "$SITE/hosts/$id" ;;
 esac
 printf '%s\n' "$answer" > "$SITE/done/$key"

@@ -1,0 +1,139 @@
+//! Hosts are made ready by commands; OpenSSH's client is played by a script that runs them here.
+
+use std::path::Path;
+
+use argosy_model::State;
+use argosy_provider::client::Mutation;
+use argosy_sidecar::bootstrap::read_log;
+use argosy_sidecar::exec::ExecConfig;
+
+use crate::crash::life;
+use crate::rig::{Rig, Site, configure, order, until};
+
+const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFakeFakeFakeFakeFakeFakeFakeFakeFakeFakeFake";
+
+/// A site whose hosts have an address and a key.
+fn site() -> Site {
+    let site = Site::new();
+    std::fs::write(site.path("address"), "127.0.0.1").expect("written");
+    std::fs::write(site.path("host-key"), KEY).expect("written");
+    let stub = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sidecar/ssh-stub.sh");
+    std::fs::copy(stub, site.path("ssh")).expect("copied");
+    site
+}
+
+fn config(site: &Site, more: &str) -> ExecConfig {
+    let dir = site.dir.path().display();
+    let section = format!(
+        "bootstrap:\n  user: ubuntu\n  identity_file: {dir}/key\n  ssh: {dir}/ssh\n  reachable_within: 20s\n  \
+         values: {{join: 'https://argosy.example'}}\n{more}"
+    );
+    site.config_with(&Site::script(), &section)
+}
+
+fn read(site: &Site, name: &str) -> String {
+    std::fs::read_to_string(site.path(name)).unwrap_or_default()
+}
+
+#[tokio::test]
+async fn a_new_host_counts_as_one_when_its_commands_have_ended_well_and_they_go_to_it_alone() {
+    let site = site();
+    let steps = "  after_create:\n  - {run: 'echo {{sh machine}} {{host}} joins {{join}} | tee -a ready', timeout: 10s}\n  \
+                 - {run: 'echo more >&2', timeout: 10s}\n  configure:\n  - {run: 'cat > data; echo {{sh cluster}} > whose', stdin: user_data, timeout: 10s}\n";
+    let config = config(&site, steps);
+    let rig = Rig::with_bootstrap(&config).await;
+    rig.client.carry_out(order("a", Mutation::Create, 1)).await.expect("accepted");
+    rig.reaches("a", State::Idle).await;
+    assert_eq!(read(&site, "ready"), "a host-a joins https://argosy.example\n");
+    let args = read(&site, "args");
+    for option in ["BatchMode=yes", "StrictHostKeyChecking=yes", "GlobalKnownHostsFile=/dev/null", "HostKeyAlias=host"]
+    {
+        assert!(args.lines().any(|line| line == option), "{option}: {args}");
+    }
+    assert!(args.contains("-F\nnone\n") && args.contains("--\nubuntu@127.0.0.1\n"), "{args}");
+    assert_eq!(read(&site, "known"), format!("host {KEY}\n"));
+    let log = read_log(&config.sidecar.data_dir, "a").expect("there is one");
+    assert!(log.contains("a host-a joins") && log.contains("more") && log.contains("[2/2] done"), "{log}");
+
+    rig.client.carry_out(order("a", configure("it's mine"), 2)).await.expect("accepted");
+    rig.reaches("a", State::Configured).await;
+    assert_eq!(read(&site, "data"), "#cloud-config \"quoted\"\n");
+    assert_eq!(read(&site, "whose"), "it's mine\n");
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn a_host_that_does_not_answer_yet_is_waited_for() {
+    let site = site();
+    std::fs::write(site.path("refuses"), "1").expect("written");
+    let config = config(&site, "  after_create:\n  - {run: 'echo x >> ready', timeout: 10s}\n");
+    let rig = Rig::with_bootstrap(&config).await;
+    rig.client.carry_out(order("a", Mutation::Create, 1)).await.expect("accepted");
+    rig.reaches("a", State::Idle).await;
+    assert_eq!(read(&site, "ready"), "x\n");
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn a_host_that_does_not_get_ready_is_given_back_before_its_create_fails() {
+    let ills = [
+        ("  - {run: 'echo no space left; exit 3', timeout: 10s}\n", false, "status 3"),
+        ("  - {run: 'sleep 1000', timeout: 300ms}\n", false, "ended after"),
+        ("  - {run: 'true', timeout: 10s}\n", true, "key that it should have"),
+    ];
+    for (step, stranger, why) in ills {
+        let site = site();
+        if stranger {
+            site.tell("stranger");
+        }
+        let config = config(&site, &format!("  after_create:\n{step}"));
+        let rig = Rig::with_bootstrap(&config).await;
+        rig.client.carry_out(order("a", Mutation::Create, 1)).await.expect("accepted");
+        let failed = rig.reaches("a", State::Failed).await;
+        assert!(failed.last_error.contains(why), "{}", failed.last_error);
+        assert!(!site.path("hosts/a").exists(), "it is gone");
+        assert_eq!((site.runs_of("create"), site.runs_of("delete undo-")), (1, 1), "{:?}", site.runs());
+        rig.stop().await;
+    }
+}
+
+#[test]
+fn a_host_that_was_given_up_before_a_crash_is_given_back_after_it_even_if_it_would_get_ready_now() {
+    let site = site();
+    let config = config(&site, "  after_create:\n  - {run: 'test -e fine', timeout: 10s}\n");
+    site.tell("delete.hangs-before");
+    life(&config, async |rig| {
+        rig.client.carry_out(order("a", Mutation::Create, 1)).await.expect("accepted");
+        until(async || (site.runs_of("delete undo-") == 1).then_some(())).await;
+    });
+    site.untell("delete.hangs-before");
+    site.tell("fine");
+    life(&config, async |rig| drop(rig.reaches("a", State::Failed).await));
+    assert!(!site.path("hosts/a").exists(), "it is gone");
+    assert_eq!(site.runs_of("create"), 1);
+}
+
+#[tokio::test]
+async fn a_host_whose_key_nobody_knows_is_not_spoken_to() {
+    let site = site();
+    std::fs::remove_file(site.path("host-key")).expect("removed");
+    let config = config(&site, "  after_create:\n  - {run: 'true', timeout: 10s}\n");
+    let rig = Rig::with_bootstrap(&config).await;
+    rig.client.carry_out(order("a", Mutation::Create, 1)).await.expect("accepted");
+    let failed = rig.reaches("a", State::Failed).await;
+    assert!(failed.last_error.contains("no key of the host is known"), "{}", failed.last_error);
+    assert!(!site.path("args").exists(), "nobody was called");
+    rig.stop().await;
+}
+
+#[test]
+fn a_command_that_names_what_is_not_known_is_found_when_the_file_is_read() {
+    let site = site();
+    let good = "version: 1\nsidecar: {provider: x, data_dir: /x}\nverbs:\n  list: &v {command: [/x], timeout: 1s}\n  create: *v\n  \
+                configure: *v\n  drain: *v\n  status: *v\nbootstrap:\n  user: -oProxyCommand=x\n  identity_file: k\n  after_create:\n  \
+                - {run: 'echo {{mchine}}', timeout: 1s}\n";
+    let told = ExecConfig::parse(&site.path("x.yaml"), good).expect_err("refused").to_string();
+    for fault in ["`bootstrap.user`", "`bootstrap.after_create[0]`", "mchine"] {
+        assert!(told.contains(fault), "{fault}: {told}");
+    }
+}
