@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::Settings;
 use crate::error::SidecarError;
+use crate::{BreakerRules, Settings};
 
 /// The version of all formats.
 const VERSION: u32 = 1;
@@ -60,9 +60,30 @@ pub struct SidecarConfig {
     /// After how long a transition is shown as failed although its end is not known.
     #[serde(default = "deadline")]
     pub deadline: Span,
+    /// When slots are held back because Creates keep failing.
+    #[serde(default)]
+    pub breaker: BreakerConfig,
     /// How long work may go on when the sidecar is to stop.
     #[serde(default = "stop_grace")]
     pub stop_grace: Span,
+}
+
+/// When the slots of a region and instance type are held back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BreakerConfig {
+    /// After so many failed Creates in a row; 0 never.
+    pub after: u32,
+    /// For how long the first time; twice as long each time that the probe fails.
+    pub first: Span,
+    /// At most.
+    pub longest: Span,
+}
+
+impl Default for BreakerConfig {
+    fn default() -> Self {
+        Self { after: 3, first: Span::seconds(60), longest: Span::seconds(30 * 60) }
+    }
 }
 
 /// The files of mutual TLS.
@@ -156,6 +177,8 @@ impl SidecarConfig {
         faults.check(concurrency, "sidecar.concurrency", "it lies between 1 and 1,024");
         let listed = !self.list_every.0.is_zero();
         faults.check(listed, "sidecar.list_every", "the inventory would be asked for without a pause");
+        let rising = self.breaker.first.0 <= self.breaker.longest.0 && !self.breaker.first.0.is_zero();
+        faults.check(rising, "sidecar.breaker", "`first` is above 0 and no more than `longest`");
         faults.check(!self.deadline.0.is_zero(), "sidecar.deadline", "every transition would fail");
     }
 
@@ -170,6 +193,11 @@ impl SidecarConfig {
             list_every: self.list_every.0,
             recover_after: self.recover_after.0,
             deadline: self.deadline.0,
+            breaker: BreakerRules {
+                after: self.breaker.after,
+                first: self.breaker.first.0,
+                longest: self.breaker.longest.0,
+            },
             stop_grace: self.stop_grace.0,
         }
     }

@@ -21,12 +21,16 @@ use crate::error::SidecarError;
 /// Between two questions about one transition, at first and at most.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// Between two looks at the breakers.
+const TEND: Duration = Duration::from_secs(1);
 
 pub(crate) struct Crew {
     desk: Arc<Desk>,
     backend: Arc<dyn Backend>,
     settings: Settings,
     gate: Semaphore,
+    /// The book has no clock; this is what its time is counted from.
+    started: Instant,
     tasks: TaskTracker,
     /// Nothing new begins.
     stopping: CancellationToken,
@@ -41,6 +45,7 @@ impl Crew {
             backend,
             gate: Semaphore::new(settings.concurrency),
             settings,
+            started: Instant::now(),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
             over: CancellationToken::new(),
@@ -55,6 +60,8 @@ impl Crew {
         }
         let crew = Arc::clone(self);
         self.spawn(async move { crew.keep_looking().await });
+        let crew = Arc::clone(self);
+        self.spawn(async move { crew.keep_tending().await });
         Ok(())
     }
 
@@ -108,6 +115,16 @@ impl Crew {
         }
     }
 
+    /// Holds slots back, and lets them go, as time passes.
+    async fn keep_tending(&self) {
+        loop {
+            let now = self.started.elapsed();
+            if self.desk.run(move |book| book.tend(now)).await.is_err() || !self.pause(TEND).await {
+                return;
+            }
+        }
+    }
+
     /// False when the crew is to stop.
     async fn pause(&self, pause: Duration) -> bool {
         tokio::select! {
@@ -125,8 +142,13 @@ impl Crew {
             };
             let Some(outcome) = self.advance(stage, task.clone()).await? else { return Ok(()) };
             say(&task, &outcome);
-            let (name, taken) = (id.to_owned(), outcome.clone());
-            let wait = match self.desk.run(move |book| book.settle(&name, taken)).await? {
+            let (name, taken, now) = (id.to_owned(), outcome.clone(), self.started.elapsed());
+            let settled = self.desk.run(move |book| {
+                let next = book.settle(&name, taken, now);
+                book.tend(now);
+                next
+            });
+            let wait = match settled.await? {
                 Next::Ended => return Ok(()),
                 Next::Aside => return self.bring_back(id).await,
                 Next::Begin(wait) => wait.unwrap_or_else(|| backoff(asked)),
@@ -134,7 +156,7 @@ impl Crew {
             };
             if began.elapsed() > self.settings.deadline {
                 let (name, text) = (id.to_owned(), text(&outcome).to_owned());
-                self.desk.run(move |book| book.overdue(&name, &text)).await?;
+                self.desk.run(move |book| book.overdue(&name, &text, now)).await?;
             }
             asked += 1;
             if !self.pause(wait).await {
@@ -163,8 +185,12 @@ impl Crew {
     /// After a while a machine whose transition failed is offered again.
     async fn bring_back(&self, id: &str) -> Result<(), SidecarError> {
         if self.pause(self.settings.recover_after).await {
-            let id = id.to_owned();
-            self.desk.run(move |book| book.recover(&id)).await?;
+            let (id, now) = (id.to_owned(), self.started.elapsed());
+            let recovered = self.desk.run(move |book| {
+                book.recover(&id);
+                book.tend(now);
+            });
+            recovered.await?;
         }
         Ok(())
     }

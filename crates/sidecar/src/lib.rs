@@ -37,6 +37,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
 pub use backend::Backend;
+pub use book::BreakerRules;
 pub use error::SidecarError;
 
 use book::{Book, Rules};
@@ -65,6 +66,8 @@ pub struct Settings {
     pub recover_after: Duration,
     /// After how long a transition is reported as failed although its end is not known. It is asked for on.
     pub deadline: Duration,
+    /// When slots are held back because Creates keep failing.
+    pub breaker: BreakerRules,
     /// How long work under way may go on when the sidecar is to stop.
     pub stop_grace: Duration,
 }
@@ -85,6 +88,7 @@ impl Sidecar {
             provider: settings.provider.clone(),
             allow_unfenced: settings.allow_unfenced,
             deletes: backend.gives_back(),
+            breaker: settings.breaker,
         };
         let desk = Arc::new(Desk::new(Book::new(rules, stored), store));
         let crew = Crew::new(Arc::clone(&desk), backend, settings);

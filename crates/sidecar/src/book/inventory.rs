@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use argosy_model::State;
 
 use super::Book;
-use super::record::{Record, Trouble};
+use super::record::{Cause, Record, Trouble};
 use crate::backend::{Host, Row};
 
 /// How many inventories in a row must miss what they are to be believed about.
@@ -86,9 +86,9 @@ impl Record {
             (_, Some(host)) => self.host = Some(host),
         }
         self.missed = 0;
-        let by_site = self.trouble.as_ref().is_some_and(|trouble| trouble.by_site);
+        let by_site = self.trouble.as_ref().is_some_and(|trouble| trouble.cause == Cause::Site);
         if row.failed.is_some() || by_site {
-            self.trouble = row.failed.map(|text| Trouble { text, by_site: true });
+            self.trouble = row.failed.map(|text| Trouble { text, cause: Cause::Site });
             self.rest();
         }
     }

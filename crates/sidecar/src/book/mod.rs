@@ -2,9 +2,11 @@
 //!
 //! A change marks its record; the desk writes marked records to disk before anybody hears of them.
 
+mod breaker;
 mod inventory;
 mod listing;
 mod mutate;
+mod offering;
 mod record;
 #[cfg(test)]
 mod tests;
@@ -14,6 +16,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
+pub use self::breaker::BreakerRules;
+use self::breaker::Breakers;
 pub(crate) use self::record::{Record, Stage};
 pub(crate) use self::work::Next;
 use argosy_provider::contract::Kind;
@@ -27,6 +31,8 @@ pub(crate) struct Rules {
     pub(crate) allow_unfenced: bool,
     /// Hosts can be given back.
     pub(crate) deletes: bool,
+    /// When slots are held back.
+    pub(crate) breaker: BreakerRules,
 }
 
 /// What a run begins with.
@@ -47,11 +53,13 @@ pub(crate) struct Book {
     /// Of this run; a cursor of another one is not known.
     run: Uuid,
     changed: BTreeSet<String>,
+    breakers: Breakers,
 }
 
 impl Book {
     pub(crate) fn new(rules: Rules, stored: Stored) -> Self {
         let mut book = Self {
+            breakers: Breakers::new(rules.breaker),
             rules,
             name: stored.book,
             records: stored.records,

@@ -39,8 +39,18 @@ pub(crate) struct Binding {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Trouble {
     pub(crate) text: String,
+    pub(crate) cause: Cause,
+}
+
+/// Who says that a machine has failed, and so who ends it. Append-only: it is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Cause {
+    /// A transition failed; it is over after a while.
+    Transition,
     /// The site says so itself, and will say when it is over.
-    pub(crate) by_site: bool,
+    Site,
+    /// The breaker of its lane holds it back.
+    Breaker,
 }
 
 /// A machine: stored whole whenever it changes.
@@ -93,7 +103,7 @@ impl Record {
         self.gone = false;
         self.offer = Some(row.offer);
         self.host = row.host;
-        self.trouble = row.failed.map(|text| Trouble { text, by_site: true });
+        self.trouble = row.failed.map(|text| Trouble { text, cause: Cause::Site });
         if host {
             (self.last, self.rounds[Kind::Create as usize]) = (Some(Kind::Create), self.rounds[0].max(1));
         }

@@ -5,7 +5,8 @@ use std::time::Duration;
 use argosy_model::State;
 use argosy_provider::contract::Kind;
 
-use super::record::{Stage, Trouble};
+use super::breaker::Lane;
+use super::record::{Cause, Stage, Trouble};
 use super::{Book, Record};
 use crate::backend::{Host, Outcome, Task};
 
@@ -61,7 +62,8 @@ impl Book {
     }
 
     /// Takes what the backend knows.
-    pub(crate) fn settle(&mut self, id: &str, outcome: Outcome) -> Next {
+    pub(crate) fn settle(&mut self, id: &str, outcome: Outcome, now: Duration) -> Next {
+        self.count(id, &outcome, now);
         match outcome {
             Outcome::Done(host) => {
                 self.change(id, |record| record.complete(host));
@@ -79,17 +81,33 @@ impl Book {
         }
     }
 
+    /// What a Create comes to counts for its lane.
+    fn count(&mut self, id: &str, outcome: &Outcome, now: Duration) {
+        let Some(record) = self.records.get(id) else { return };
+        let creates = record.job.as_ref().is_some_and(|job| job.kind == Kind::Create);
+        let Some(offer) = record.offer.as_ref().filter(|_| creates) else { return };
+        match outcome {
+            Outcome::Done(_) => self.breakers.succeeded(&Lane::of(offer)),
+            Outcome::Failed(_) => self.breakers.failed(Lane::of(offer), now),
+            Outcome::NotBegun { .. } | Outcome::Pending(_) | Outcome::Doubt(_) => {}
+        }
+    }
+
     /// A transition has taken longer than anybody waits. One that never began has failed; of any other the machine is shown as failed, and
     /// the transition is asked for on: until its end is known nothing else is done with the machine.
-    pub(crate) fn overdue(&mut self, id: &str, text: &str) {
+    pub(crate) fn overdue(&mut self, id: &str, text: &str, now: Duration) {
         let Some(record) = self.records.get(id) else { return };
         let Some(job) = &record.job else { return };
         if job.stage == Stage::Accepted {
             self.change(id, |record| record.fail(&format!("it could not begin in time: {text}")));
         } else if record.state != State::Failed {
+            let creates = job.kind == Kind::Create;
+            if let Some(offer) = record.offer.as_ref().filter(|_| creates) {
+                self.breakers.failed(Lane::of(offer), now);
+            }
             let text = format!("its end is not known in time: {text}");
             self.change(id, |record| {
-                (record.state, record.trouble) = (State::Failed, Some(Trouble { text, by_site: false }));
+                (record.state, record.trouble) = (State::Failed, Some(Trouble { text, cause: Cause::Transition }));
             });
         }
     }
@@ -107,7 +125,7 @@ impl Book {
 
 /// Whether a machine is kept aside because a transition failed.
 fn aside(record: &Record) -> bool {
-    record.job.is_none() && record.trouble.as_ref().is_some_and(|trouble| !trouble.by_site)
+    record.job.is_none() && record.trouble.as_ref().is_some_and(|trouble| trouble.cause == Cause::Transition)
 }
 
 impl Record {
@@ -130,7 +148,7 @@ impl Record {
             self.binding = None;
         }
         let text = format!("{} failed: {text}", job.kind.name());
-        self.trouble = Some(Trouble { text, by_site: false });
+        self.trouble = Some(Trouble { text, cause: Cause::Transition });
         self.rest();
     }
 }

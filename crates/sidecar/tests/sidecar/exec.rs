@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use argosy_model::State;
 use argosy_provider::client::Mutation;
-use argosy_sidecar::config::Span;
+use argosy_sidecar::config::{BreakerConfig, Span};
 use argosy_sidecar::exec::ExecConfig;
 
 use crate::rig::{Rig, Site, configure, order, until};
@@ -105,6 +105,36 @@ async fn a_host_that_two_inventories_miss_is_lost_and_one_that_appears_is_taken_
     rig.reaches("b", State::Speculative).await;
     site.untell("b.lost");
     rig.reaches("b", State::Idle).await;
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn slots_of_a_lane_where_creates_keep_failing_are_held_back_and_probed_until_one_works() {
+    let site = Site::new();
+    let mut config = site.config();
+    let span = Span(Duration::from_secs(2));
+    config.sidecar.breaker = BreakerConfig { after: 2, first: span, longest: span };
+    let rig = Rig::start(&config).await;
+    site.tell("create.fails");
+    for machine in ["a", "b"] {
+        rig.client.carry_out(order(machine, Mutation::Create, 1)).await.expect("accepted");
+    }
+    let held = until(async || {
+        let seen = rig.client.get("c").await.expect("there");
+        (seen.state == State::Failed).then_some(seen)
+    });
+    assert!(held.await.last_error.contains("metal.4 in hall-1"));
+    site.untell("create.fails");
+    // One slot comes back as a probe; who buys it opens the lane.
+    let mut sequence = 1;
+    until(async || {
+        sequence += 1;
+        rig.client.carry_out(order("a", Mutation::Create, sequence)).await.ok()
+    })
+    .await;
+    for machine in ["b", "c"] {
+        rig.reaches(machine, State::Speculative).await;
+    }
     rig.stop().await;
 }
 

@@ -75,7 +75,7 @@ impl Site {
             .map(|verb| format!("  {verb}: {{command: [\"{script}\", {verb}], timeout: 30s}}\n"))
             .concat();
         let text = format!(
-            "version: 1\nsidecar: {{provider: site, data_dir: {dir}/book, list_every: 50ms, recover_after: 10ms, stop_grace: 10ms}}\n\
+            "version: 1\nsidecar: {{provider: site, data_dir: {dir}/book, list_every: 50ms, recover_after: 10ms, stop_grace: 10ms, breaker: {{after: 0}}}}\n\
              environment: {{RACK: {dir}, SITE: {dir}}}\nverbs:\n{verbs}{more}"
         );
         ExecConfig::parse(Path::new("test.yaml"), &text).expect("it is sound")
