@@ -27,6 +27,8 @@ async fn a_script_is_told_everything_as_json_and_through_no_shell() {
     assert_eq!(told["user_data"], "#cloud-config \"quoted\"\n");
     assert_eq!(told["metadata"]["key"], "value");
     assert!(!site.path("owned").exists());
+    let environment = std::fs::read_to_string(site.path("env")).expect("written");
+    assert!(environment.contains("SITE=") && !environment.contains("CARGO_MANIFEST_DIR="), "{environment}");
     rig.stop().await;
 }
 

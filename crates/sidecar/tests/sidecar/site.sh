@@ -31,6 +31,7 @@ fi
 key="$(field key)"
 id="$(field id)"
 printf '%s\n' "$told" > "$SITE/told-$verb"
+env > "$SITE/env"
 echo "$verb $key" >> "$SITE/runs"
 if [[ "$verb" == status ]]; then
     if is garbles; then echo "no idea"; exit 3; fi
