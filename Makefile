@@ -122,6 +122,12 @@ agents-load: build ## Connect 100,000 node agents to one real node, and measure 
 chaos-night: rocksdb ## The same for a night
 	@$(CARGO) run --release --locked --package argosy-lab -- chaos run --jobs 2 $(CHAOS_NIGHT_ARGS)
 
+.PHONY: stress
+stress: rocksdb ## The API under stress over real processes for some minutes: 500 calls at once, storms, SIGTERM amid it, leaks
+	@$(CARGO) build --release --locked --package argosy-cli
+	@. scripts/env.sh; data="$$(mktemp -d "$$ARGOSY_CACHE/stress-XXXXXX")"; trap 'rm -rf "$$data"' EXIT; \
+	    $(CARGO) run --release --locked --package argosy-localfleet --example api_stress -- "$$CARGO_TARGET_DIR/release/argosy" "$$data"
+
 .PHONY: sim
 sim: ## Run simulated fleets on virtual time: scripted, closed loop, random worlds, soak
 	@$(CARGO) run --release --locked --package argosy-sim --example fleet_sim

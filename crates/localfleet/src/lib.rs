@@ -15,6 +15,7 @@ pub mod fleet;
 pub mod invariants;
 pub mod picture;
 pub mod process;
+pub mod stress;
 pub mod supply;
 pub mod watch;
 

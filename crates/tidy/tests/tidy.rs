@@ -1,8 +1,8 @@
 //! Every rule over the real repository. What a rule catches is shown by the self-test beside it.
 
 use argosy_tidy::rules::{
-    adr, book, error_pages, failpoints, graph, hosts, links, lints, module_docs, names, purity, readme, sizes,
-    unfinished, waits,
+    adr, book, error_pages, failpoints, graph, hosts, links, lints, module_docs, named_tests, names, purity, readme,
+    sizes, unfinished, waits,
 };
 use argosy_tidy::{Repo, Violation};
 use std::sync::LazyLock;
@@ -40,6 +40,7 @@ kept! {
     links::relative_links_lead_somewhere,
     lints::unsafe_stays_where_it_is,
     module_docs::every_file_opens_with_its_purpose,
+    named_tests::tests_that_pages_name_exist,
     names::no_empty_names,
     purity::pure_crates_carry_the_same_bans,
     purity::pure_crates_depend_on_nothing_impure,

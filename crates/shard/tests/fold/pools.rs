@@ -92,6 +92,55 @@ fn an_unhealthy_machine_of_a_pool_is_replaced_by_the_ordinary_phases() {
 }
 
 #[test]
+fn a_pool_that_shrinks_gives_back_what_is_closed_or_unwell_first() {
+    type Mark = fn(&mut World, String);
+    let cordon: Mark = |world, machine| drop(world.apply(Command::Cordon { machine, on: true, by: By::default() }));
+    let unwell: Mark =
+        |world, machine| drop(world.apply(Command::SetUnhealthy { machine, on: true, by: By::default() }));
+    for mark in [cordon, unwell] {
+        for nth in 0..4 {
+            let mut world = begun();
+            set(&mut world, specification("train", 4, 10));
+            cycle(&mut world);
+            let serving = |world: &World| -> Vec<String> {
+                let bound = world.state.fleet().iter().filter(|(_, m)| m.state == State::Configured);
+                bound.map(|(ix, _)| world.state.fleet().id(ix).to_owned()).collect()
+            };
+            let before = serving(&world);
+            mark(&mut world, before[nth].clone());
+            world.apply(Command::SetPool { specification: Box::new(specification("train", 3, 10)), by: By::default() });
+            size(&mut world, "train", 3);
+            for _ in 0..30 {
+                world.pass(Duration::from_secs(60));
+                cycle(&mut world);
+            }
+            let stay: Vec<String> = before.iter().filter(|id| **id != before[nth]).cloned().collect();
+            assert_eq!(serving(&world), stay, "{} was to go", before[nth]);
+        }
+    }
+}
+
+#[test]
+fn what_was_read_of_a_shard_never_changes_whatever_comes_after() {
+    let mut world = begun();
+    set(&mut world, specification("train", 6, 10));
+    cycle(&mut world);
+    let read = world.state.clone();
+    let listed = |state: &ShardState| -> Vec<(String, argosy_model::Machine)> {
+        state.fleet().iter().map(|(ix, machine)| (state.fleet().id(ix).to_owned(), *machine)).collect()
+    };
+    let (hash, list) = (read.state_hash(), listed(&read));
+    for (id, _) in &list {
+        world.apply(Command::Cordon { machine: id.clone(), on: true, by: By::default() });
+        world.show(&[seen(id, State::Failed)]);
+    }
+    size(&mut world, "train", 10);
+    cycle(&mut world);
+    assert_ne!(world.state.state_hash(), hash, "much has happened");
+    assert_eq!((read.state_hash(), listed(&read)), (hash, list));
+}
+
+#[test]
 fn a_pool_that_is_removed_gives_its_machines_back() {
     let mut world = begun();
     set(&mut world, specification("train", 2, 10));

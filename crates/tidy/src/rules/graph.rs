@@ -53,7 +53,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     // Starts the binaries and speaks to them; what it shares with the server is the form of its files.
-    ("localfleet", &["proto", "model", "provider", "workload", "server"]),
+    ("localfleet", &["proto", "model", "pool", "provider", "workload", "server"]),
     // How all reports look: text in, text out.
     ("page", &[]),
     // What was recorded elsewhere: plain data, and demand made of it.

@@ -9,6 +9,7 @@ pub mod hosts;
 pub mod links;
 pub mod lints;
 pub mod module_docs;
+pub mod named_tests;
 pub mod names;
 pub mod purity;
 pub mod readme;
