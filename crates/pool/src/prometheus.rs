@@ -79,7 +79,7 @@ pub fn number(body: &[u8]) -> Result<f64, AnswerError> {
 mod tests {
     use super::*;
 
-    /// As Prometheus 2.42 answered them.
+    /// As Prometheus 2.42 answered them; the two series of the last are written by hand, in its form.
     const RECORDED: [(&str, &str); 7] = [
         (
             "vector(85.5)",

@@ -91,8 +91,9 @@ impl Stream {
             tokio::select! {
                 instruction = down.message() => {
                     let Some(Down::Ack(ack)) = instruction?.ok_or_else(closed)?.message else { continue };
-                    while let Some((_, sent)) = flying.pop_front_if(|(sequence, _)| *sequence <= ack.acknowledged) {
+                    while let Some((_, sent)) = flying.front().filter(|(sequence, _)| *sequence <= ack.acknowledged) {
                         self.tally.acknowledged(sent.elapsed());
+                        flying.pop_front();
                     }
                 }
                 _ = tick.tick() => {
