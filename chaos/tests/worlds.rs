@@ -100,10 +100,13 @@ fn a_lost_update_is_seen() {
 fn what_did_not_get_into_the_log_is_not_forgotten() {
     let text = include_str!("../scenarios/commits-fail.yaml");
     let campaign = Scenario::parse("commits-fail.yaml", text).expect("it is sound").campaign();
-    for (bug, seed) in [(Planted::ListingLost, 1), (Planted::OutcomesLost, 4)] {
-        let broken = run(&Campaign { planted: Some(bug), ..campaign.clone() }, seed).violations;
-        let promise = broken.first().map(|violation| violation.invariant.as_str());
-        assert_eq!(promise, Some("a healed world comes to rest"), "{bug}");
+    for bug in [Planted::ListingLost, Planted::OutcomesLost] {
+        // Which seed it is changes with whatever else a world does.
+        let sees = |seed: &u64| {
+            let broken = run(&Campaign { planted: Some(bug), ..campaign.clone() }, *seed).violations;
+            broken.first().is_some_and(|violation| violation.invariant == "a healed world comes to rest")
+        };
+        let seed = (1..=24).find(sees).unwrap_or_else(|| panic!("{bug} was not seen"));
         good(&run(&campaign, seed));
     }
 }
