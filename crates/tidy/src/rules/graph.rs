@@ -133,6 +133,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "lab",
         &[
+            "agent",
             "failpoint",
             "model",
             "engine",
