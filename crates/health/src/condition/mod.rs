@@ -5,6 +5,7 @@
 //! still go wrong with an event (a metric that it lacks, a text compared with a number) is an error that the caller counts.
 
 mod limits;
+mod plain;
 mod vars;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,6 +14,7 @@ use cel::parser::{Expression, Parser};
 use cel::{ExecutionError, Value};
 
 pub use limits::{MAX_COST, MAX_DEPTH, MAX_PATTERN, MAX_SOURCE};
+use plain::Plain;
 pub use vars::Variables;
 
 /// A condition that has been checked.
@@ -20,6 +22,7 @@ pub use vars::Variables;
 pub struct Condition {
     source: String,
     expression: Expression,
+    plain: Plain,
 }
 
 impl Condition {
@@ -45,7 +48,8 @@ impl Condition {
             Err(_) => return Err("the parser gives up on it".to_owned()),
         };
         limits::check(&expression)?;
-        Ok(Self { source: source.to_owned(), expression })
+        let plain = Plain::of(&expression);
+        Ok(Self { source: source.to_owned(), expression, plain })
     }
 
     /// The text that it was compiled from.
@@ -57,7 +61,12 @@ impl Condition {
     ///
     /// # Errors
     /// Why that cannot be said.
-    pub fn holds(&self, variables: &Variables) -> Result<bool, String> {
+    pub fn holds(&self, variables: &Variables<'_>) -> Result<bool, String> {
+        let plainly = self.plain.holds(variables.event, variables.resolution);
+        plainly.map_or_else(|| self.interpret(variables), Ok)
+    }
+
+    fn interpret(&self, variables: &Variables<'_>) -> Result<bool, String> {
         let outcome = catch_unwind(AssertUnwindSafe(|| Value::resolve(&self.expression, variables.context())));
         match outcome {
             Ok(Ok(Value::Bool(holds))) => Ok(holds),

@@ -1,5 +1,6 @@
 //! One event or reading against the rules: the first that holds decides.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::{MAX_GPUS, Watch};
@@ -22,7 +23,7 @@ enum Outcome {
 
 impl Watch {
     pub(super) fn apply_event(&mut self, event: &Event) {
-        let event = &within(event);
+        let event = &*within(event);
         if matches!(event.event_type, EventType::Boot | EventType::GpuReset | EventType::Recovered) {
             self.end(event);
             self.write(event, "", None);
@@ -46,7 +47,7 @@ impl Watch {
 
     /// What readings of one kind hold against a GPU is what the last of them says.
     pub(super) fn apply_reading(&mut self, event: &Event) {
-        let event = &within(event);
+        let event = &*within(event);
         let kind = event.event_type;
         self.soft.read.insert(event.gpu_index, self.clock);
         let resolution = self.resolve(event);
@@ -98,20 +99,22 @@ impl Watch {
         let rules = Arc::clone(&self.rules);
         let mut failed = None;
         for rule in &rules.rules {
-            let key = (Arc::clone(&rule.name), event.gpu_index);
             match rule.condition.holds(&variables) {
                 Err(error) => {
                     self.fail(&rule.name, &error);
                     failed.get_or_insert_with(|| rule.name.to_string());
                 }
                 Ok(false) => {
-                    self.soft.held.remove(&key);
+                    if rule.sustained.is_some() {
+                        self.soft.held.remove(&(Arc::clone(&rule.name), event.gpu_index));
+                    }
                 }
                 Ok(true) => {
                     let lasts = match (rule.sustained, is_reading) {
                         (None, _) => true,
                         (Some(_), false) => false,
                         (Some(span), true) => {
+                            let key = (Arc::clone(&rule.name), event.gpu_index);
                             let since = *self.soft.held.entry(key).or_insert(self.clock);
                             self.clock.since(since) >= span
                         }
@@ -235,9 +238,12 @@ impl Watch {
 }
 
 /// An index that no machine has stands for the machine.
-fn within(event: &Event) -> Event {
+fn within(event: &Event) -> Cow<'_, Event> {
     let is_gpu = u32::try_from(event.gpu_index).is_ok_and(|gpu| gpu < MAX_GPUS);
-    Event { gpu_index: if is_gpu { event.gpu_index } else { -1 }, ..event.clone() }
+    if is_gpu || event.gpu_index == -1 {
+        return Cow::Borrowed(event);
+    }
+    Cow::Owned(Event { gpu_index: -1, ..event.clone() })
 }
 
 /// An event in words.

@@ -16,10 +16,13 @@ impl Watch {
     /// Whether a rule whose condition holds has held often enough. What is counted over events is part of the record, what is
     /// counted over readings is not.
     pub(super) fn counts(&mut self, rule: &Rule, event: &Event, is_reading: bool) -> bool {
+        if rule.threshold == Threshold::Once {
+            return true;
+        }
         let clock = self.clock;
         let key = (rule.name.to_string(), self.place(rule, event.gpu_index));
         let tallies = if is_reading { &mut self.soft.tallies } else { &mut self.record.tallies };
-        if rule.threshold != Threshold::Once && tallies.len() >= MAX_TALLIES && !tallies.contains_key(&key) {
+        if tallies.len() >= MAX_TALLIES && !tallies.contains_key(&key) {
             let oldest = tallies.iter().min_by_key(|(_, tally)| tally.hits.last().map(|hit| hit.at));
             let oldest = oldest.map(|(key, _)| key.clone()).expect("there are tallies");
             tallies.remove(&oldest);
