@@ -302,7 +302,7 @@ mod tests {
         const KINDS: [EventType; 3] = [EventType::Xid, EventType::Thermal, EventType::Memory];
         (select(&KINDS[..]), select(&[System::Mem, System::Driver][..]), -1..2i32, select(&["", "a"][..]), metrics)
             .prop_map(|(event_type, system, gpu_index, message, metrics)| {
-                let xid = (event_type == EventType::Xid).then(|| Event::xid(gpu_index, 79)).unwrap_or_default();
+                let xid = if event_type == EventType::Xid { Event::xid(gpu_index, 79) } else { Event::default() };
                 let metrics = metrics.into_iter().chain(xid.metrics).collect();
                 Event { event_type, system, gpu_index, message: message.to_owned(), metrics, ..Event::default() }
             })

@@ -102,11 +102,10 @@ impl Reader {
         }
     }
 
-    /// Keeps what is soft, and returns the events.
+    /// Keeps what is soft, and returns the events. What samples say is judged while nobody waits for the roster.
     fn sort(&self, records: Vec<AgentRecord>, boot_id: &str, sent_at: u64) -> Vec<SeenEvent> {
         let mut events = Vec::new();
         let mut progress = false;
-        let mut roster = self.agents.lock();
         for record in records {
             let age_ms = (record.boot_id == boot_id).then(|| sent_at.saturating_sub(record.boottime_ms));
             match record.record {
@@ -117,14 +116,14 @@ impl Reader {
                         self.agents.events.sampled(&self.machine, &sample);
                         self.agents.pools.sampled(&self.machine, &sample);
                     }
-                    roster.sampled(&self.machine, self.seat, sample, age);
+                    self.agents.lock().sampled(&self.machine, self.seat, sample, age);
                 }
                 Some(Record::Inventory(inventory)) => {
                     self.agents.events.inventoried(&self.machine, &inventory);
-                    roster.inventoried(&self.machine, self.seat, inventory);
+                    self.agents.lock().inventoried(&self.machine, self.seat, inventory);
                 }
                 Some(Record::Command(update)) => {
-                    roster.progressed(&self.machine, self.seat, update);
+                    self.agents.lock().progressed(&self.machine, self.seat, update);
                     progress = true;
                 }
                 Some(Record::Event(event)) => events.push(SeenEvent {
@@ -137,7 +136,6 @@ impl Reader {
                 None => {}
             }
         }
-        drop(roster);
         if progress {
             self.agents.progress.notify_waiters();
         }
