@@ -63,10 +63,11 @@ fn rise(tally: &mut Tally, point: Hit, per: Duration) -> i64 {
     }
     tally.hits.retain(|hit| point.at.since(hit.at) <= per);
     let risen = tally.hits.first().map_or(0, |first| point.value.saturating_sub(first.value));
-    // The newest point is always kept; the one before it only if it lies far enough from its own predecessor.
+    // The newest point is always kept; the one before it only if it lies far enough from its own predecessor, and not amid three that
+    // say the same: nearly every counter of a fleet stands still, and two points say that as well as thirty.
     let step = per.0 / RATE_POINTS;
     if let [.., before, last] = &tally.hits[..]
-        && last.at.since(before.at).0 < step
+        && (last.at.since(before.at).0 < step || (before.value == last.value && last.value == point.value))
     {
         tally.hits.pop();
     }
@@ -93,6 +94,18 @@ mod tests {
         assert_eq!(rise(&mut tally, point(1_000, 95), per), 45);
         assert_eq!(rise(&mut tally, point(1_300, 95), per), 5, "the first value has left the window");
         assert_eq!(rise(&mut tally, point(1_310, 3), per), 0, "a counter that began anew has not risen");
+    }
+
+    #[test]
+    fn a_counter_that_stands_still_is_two_points_and_its_next_rise_is_seen_whole() {
+        let (mut tally, per) = (Tally::default(), Duration(1_000));
+        for at in (0..10_000).step_by(100) {
+            assert_eq!(rise(&mut tally, point(at, 7), per), 0);
+            assert!(tally.hits.len() <= 2, "{:?}", tally.hits);
+        }
+        assert_eq!(rise(&mut tally, point(10_000, 9), per), 2);
+        assert_eq!(rise(&mut tally, point(10_900, 12), per), 5, "the value that it rose from is within the window");
+        assert_eq!(rise(&mut tally, point(11_000, 12), per), 3, "and leaves it");
     }
 
     #[test]

@@ -32,6 +32,7 @@ pub(super) struct Roster {
 }
 
 struct Entry {
+    /// Without the inventory, which stands below.
     hello: AgentHello,
     seat: Seat,
     to_agent: Option<ToAgent>,
@@ -51,13 +52,13 @@ impl Roster {
     pub(super) fn sit(
         &mut self,
         machine: &str,
-        hello: AgentHello,
+        mut hello: AgentHello,
         to_agent: ToAgent,
         acknowledged: u64,
     ) -> (Seat, u64) {
         self.seats += 1;
         let seat = Seat(self.seats);
-        let inventory = hello.inventory.clone().unwrap_or_default();
+        let inventory = hello.inventory.take().unwrap_or_default();
         let before = self.agents.remove(machine);
         let same_journal = before.as_ref().filter(|entry| entry.hello.journal == hello.journal);
         let taken = same_journal.map_or(0, |entry| entry.taken).max(acknowledged);
