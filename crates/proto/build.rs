@@ -32,7 +32,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     fs::write(out.join("argosy_descriptor.bin"), compiler.encode_file_descriptor_set())?;
     fs::write(out.join("authz_table.rs"), table(&compiler.descriptor_pool())?)?;
 
-    tonic_prost_build::configure().bytes(".").btree_map(".").compile_fds(compiler.file_descriptor_set())?;
+    let codec = "crate::codec::Thrifty";
+    let descriptors = compiler.file_descriptor_set();
+    tonic_prost_build::configure().bytes(".").btree_map(".").codec_path(codec).compile_fds(descriptors)?;
     Ok(())
 }
 

@@ -4,6 +4,7 @@
 //! `proto/**` is picked up by the build without a change here.
 
 pub mod authz;
+pub mod codec;
 mod role;
 
 /// Messages and services that are compatible with BigFleet's `v1alpha1`.
