@@ -32,7 +32,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use argosy_proto::bigfleet::v1alpha1::capacity_provider_server::CapacityProviderServer;
-use argosy_provider::contract::MAX_MESSAGE_BYTES;
+use argosy_provider::contract::{MAX_MESSAGE_BYTES, Service};
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
@@ -43,7 +43,7 @@ pub use error::SidecarError;
 use book::{Book, Rules};
 use crew::Crew;
 use desk::Desk;
-use service::Service;
+use service::Kept;
 use store::Store;
 
 /// The store's file in the data directory.
@@ -99,8 +99,8 @@ impl Sidecar {
     /// CapacityProvider, to be put behind the caller's own TLS and authorisation.
     #[must_use]
     pub fn routes(&self) -> Routes {
-        let service = Service { desk: Arc::clone(&self.desk), crew: Arc::clone(&self.crew) };
-        let provider = CapacityProviderServer::new(service)
+        let kept = Kept { desk: Arc::clone(&self.desk), crew: Arc::clone(&self.crew) };
+        let provider = CapacityProviderServer::new(Service(kept))
             .max_decoding_message_size(MAX_MESSAGE_BYTES)
             .max_encoding_message_size(MAX_MESSAGE_BYTES);
         Routes::new(provider)

@@ -8,7 +8,7 @@ use argosy_proto::argosy::v1::machine_health_client::MachineHealthClient;
 use argosy_proto::argosy::v1::node_agents_client::NodeAgentsClient;
 use argosy_proto::argosy::v1::{GetHealthRequest, ListAgentsRequest};
 use argosy_proto::authz::Role;
-use argosy_provider::sim::{Catalogue, Latencies, Offering, Payment};
+use argosy_provider::sim::{Catalogue, Latencies, Offering};
 use argosy_server::config::HostPort;
 use argosy_server::pki::{Authority, LeafPaths, LeafRequest, PkiError, Validity};
 use argosy_server::tls::{Credentials, Dialer, Limits, Peer, Security};
@@ -42,20 +42,10 @@ fn machine(at: u32) -> String {
 
 /// So many machines in one zone, that are there already and cannot be given back.
 fn catalogue(zone: &str, region: &str, machines: u32) -> Catalogue {
-    let offering = Offering {
-        name: "gpu".to_owned(),
-        instance_type: "h100-8x".to_owned(),
-        zones: vec![zone.to_owned()],
-        capacity_type: Payment::BareMetal,
-        price_per_hour: 0.0,
-        interruption_probability: 0.0,
-        slots: 0,
-        idle_percent: 100,
-        machines_per_rack: 16,
-        resources: [("cpu".to_owned(), "192".to_owned()), ("nvidia.com/gpu".to_owned(), "8".to_owned())].into(),
-        labels: Default::default(),
-        ids: (0..machines).map(machine).collect(),
-    };
+    let resources = [("cpu".to_owned(), "192".to_owned()), ("nvidia.com/gpu".to_owned(), "8".to_owned())].into();
+    let ids = (0..machines).map(machine).collect();
+    let offering =
+        Offering { machines_per_rack: 16, resources, ..Offering::owned("gpu".to_owned(), "h100-8x", zone, ids) };
     Catalogue {
         provider: "sim".to_owned(),
         regions: [(region.to_owned(), vec![zone.to_owned()])].into(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use argosy_localfleet::{Blueprint, Layout as Files, Pace, Sizing, Start, Tuning};
-use argosy_provider::sim::{Catalogue, Latencies, Offering, Payment};
+use argosy_provider::sim::{Catalogue, Latencies, Offering};
 use argosy_workload::labels;
 
 use super::{Options, ReplayError};
@@ -84,18 +84,11 @@ fn catalogue(provider: &str, placed: &[Placed]) -> Catalogue {
 fn offering(zone: &str, kind: &str, places: &[&Placed]) -> Offering {
     let shape = &places[0].node.shape;
     let model = (shape.gpus > 0).then(|| (labels::GPU_MODEL.to_owned(), shape.model.clone()));
+    let ids = places.iter().map(|place| place.node.name.clone()).collect();
     Offering {
-        name: format!("{kind}-{zone}"),
-        instance_type: kind.to_owned(),
-        zones: vec![zone.to_owned()],
-        capacity_type: Payment::BareMetal,
-        price_per_hour: 0.0,
-        interruption_probability: 0.0,
-        slots: 0,
-        idle_percent: 100,
         machines_per_rack: NODES_PER_RACK,
         resources: places[0].resources().to_quantities(),
         labels: model.into_iter().collect(),
-        ids: places.iter().map(|place| place.node.name.clone()).collect(),
+        ..Offering::owned(format!("{kind}-{zone}"), kind, zone, ids)
     }
 }

@@ -8,6 +8,7 @@ mod lister;
 mod observed;
 mod order;
 mod refusal;
+mod wire;
 
 use std::future::Future;
 use std::time::Duration;
@@ -18,12 +19,15 @@ use argosy_proto::bigfleet::v1alpha1 as api;
 use argosy_proto::bigfleet::v1alpha1::capacity_provider_client::CapacityProviderClient;
 use bytes::Bytes;
 use tonic::transport::Channel;
-use tonic::{Request, Response, Status};
+use tonic::{Response, Status};
 
 pub use lister::{Lister, Page, PageKind, Rejected};
 pub use observed::{HostRef, InvalidMachine, ObservedMachine};
 pub use order::{Fence, FenceError, Mutation, Order, Tag};
 pub use refusal::Refusal;
+pub(crate) use wire::send;
+
+use wire::asked;
 
 /// A listing of a large stock provider comes as one message.
 const MAX_LISTING_BYTES: usize = 256 * 1024 * 1024;
@@ -82,45 +86,8 @@ impl Client {
     }
 
     async fn send(&self, order: Order) -> Result<Accepted, Refusal> {
-        let mut rpc = self.rpc.clone();
-        let fence = order.fence;
-        let (machine_id, argosy) = (order.machine_id, order.tag.map(Tag::into_wire));
-        let (shard_id, shard_epoch, sequence_number) = (fence.shard().to_owned(), fence.epoch(), fence.sequence());
-        let ack = match order.mutation {
-            Mutation::Create => {
-                let ask = api::CreateRequest { machine_id, shard_id, shard_epoch, sequence_number, argosy };
-                self.call(self.deadlines.call, ask, |ask| async move { rpc.create(ask).await }).await
-            }
-            Mutation::Configure { cluster_id, bootstrap_blob, shard_metadata } => {
-                let ask = api::ConfigureRequest {
-                    machine_id,
-                    cluster_id,
-                    bootstrap_blob,
-                    shard_id,
-                    shard_epoch,
-                    sequence_number,
-                    shard_metadata,
-                    argosy,
-                };
-                self.call(self.deadlines.call, ask, |ask| async move { rpc.configure(ask).await }).await
-            }
-            Mutation::Drain { grace_period_seconds } => {
-                let grace_period_seconds = i64::from(grace_period_seconds);
-                let ask = api::DrainRequest {
-                    machine_id,
-                    grace_period_seconds,
-                    shard_id,
-                    shard_epoch,
-                    sequence_number,
-                    argosy,
-                };
-                self.call(self.deadlines.call, ask, |ask| async move { rpc.drain(ask).await }).await
-            }
-            Mutation::Delete => {
-                let ask = api::DeleteRequest { machine_id, shard_id, shard_epoch, sequence_number, argosy };
-                self.call(self.deadlines.call, ask, |ask| async move { rpc.delete(ask).await }).await
-            }
-        }?;
+        let (rpc, call) = (self.rpc.clone(), order.into_call());
+        let ack = self.call(self.deadlines.call, |limit| send(rpc, call, Some(limit))).await?;
         let machine = ack.machine.and_then(|machine| ObservedMachine::from_wire(machine).ok());
         Ok(Accepted { operation_id: ack.operation_id, machine })
     }
@@ -129,7 +96,8 @@ impl Client {
     pub async fn get(&self, machine_id: &str) -> Result<ObservedMachine, Refusal> {
         let mut rpc = self.rpc.clone();
         let ask = api::MachineRef { id: machine_id.to_owned() };
-        let machine = self.call(self.deadlines.call, ask, |ask| async move { rpc.get(ask).await }).await?;
+        let answer = |limit| async move { rpc.get(asked(ask, Some(limit))).await.map(Response::into_inner) };
+        let machine = self.call(self.deadlines.call, answer).await?;
         ObservedMachine::from_wire(machine).map_err(|invalid| Refusal::Invalid(invalid.to_string()))
     }
 
@@ -138,20 +106,17 @@ impl Client {
         let mut rpc = self.rpc.clone();
         let argosy = Some(ListRequestExtension { incremental: true });
         let ask = api::ListFilter { states: Vec::new(), max_results, since_revision: since, argosy };
-        self.call(self.deadlines.list, ask, |ask| async move { rpc.list(ask).await }).await
+        let answer = |limit| async move { rpc.list(asked(ask, Some(limit))).await.map(Response::into_inner) };
+        self.call(self.deadlines.list, answer).await
     }
 
-    async fn call<A, R, F>(&self, limit: Duration, ask: A, send: impl FnOnce(Request<A>) -> F) -> Result<R, Refusal>
+    async fn call<R, F>(&self, limit: Duration, answer: impl FnOnce(Duration) -> F) -> Result<R, Refusal>
     where
-        F: Future<Output = Result<Response<R>, Status>>,
+        F: Future<Output = Result<R, Status>>,
     {
         let limit = if fires(Failpoint::DeadlineShort) { limit / 1_000 } else { limit };
-        let mut request = Request::new(ask);
-        // The provider learns the deadline too, so that it does not work for a caller who has left.
-        request.set_timeout(limit);
-        match tokio::time::timeout(limit, send(request)).await {
-            Ok(Ok(response)) => Ok(response.into_inner()),
-            Ok(Err(status)) => Err(Refusal::from_status(&status)),
+        match tokio::time::timeout(limit, answer(limit)).await {
+            Ok(answer) => answer.map_err(|status| Refusal::from_status(&status)),
             Err(_elapsed) => Err(Refusal::Timeout),
         }
     }

@@ -7,6 +7,8 @@ use argosy_proto::argosy::v1::OperationTag;
 use bytes::Bytes;
 use thiserror::Error;
 
+use crate::contract::{Ask, Call, Token};
+
 /// The token that orders the attempts of one shard on one machine: a provider acts only under a token strictly newer,
 /// by (epoch, sequence), than every one that it has seen from that shard for that machine.
 ///
@@ -76,7 +78,7 @@ pub struct Tag {
 }
 
 impl Tag {
-    pub(super) fn into_wire(self) -> OperationTag {
+    fn into_wire(self) -> OperationTag {
         OperationTag { operation: self.operation, attempt: self.attempt }
     }
 }
@@ -115,6 +117,23 @@ pub struct Order {
     pub fence: Fence,
     /// For the ledger; stock providers ignore it.
     pub tag: Option<Tag>,
+}
+
+impl Order {
+    /// The order as providers hear it.
+    pub(super) fn into_call(self) -> Call {
+        let ask = match self.mutation {
+            Mutation::Create => Ask::Create,
+            Mutation::Configure { cluster_id, bootstrap_blob, shard_metadata } => {
+                Ask::Configure { cluster: cluster_id, metadata: shard_metadata, blob: bootstrap_blob }
+            }
+            Mutation::Drain { grace_period_seconds } => Ask::Drain { grace_s: i64::from(grace_period_seconds) },
+            Mutation::Delete => Ask::Delete,
+        };
+        let Fence { shard, epoch, sequence } = self.fence;
+        let token = Token { shard: shard.to_string(), epoch, sequence };
+        Call { machine_id: self.machine_id, ask, token, tag: self.tag.map(Tag::into_wire).unwrap_or_default() }
+    }
 }
 
 #[cfg(test)]

@@ -10,9 +10,10 @@ use tonic::transport::Channel;
 use tonic::{Code, Status};
 
 use super::Settings;
-use crate::contract::{Ask, Kind, MAX_MESSAGE_BYTES};
+use crate::client;
+use crate::contract::{Ask, Call, Kind, MAX_MESSAGE_BYTES, Token};
 
-/// Between two looks at a machine.
+/// Between two looks at a machine: the protocol tells nobody when a transition ends.
 const LOOK: Duration = Duration::from_millis(20);
 
 pub(super) struct Bench {
@@ -21,14 +22,6 @@ pub(super) struct Bench {
     pub(super) epoch: i64,
     patience: Duration,
     sequence: i64,
-}
-
-/// The fence of one call.
-#[derive(Clone, Debug)]
-pub(super) struct Fence {
-    pub(super) shard: String,
-    pub(super) epoch: i64,
-    pub(super) sequence: i64,
 }
 
 impl Bench {
@@ -43,9 +36,9 @@ impl Bench {
     }
 
     /// A fence newer than all before.
-    pub(super) fn fence(&mut self) -> Fence {
+    pub(super) fn fence(&mut self) -> Token {
         self.sequence += 1;
-        Fence { shard: "conformance".to_owned(), epoch: self.epoch, sequence: self.sequence }
+        Token { shard: "conformance".to_owned(), epoch: self.epoch, sequence: self.sequence }
     }
 
     /// A call under a fence of its own.
@@ -54,43 +47,9 @@ impl Bench {
         self.call_under(machine, ask, fence).await
     }
 
-    pub(super) async fn call_under(&self, machine: &str, ask: Ask, fence: Fence) -> Result<api::TransitionAck, Status> {
-        let mut rpc = self.rpc.clone();
-        let Fence { shard: shard_id, epoch: shard_epoch, sequence: sequence_number } = fence;
-        let (machine_id, argosy) = (machine.to_owned(), None);
-        let answer = match ask {
-            Ask::Create => {
-                rpc.create(api::CreateRequest { machine_id, shard_id, shard_epoch, sequence_number, argosy }).await
-            }
-            Ask::Configure { cluster: cluster_id, metadata: shard_metadata, blob: bootstrap_blob } => {
-                let ask = api::ConfigureRequest {
-                    machine_id,
-                    cluster_id,
-                    bootstrap_blob,
-                    shard_id,
-                    shard_epoch,
-                    sequence_number,
-                    shard_metadata,
-                    argosy,
-                };
-                rpc.configure(ask).await
-            }
-            Ask::Drain { grace_s: grace_period_seconds } => {
-                let ask = api::DrainRequest {
-                    machine_id,
-                    grace_period_seconds,
-                    shard_id,
-                    shard_epoch,
-                    sequence_number,
-                    argosy,
-                };
-                rpc.drain(ask).await
-            }
-            Ask::Delete => {
-                rpc.delete(api::DeleteRequest { machine_id, shard_id, shard_epoch, sequence_number, argosy }).await
-            }
-        };
-        answer.map(tonic::Response::into_inner)
+    pub(super) async fn call_under(&self, machine: &str, ask: Ask, token: Token) -> Result<api::TransitionAck, Status> {
+        let call = Call { machine_id: machine.to_owned(), ask, token, tag: Default::default() };
+        client::send(self.rpc.clone(), call, None).await
     }
 
     pub(super) async fn get(&self, machine: &str) -> Result<api::Machine, Status> {

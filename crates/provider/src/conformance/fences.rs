@@ -6,8 +6,8 @@ use argosy_model::State;
 use futures::future::join_all;
 use tonic::Code;
 
-use super::bench::{Bench, Fence, ensure, refused};
-use crate::contract::Ask;
+use super::bench::{Bench, ensure, refused};
+use crate::contract::{Ask, Token};
 
 /// How many call at once.
 const RIVALS: usize = 16;
@@ -15,12 +15,12 @@ const RIVALS: usize = 16;
 /// Out of position on a slot, so it moves nothing but the mark.
 const HARMLESS: Ask = Ask::Drain { grace_s: 1 };
 
-fn as_shard(shard: &str, epoch: i64, sequence: i64) -> Fence {
-    Fence { shard: format!("conformance-{shard}"), epoch, sequence }
+fn as_shard(shard: &str, epoch: i64, sequence: i64) -> Token {
+    Token { shard: format!("conformance-{shard}"), epoch, sequence }
 }
 
 /// Whether the fence lets a harmless call through.
-async fn passes(bench: &Bench, machine: &str, fence: Fence) -> bool {
+async fn passes(bench: &Bench, machine: &str, fence: Token) -> bool {
     let outcome = bench.call_under(machine, HARMLESS, fence).await;
     !matches!(outcome, Err(status) if status.code() == Code::FailedPrecondition)
 }
@@ -88,7 +88,7 @@ pub(super) async fn marks_are_apart(bench: &mut Bench) -> Result<(), String> {
 
 pub(super) async fn parallel_calls(bench: &mut Bench) -> Result<(), String> {
     let slot = bench.slots[2].clone();
-    let fences: Vec<Fence> = (0..RIVALS).map(|_| bench.fence()).collect();
+    let fences: Vec<Token> = (0..RIVALS).map(|_| bench.fence()).collect();
     let calls = fences.into_iter().map(|fence| bench.call_under(&slot, Ask::Create, fence));
     let outcomes = join_all(calls).await;
     let mut operations = BTreeSet::new();

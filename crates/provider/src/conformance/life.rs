@@ -6,8 +6,8 @@ use argosy_model::State;
 use bytes::Bytes;
 use tonic::Code;
 
-use super::bench::{Bench, Fence, ensure};
-use crate::contract::{Ask, Kind};
+use super::bench::{Bench, ensure};
+use crate::contract::{Ask, Kind, Token};
 
 pub(super) fn configure(cluster: &str, metadata: BTreeMap<String, String>) -> Ask {
     Ask::Configure { cluster: cluster.to_owned(), metadata, blob: Bytes::from_static(b"#cloud-config\n") }
@@ -30,16 +30,16 @@ pub(super) async fn positions(bench: &mut Bench) -> Result<(), String> {
 
 pub(super) async fn ranges(bench: &mut Bench) -> Result<(), String> {
     let slot = bench.slots[0].clone();
-    let negative = Fence { epoch: -1, ..bench.fence() };
+    let negative = Token { epoch: -1, ..bench.fence() };
     let outcome = bench.call_under(&slot, Ask::Drain { grace_s: 1 }, negative).await;
     ensure(outcome.is_err(), || "a negative epoch on a slot is accepted".to_owned())?;
     let outcome = bench.call(&slot, Ask::Drain { grace_s: -5 }).await;
     ensure(outcome.is_err(), || "a negative grace on a slot is accepted".to_owned())?;
     let shard = "conformance-largest".to_owned();
-    let largest = Fence { shard: shard.clone(), epoch: i64::MAX, sequence: i64::MAX };
+    let largest = Token { shard: shard.clone(), epoch: i64::MAX, sequence: i64::MAX };
     // Refused for its position; what counts is that the mark stands.
     drop(bench.call_under(&slot, Ask::Drain { grace_s: 1 }, largest).await);
-    let below = Fence { shard, epoch: i64::MAX, sequence: 1 };
+    let below = Token { shard, epoch: i64::MAX, sequence: 1 };
     let outcome = bench.call_under(&slot, Ask::Drain { grace_s: 1 }, below).await;
     super::bench::refused("a token below the largest", outcome, Code::FailedPrecondition)
 }

@@ -159,6 +159,25 @@ impl Catalogue {
 }
 
 impl Offering {
+    /// Machines that are owned and there from the start, each under its own id, in one zone.
+    #[must_use]
+    pub fn owned(name: String, instance_type: &str, zone: &str, ids: Vec<String>) -> Self {
+        Self {
+            name,
+            instance_type: instance_type.to_owned(),
+            zones: vec![zone.to_owned()],
+            capacity_type: Payment::BareMetal,
+            price_per_hour: 0.0,
+            interruption_probability: 0.0,
+            slots: 0,
+            idle_percent: 100,
+            machines_per_rack: 1,
+            resources: BTreeMap::new(),
+            labels: BTreeMap::new(),
+            ids,
+        }
+    }
+
     fn check(&self, problem: &mut impl FnMut(String)) {
         if self.name.is_empty() || self.instance_type.is_empty() {
             problem("name and instance_type must not be empty".to_owned());

@@ -45,11 +45,10 @@ pub use world::NOTICE_LABEL;
 pub use crate::contract::Payment;
 
 use runtime::{Drive, Handle, Running};
-use service::Provider;
 use store::Store;
 use world::{Rules, World};
 
-use crate::contract::MAX_MESSAGE_BYTES;
+use crate::contract::{MAX_MESSAGE_BYTES, Service};
 
 /// The store's file in the data directory.
 pub const STORE_FILE: &str = "provider.redb";
@@ -145,7 +144,7 @@ impl Sim {
     /// CapacityProvider and SimProvider, to be put behind the caller's own TLS and authorisation.
     #[must_use]
     pub fn routes(&self) -> Routes {
-        let provider = CapacityProviderServer::new(Provider { fleet: self.fleet.clone() })
+        let provider = CapacityProviderServer::new(Service(self.fleet.clone()))
             .max_decoding_message_size(MAX_MESSAGE_BYTES)
             .max_encoding_message_size(MAX_MESSAGE_BYTES);
         let control = SimProviderServer::new(control::Control { fleet: self.fleet.clone() });
