@@ -21,6 +21,7 @@ mod planted;
 #[cfg_attr(not(feature = "armed"), path = "disarmed.rs")]
 mod switch;
 mod table;
+mod tested;
 
 pub use names::Failpoint;
 pub use planted::Planted;

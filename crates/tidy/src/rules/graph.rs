@@ -14,14 +14,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("proof", &["model", "engine"]),
     ("pool", &["model"]),
     // Its schedules are those of pools.
-    ("repair", &["model", "pool"]),
+    ("repair", &["model", "pool", "failpoint"]),
     // Its spans of time are written as those of pools.
     ("notify", &["model", "pool"]),
     ("shard", &["model", "engine", "pool", "repair", "notify", "failpoint"]),
     // Not below the shard: conditions are evaluated on the leader, and what comes of them goes through the log.
     ("health", &["model"]),
     // What a leader concludes from soft state: the server and the simulator share it.
-    ("desk", &["model", "pool", "shard", "health", "repair"]),
+    ("desk", &["model", "pool", "shard", "health", "repair", "failpoint"]),
     ("coordinator", &["model"]),
     ("storage", &["failpoint"]),
     ("proto", &[]),
