@@ -3,9 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use argosy_model::{Duration, State};
-use argosy_pool::Span;
+use argosy_pool::{Span, address};
 use http::header::{HeaderName, HeaderValue};
-use http::uri::Uri;
 use serde::{Deserialize, Serialize};
 
 use crate::topic::Topic;
@@ -257,18 +256,11 @@ impl Faults<'_> {
 
 /// Whether a URL can be a receiver's.
 fn judged(url: &str, plain: bool) -> Result<(), &'static str> {
-    let parsed: Uri = url.parse().map_err(|_| "not a URL")?;
-    let authority = parsed.authority().ok_or("not a URL with a host")?;
-    if url.len() > MAX_URL || authority.as_str().contains('@') {
+    let address = address(url, plain)?;
+    if url.len() > MAX_URL || address.authority().is_some_and(|authority| authority.as_str().contains('@')) {
         return Err("longer than 2048 bytes, or with a user in it; put credentials into secret_headers");
     }
-    let here = matches!(authority.host(), "localhost" | "127.0.0.1" | "[::1]");
-    match parsed.scheme_str() {
-        Some("https") => Ok(()),
-        Some("http") if here || plain => Ok(()),
-        Some("http") => Err("plain http stays on this machine; use https, or set allow_plain_http"),
-        _ => Err("neither https nor http"),
-    }
+    Ok(())
 }
 
 /// Whether a name can be a file's in a folder, and nothing else.

@@ -12,6 +12,7 @@
 //!
 //! **What is deliberately absent:** providers, machines by name, a path that buys or kills a machine.
 
+pub mod address;
 pub mod calendar;
 pub mod decide;
 pub mod file;
@@ -27,6 +28,7 @@ pub mod source;
 pub mod specification;
 pub mod standing;
 
+pub use address::address;
 pub use calendar::Clock;
 pub use decide::{Decision, Held, decide};
 pub use file::{FileError, PoolFile};

@@ -1,9 +1,9 @@
 //! Where a pool's metrics come from, when nobody pushes them: its machines' agents, or Prometheus.
 
 use argosy_model::Duration;
-use http::uri::Uri;
 use serde::{Deserialize, Serialize};
 
+use crate::address::address;
 use crate::scalar::Span;
 use crate::specification::Fault;
 
@@ -93,18 +93,12 @@ impl Sources {
 }
 
 fn judged(url: &str, plain: bool) -> Result<(), &'static str> {
-    let parsed: Uri = url.parse().map_err(|_| "not a URL")?;
-    let authority = parsed.authority().ok_or("not a URL with a host")?;
-    if url.len() > MAX_TEXT || authority.as_str().contains('@') || parsed.query().is_some() {
+    let address = address(url, plain)?;
+    let has_user = address.authority().is_some_and(|authority| authority.as_str().contains('@'));
+    if url.len() > MAX_TEXT || has_user || address.query().is_some() {
         return Err("write scheme, host, port and path only");
     }
-    let here = matches!(authority.host(), "localhost" | "127.0.0.1" | "[::1]");
-    match parsed.scheme_str() {
-        Some("https") => Ok(()),
-        Some("http") if here || plain => Ok(()),
-        Some("http") => Err("plain http stays on this machine; use https, or set allow_plain_http"),
-        _ => Err("neither https nor http"),
-    }
+    Ok(())
 }
 
 impl Prometheus {
