@@ -5,18 +5,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use argosy_chaos::history::{Action, History, Verdict, check};
-use argosy_localfleet::{Blueprint, Clients};
+use argosy_localfleet::{Blueprint, Clients, within};
 use argosy_proto::argosy::v1::{GetShardRequest, SetRailsRequest};
 use argosy_workload::dice::Dice;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
-use tonic::{Request, Status};
+use tonic::Status;
 
 /// Between two questions of one clerk.
 const PAUSE: Duration = Duration::from_millis(60);
 /// How long a clerk waits for an answer: less than what counts as an outage, so that a clerk that waits for a dead node makes none.
-const PATIENCE: Duration = Duration::from_millis(700);
+pub(crate) const PATIENCE: Duration = Duration::from_millis(700);
 /// A rail that is off reads as this.
 const OFF: u32 = 1_000_000;
 
@@ -46,12 +46,15 @@ impl Books {
             let value = 400_000 + history.fresh_value() % 500_000;
             (history.begin(clerk, &key(shard), Action::Write(value), self.began.elapsed()), value)
         };
-        let answer = admin.set_rails(patient(SetRailsRequest {
-            shard: shard.to_owned(),
-            reclaim_cap_ppm: u32::try_from(value).ok(),
-            reason: "chaos".to_owned(),
-            ..SetRailsRequest::default()
-        }));
+        let answer = admin.set_rails(within(
+            PATIENCE,
+            SetRailsRequest {
+                shard: shard.to_owned(),
+                reclaim_cap_ppm: u32::try_from(value).ok(),
+                reason: "chaos".to_owned(),
+                ..SetRailsRequest::default()
+            },
+        ));
         let answer = in_time(answer).await;
         // Whatever came back but an acknowledgement, the write may yet happen.
         let seen = answer.is_ok().then_some(Action::Write(value));
@@ -65,7 +68,7 @@ impl Books {
             let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
             history.begin(clerk, &key(shard), Action::Read(None), self.began.elapsed())
         };
-        let question = patient(GetShardRequest { shard: shard.to_owned(), ..Default::default() });
+        let question = within(PATIENCE, GetShardRequest { shard: shard.to_owned(), ..Default::default() });
         let answer = in_time(fleet.get_shard(question)).await;
         let rails = answer.as_ref().ok().and_then(|answer| answer.get_ref().rails);
         let seen = rails.map(|rails| Action::Read(Some(i64::from(rails.reclaim_cap_ppm.unwrap_or(OFF)))));
@@ -145,7 +148,7 @@ pub(crate) fn contradictions(history: &History, initial: impl Fn(&str) -> i64) -
 /// What the rail of a shard is before anybody writes it.
 pub(crate) async fn initial(clients: &Clients, node: &str, shard: &str) -> Result<i64, Status> {
     let mut fleet = clients.fleet(node)?;
-    let question = patient(GetShardRequest { shard: shard.to_owned(), ..Default::default() });
+    let question = within(PATIENCE, GetShardRequest { shard: shard.to_owned(), ..Default::default() });
     let rails = in_time(fleet.get_shard(question)).await?.into_inner().rails;
     Ok(rails.map_or(i64::from(OFF), |rails| i64::from(rails.reclaim_cap_ppm.unwrap_or(OFF))))
 }
@@ -159,13 +162,6 @@ pub(crate) fn key(shard: &str) -> String {
 /// node that is paused accepts connections and says nothing on them.
 pub(crate) async fn in_time<T>(call: impl Future<Output = Result<T, Status>>) -> Result<T, Status> {
     tokio::time::timeout(PATIENCE, call).await.unwrap_or_else(|_| Err(Status::deadline_exceeded("no answer in time")))
-}
-
-/// A question that does not wait for ever.
-pub(crate) fn patient<T>(message: T) -> Request<T> {
-    let mut request = Request::new(message);
-    request.set_timeout(PATIENCE);
-    request
 }
 
 #[cfg(test)]

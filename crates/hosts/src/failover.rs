@@ -3,13 +3,13 @@
 
 use std::time::Duration;
 
-use argosy_localfleet::Clients;
+use argosy_localfleet::{Clients, within};
 use argosy_proto::argosy::v1::{Freshness, GetShardRequest, ShardDetail};
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use crate::clerks::{Books, in_time, patient};
+use crate::clerks::{self, Books, in_time};
 
 /// A shard that has none of these after so long has broken a promise.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -117,5 +117,5 @@ async fn first(
 async fn ask(clients: &Clients, node: &str, shard: &str, freshness: Freshness) -> Option<ShardDetail> {
     let request = GetShardRequest { shard: shard.to_owned(), freshness: freshness.into(), with_state_hash: false };
     let mut fleet = clients.fleet(node).ok()?;
-    in_time(fleet.get_shard(patient(request))).await.ok().map(tonic::Response::into_inner)
+    in_time(fleet.get_shard(within(clerks::PATIENCE, request))).await.ok().map(tonic::Response::into_inner)
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use argosy_proto::argosy::v1::admin_client::AdminClient;
 use argosy_proto::argosy::v1::fleet_client::FleetClient;
@@ -14,8 +15,8 @@ use argosy_proto::argosy::v1::sim_provider_client::SimProviderClient;
 use argosy_proto::authz::Role;
 use argosy_server::config::HostPort;
 use argosy_server::tls::{Credentials, Dialer, Limits, Peer, Security};
-use tonic::Status;
 use tonic::transport::Channel;
+use tonic::{Request, Status};
 
 use crate::blueprint::Blueprint;
 use crate::certificates;
@@ -110,6 +111,14 @@ impl Clients {
     fn node(&self, node: &str) -> Result<Channel, Status> {
         self.nodes.get(node).cloned().ok_or_else(|| Status::not_found(format!("there is no node '{node}'")))
     }
+}
+
+/// A question that its receiver may let go of after `limit`. Whoever must have an answer in time waits no longer than that himself: the
+/// deadline that travels with a call does not count while its channel still connects.
+pub fn within<T>(limit: Duration, message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    request.set_timeout(limit);
+    request
 }
 
 fn dialer(layout: &Layout, role: Role, id: &str) -> Result<Dialer, FleetError> {

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::blueprint::{Blueprint, Pace};
 use crate::certificates;
-use crate::clients::Clients;
+use crate::clients::{Clients, within};
 use crate::error::FleetError;
 use crate::files::{self, Layout, Tuning};
 use crate::process::{Launch, Process};
@@ -166,8 +166,7 @@ impl LocalFleet {
     async fn all_lead(&self) -> bool {
         for node in &self.start.blueprint.nodes {
             let Ok(mut fleet) = self.clients.fleet(&node.id) else { continue };
-            let mut request = tonic::Request::new(ListShardsRequest {});
-            request.set_timeout(Duration::from_secs(1));
+            let request = within(Duration::from_secs(1), ListShardsRequest {});
             let Ok(answer) = fleet.list_shards(request).await else { continue };
             let shards = answer.into_inner().shards;
             return shards.len() == self.start.blueprint.shards.len() && shards.iter().all(|s| !s.leader.is_empty());

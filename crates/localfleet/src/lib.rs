@@ -21,7 +21,7 @@ pub mod watch;
 
 pub use agents::Agents;
 pub use blueprint::{Blueprint, NodeSite, Pace, Place, ProviderSite, ShardSite, Sizing};
-pub use clients::Clients;
+pub use clients::{Clients, within};
 pub use clusters::Clusters;
 pub use error::FleetError;
 pub use files::{Layout, Tuning};

@@ -7,7 +7,7 @@ use argosy_proto::argosy::v1::{Freshness, GetShardRequest, RecentDecision, Shard
 use futures::future::join_all;
 
 use crate::blueprint::Blueprint;
-use crate::clients::Clients;
+use crate::clients::{Clients, within};
 
 /// One look at the whole fleet.
 #[derive(Clone, Debug, Default)]
@@ -129,11 +129,8 @@ async fn ask(
     with_state_hash: bool,
 ) -> Result<ShardDetail, tonic::Status> {
     let request = GetShardRequest { shard: shard.to_owned(), freshness: freshness.into(), with_state_hash };
-    let mut request = tonic::Request::new(request);
-    request.set_timeout(PATIENCE);
     let mut fleet = clients.fleet(node)?;
-    // The deadline that travels with a call does not count while its channel still connects.
-    let answer = tokio::time::timeout(PATIENCE, fleet.get_shard(request)).await;
+    let answer = tokio::time::timeout(PATIENCE, fleet.get_shard(within(PATIENCE, request))).await;
     answer.map_err(|_| tonic::Status::deadline_exceeded("no answer in time"))?.map(tonic::Response::into_inner)
 }
 

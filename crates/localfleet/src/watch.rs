@@ -8,7 +8,7 @@ use argosy_proto::bigfleet::v1alpha1::MachineState;
 use argosy_provider::sim::ledger::LedgerReport;
 
 use crate::blueprint::Blueprint;
-use crate::clients::Clients;
+use crate::clients::{Clients, within};
 use crate::fleet::LocalFleet;
 use crate::invariants::Invariants;
 use crate::picture::Picture;
@@ -107,15 +107,14 @@ async fn machines_through(clients: &Clients, node: &str, shard: &str) -> Result<
     let mut rows = Vec::new();
     let mut page_token = String::new();
     loop {
-        let mut request = tonic::Request::new(ListMachinesRequest {
+        let ask = ListMachinesRequest {
             shard: shard.to_owned(),
             states: states.clone(),
             page_size: PAGE,
             page_token,
             ..ListMachinesRequest::default()
-        });
-        request.set_timeout(PATIENCE);
-        let answer = client.list_machines(request).await?.into_inner();
+        };
+        let answer = client.list_machines(within(PATIENCE, ask)).await?.into_inner();
         rows.extend(answer.machines);
         page_token = answer.next_page_token;
         if page_token.is_empty() {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use argosy_localfleet::{Blueprint, Clients, clusters};
+use argosy_localfleet::{Blueprint, Clients, clusters, within};
 use argosy_proto::argosy::v1::{
     ListMachinesRequest, ListNeedsRequest, MachineRow, NeedRow, StepToRequest, StepToResponse,
 };
@@ -11,7 +11,7 @@ use argosy_proto::bigfleet::v1alpha1::MachineState;
 use argosy_workload::session::{OperatorSession, SessionEvent};
 use futures::future::try_join_all;
 use tokio::time::{Instant, timeout};
-use tonic::{Request, Status};
+use tonic::Status;
 
 use super::ReplayError;
 use super::books::{Books, Shown};
@@ -70,7 +70,7 @@ impl Drive {
 
     async fn step(&self, shard: &str, at_ms: u64) -> Result<(String, StepToResponse), ReplayError> {
         let ask = StepToRequest { shard: shard.to_owned(), shard_time_ms: at_ms };
-        let call = async |node: &str| self.clients.lockstep(node)?.step_to(deadline(ask.clone())).await;
+        let call = async |node: &str| self.clients.lockstep(node)?.step_to(within(CALL, ask.clone())).await;
         let answer = self.anywhere(call).await;
         let answer = answer.map_err(|last| ReplayError::Stuck {
             shard: shard.to_owned(),
@@ -107,7 +107,7 @@ impl Drive {
 
     async fn needs(&self, shard: &str) -> Result<Vec<NeedRow>, Status> {
         let ask = ListNeedsRequest { shard: shard.to_owned(), ..ListNeedsRequest::default() };
-        let call = async |node: &str| self.clients.fleet(node)?.list_needs(deadline(ask.clone())).await;
+        let call = async |node: &str| self.clients.fleet(node)?.list_needs(within(CALL, ask.clone())).await;
         Ok(self.anywhere(call).await?.needs)
     }
 
@@ -122,7 +122,7 @@ impl Drive {
                 page_token,
                 ..ListMachinesRequest::default()
             };
-            let call = async |node: &str| self.clients.fleet(node)?.list_machines(deadline(ask.clone())).await;
+            let call = async |node: &str| self.clients.fleet(node)?.list_machines(within(CALL, ask.clone())).await;
             let answer = self.anywhere(call).await?;
             rows.extend(answer.machines);
             page_token = answer.next_page_token;
@@ -154,12 +154,6 @@ impl Drive {
 
 fn stuck(shard: &str, last: &Status) -> ReplayError {
     ReplayError::Stuck { shard: shard.to_owned(), at_ms: 0, seconds: PATIENCE.as_secs(), last: last.to_string() }
-}
-
-fn deadline<T>(message: T) -> Request<T> {
-    let mut request = Request::new(message);
-    request.set_timeout(CALL);
-    request
 }
 
 /// Completes when the roll-up with this stamp is acknowledged.

@@ -12,6 +12,7 @@ use tonic::{Code, Status};
 use super::aftermath::{hosts, orphans, resident_kib};
 use super::calls::{Ask, Desk, Tally};
 use super::{Plan, Plant, Report};
+use crate::clients::within;
 use crate::error::FleetError;
 use crate::fleet::LocalFleet;
 use crate::invariants::Invariants;
@@ -242,9 +243,7 @@ impl<'a> Course<'a> {
     async fn rows(&self) -> Option<Vec<MachineRow>> {
         for node in &self.nodes {
             let (shard, page_size) = (self.desk.shard.clone(), 10_000);
-            let mut ask =
-                tonic::Request::new(ListMachinesRequest { shard, page_size, ..ListMachinesRequest::default() });
-            ask.set_timeout(CALL_PATIENCE);
+            let ask = within(CALL_PATIENCE, ListMachinesRequest { shard, page_size, ..ListMachinesRequest::default() });
             let Ok(mut client) = self.desk.clients.fleet(node) else { continue };
             if let Ok(Ok(answer)) = tokio::time::timeout(CALL_PATIENCE, client.list_machines(ask)).await {
                 return Some(answer.into_inner().machines);

@@ -11,7 +11,7 @@ use argosy_proto::argosy::v1::{
 };
 use argosy_provider::sim::{Catalogue, Latencies, Offering, Payment};
 use tokio::time::Instant;
-use tonic::{Request, Status};
+use tonic::Status;
 
 /// The pool.
 pub(super) const POOL: &str = "trainers";
@@ -20,8 +20,9 @@ pub(super) const SIZE: usize = 4;
 /// How long a machine takes from one state to the next at the provider.
 const TRANSITION_MS: u64 = 2_500;
 /// How long one question may take.
-const PATIENCE: Duration = Duration::from_secs(3);
-/// How long the shard may be without a leader when the demonstration begins, and how often it is asked.
+pub(super) const PATIENCE: Duration = Duration::from_secs(3);
+/// How long the shard may be without a leader when the demonstration begins, and how often it is asked: a node that does not lead tells
+/// nobody who does.
 const SETTLE: Duration = Duration::from_secs(15);
 const AGAIN: Duration = Duration::from_millis(500);
 const REASON: &str = "argosy up --gpu";
@@ -107,13 +108,6 @@ pub(super) async fn first<T>(blueprint: &Blueprint, ask: impl AsyncFn(&str) -> R
         }
     }
     Err(last)
-}
-
-/// A question with a deadline.
-pub(super) fn asked<T>(message: T) -> Request<T> {
-    let mut request = Request::new(message);
-    request.set_timeout(PATIENCE);
-    request
 }
 
 #[cfg(test)]

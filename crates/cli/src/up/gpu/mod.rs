@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use argosy_engine::explain::MachineExplanation;
-use argosy_localfleet::{Agents, LocalFleet, watch};
+use argosy_localfleet::{Agents, LocalFleet, watch, within};
 use argosy_proto::argosy::v1::{
     ExplainMachineRequest, GetRepairsRequest, ListAgentsRequest, ListMachinesRequest, MachineRow,
 };
@@ -20,7 +20,7 @@ use serde::Serialize;
 use tonic::Status;
 
 pub(crate) use self::ground::catalogue;
-use self::ground::{POOL, SIZE, asked, first, lay};
+use self::ground::{PATIENCE, POOL, SIZE, first, lay};
 use self::story::{Act, Seen, Story};
 
 /// The GPU that breaks.
@@ -90,11 +90,16 @@ impl Demo {
         first(fleet.blueprint(), async |node| {
             let shard = self.shard.clone();
             let ask = ListMachinesRequest { shard: shard.clone(), page_size: 10_000, ..ListMachinesRequest::default() };
-            let machines: Vec<MachineRow> = clients.fleet(node)?.list_machines(asked(ask)).await?.into_inner().machines;
+            let machines: Vec<MachineRow> =
+                clients.fleet(node)?.list_machines(within(PATIENCE, ask)).await?.into_inner().machines;
             let ask = GetRepairsRequest { shard: shard.clone() };
-            let repairs = clients.repair(node)?.get_repairs(asked(ask)).await?.into_inner().repairs;
-            let agents =
-                clients.agents(node)?.list_agents(asked(ListAgentsRequest { shard })).await?.into_inner().agents;
+            let repairs = clients.repair(node)?.get_repairs(within(PATIENCE, ask)).await?.into_inner().repairs;
+            let agents = clients
+                .agents(node)?
+                .list_agents(within(PATIENCE, ListAgentsRequest { shard }))
+                .await?
+                .into_inner()
+                .agents;
             let connected = agents.into_iter().filter(|agent| agent.connected).map(|agent| agent.machine).collect();
             Ok(Seen { machines, connected, repairs })
         })
@@ -106,7 +111,7 @@ impl Demo {
         let answer = first(fleet.blueprint(), async |node| {
             let ask =
                 ExplainMachineRequest { machine: machine.to_owned(), shard: self.shard.clone(), ..Default::default() };
-            Ok(clients.fleet(node)?.explain_machine(asked(ask)).await?.into_inner().machine_json)
+            Ok(clients.fleet(node)?.explain_machine(within(PATIENCE, ask)).await?.into_inner().machine_json)
         });
         let told: Result<MachineExplanation, _> = serde_json::from_str(&answer.await?);
         Ok(told.map_or_else(|error| error.to_string(), |told| told.to_string()))
