@@ -32,9 +32,9 @@ enum Command {
 
 fn main() -> ExitCode {
     let outcome = match Lab::parse().command {
-        Command::Agents(args) => commands::agents::run(args).map(|()| ExitCode::SUCCESS),
+        Command::Agents(args) => commands::agents::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Chaos(args) => commands::chaos::run(args).map(|()| ExitCode::SUCCESS),
-        Command::Replay(args) => commands::replay::run(*args).map(|()| ExitCode::SUCCESS),
+        Command::Replay(args) => commands::replay::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Sim(args) => commands::sim::run(args),
         Command::Trace(args) => commands::trace::run(args).map(|()| ExitCode::SUCCESS),
     };

@@ -1,13 +1,12 @@
 //! `argosy-lab agents`: many node agents on one real node, and what that costs it.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use argosy_lab::agents::{self, Options};
 use clap::Args;
 
-use super::replay::beside_this;
+use super::fleet::FleetArgs;
 
 /// Arguments of `argosy-lab agents`.
 #[derive(Debug, Args)]
@@ -27,23 +26,16 @@ pub(crate) struct AgentsArgs {
     /// On how many machines a GPU falls off the bus at the end
     #[arg(long, default_value_t = 100)]
     faults: u32,
-    /// Write the outcome to this file as JSON
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
-    /// Where the fleet's files go; a temporary directory, removed at the end, when left out
-    #[arg(long, value_name = "DIR")]
-    dir: Option<PathBuf>,
-    /// The binary argosy; the one next to this program when left out
-    #[arg(long, value_name = "FILE")]
-    program: Option<PathBuf>,
+    #[command(flatten)]
+    fleet: FleetArgs,
 }
 
 /// Runs the command. Fails when something is not as it should be.
-pub(crate) fn run(args: AgentsArgs) -> anyhow::Result<()> {
-    let own = std::env::temp_dir().join(format!("argosy-agents-{}", std::process::id()));
+pub(crate) fn run(args: &AgentsArgs) -> anyhow::Result<()> {
+    let folder = args.fleet.folder("agents");
     let options = Options {
-        program: args.program.map_or_else(beside_this, Ok)?,
-        dir: args.dir.clone().unwrap_or_else(|| own.clone()),
+        program: args.fleet.program()?,
+        dir: folder.path().to_owned(),
         agents: args.agents,
         streams: args.streams,
         interval: args.interval,
@@ -51,14 +43,7 @@ pub(crate) fn run(args: AgentsArgs) -> anyhow::Result<()> {
         faults: args.faults,
     };
     let report = tokio::runtime::Runtime::new()?.block_on(agents::run(&options, &|what| eprintln!("{what}")))?;
-    if args.dir.is_none() {
-        std::fs::remove_dir_all(&own).with_context(|| format!("removing {}", own.display()))?;
-    }
-    print!("{report}");
-    if let Some(path) = &args.json {
-        let text = serde_json::to_string_pretty(&report)?;
-        std::fs::write(path, text).with_context(|| format!("writing {}", path.display()))?;
-    }
+    args.fleet.tell(folder, &report)?;
     if !report.is_clean() {
         bail!("ARG-0934: the load was not carried as it should be; the lines that begin with `wrong` say what");
     }

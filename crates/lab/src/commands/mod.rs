@@ -2,6 +2,7 @@
 
 pub(crate) mod agents;
 pub(crate) mod chaos;
+pub(crate) mod fleet;
 pub(crate) mod replay;
 pub(crate) mod sim;
 pub(crate) mod trace;

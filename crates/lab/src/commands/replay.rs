@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use argosy_lab::replay::{self, Options};
 use argosy_trace::{openb, transform};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
+
+use super::fleet::FleetArgs;
 
 /// Arguments of `argosy-lab replay`.
 #[derive(Debug, Args)]
@@ -48,28 +50,21 @@ pub(crate) struct ReplayArgs {
     /// Take a snapshot after so many log entries, so that killed nodes catch up from one
     #[arg(long, value_name = "N")]
     snapshot_every: Option<u64>,
-    /// Write the outcome to this file as JSON
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
-    /// Where the fleet's files go; a temporary directory, removed at the end, when left out
-    #[arg(long, value_name = "DIR")]
-    dir: Option<PathBuf>,
-    /// The binary argosy; the one next to this program when left out
-    #[arg(long, value_name = "FILE")]
-    program: Option<PathBuf>,
+    #[command(flatten)]
+    fleet: FleetArgs,
 }
 
 /// Runs the command. Fails when anything was lost or doubled.
-pub(crate) fn run(args: ReplayArgs) -> anyhow::Result<()> {
+pub(crate) fn run(args: &ReplayArgs) -> anyhow::Result<()> {
     let (trace, skipped_rows) = openb::read(&args.nodes, &args.tasks)?.accept(args.skip_bad_rows)?;
     let mut trace = trace.nodes_fraction(args.nodes_fraction, args.seed).compress_arrivals(args.compress_arrivals);
     if let Some(limit) = args.limit {
         trace = trace.limit(limit);
     }
-    let own = std::env::temp_dir().join(format!("argosy-replay-{}", std::process::id()));
+    let folder = args.fleet.folder("replay");
     let options = Options {
-        program: args.program.map_or_else(beside_this, Ok)?,
-        dir: args.dir.clone().unwrap_or_else(|| own.clone()),
+        program: args.fleet.program()?,
+        dir: folder.path().to_owned(),
         clusters: args.clusters,
         shards: args.shards,
         step_ms: u64::try_from(args.step.as_millis()).unwrap_or(u64::MAX),
@@ -86,28 +81,9 @@ pub(crate) fn run(args: ReplayArgs) -> anyhow::Result<()> {
     let outcome = tokio::runtime::Runtime::new()?.block_on(replay::run(&trace, &options, &progress));
     bar.finish_and_clear();
     let report = outcome?;
-    if args.dir.is_none() {
-        std::fs::remove_dir_all(&own).with_context(|| format!("removing {}", own.display()))?;
-    }
-    print!("{report}");
-    if let Some(path) = &args.json {
-        let text = serde_json::to_string_pretty(&report)?;
-        std::fs::write(path, text).with_context(|| format!("writing {}", path.display()))?;
-    }
+    args.fleet.tell(folder, &report)?;
     if !report.is_clean() {
         bail!("ARG-0924: something was lost or done twice; the table says what");
     }
     Ok(())
-}
-
-/// The binary `argosy` next to this one.
-pub(super) fn beside_this() -> anyhow::Result<PathBuf> {
-    let program = std::env::current_exe().context("this program's own path")?.with_file_name("argosy");
-    if !program.exists() {
-        bail!(
-            "ARG-0925: there is no argosy beside this program ({}); build it, or name it with --program",
-            program.display()
-        );
-    }
-    Ok(program)
 }

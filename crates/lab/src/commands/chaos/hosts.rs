@@ -10,6 +10,7 @@ use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::put;
+use crate::commands::fleet::Program;
 
 /// Arguments of `argosy-lab chaos hosts`.
 #[derive(Debug, Args)]
@@ -32,9 +33,8 @@ pub(crate) struct HostsArgs {
     /// Write a page to this file that shows what happened; it opens from disk and needs no network
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
-    /// The binary argosy; the one next to this program when left out
-    #[arg(long, value_name = "FILE")]
-    program: Option<PathBuf>,
+    #[command(flatten)]
+    program: Program,
     /// The program is in its cage already
     #[arg(long, hide = true)]
     inside: bool,
@@ -42,7 +42,7 @@ pub(crate) struct HostsArgs {
 
 /// Runs the command: first from outside, which starts it again inside, then there.
 pub(crate) fn run(args: &HostsArgs) -> anyhow::Result<()> {
-    let program = args.program.clone().map_or_else(crate::commands::replay::beside_this, Ok)?;
+    let program = args.program.path()?;
     if !args.inside {
         bail!(cage::enter("--inside"));
     }
