@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 
 const PATIENCE: Duration = Duration::from_secs(60);
+const LOOK: Duration = Duration::from_millis(20);
 
 struct Site {
     dir: tempfile::TempDir,
@@ -55,12 +56,12 @@ impl Site {
     }
 }
 
-/// Waits for a condition.
+/// Waits for a condition of other processes, which tell nobody: a port that is open, a file that is written.
 fn until(runtime: &Runtime, what: &str, mut condition: impl FnMut() -> bool) {
     let began = Instant::now();
     while !condition() {
         assert!(began.elapsed() < PATIENCE, "{what}");
-        runtime.block_on(async { tokio::time::sleep(Duration::from_millis(20)).await });
+        runtime.block_on(tokio::time::sleep(LOOK));
     }
 }
 

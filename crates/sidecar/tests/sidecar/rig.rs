@@ -136,7 +136,7 @@ impl Rig {
     }
 }
 
-/// Waits for a condition.
+/// Waits for a condition that nobody tells of: files that scripts write, and what a provider shows.
 pub(crate) async fn until<T>(mut condition: impl AsyncFnMut() -> Option<T>) -> T {
     let looking = async {
         loop {
