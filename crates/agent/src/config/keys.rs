@@ -84,9 +84,9 @@ pub(super) const KEYS: &[Key] = &[
     ),
     key(
         "gpus.library",
-        "a path",
+        "a path, or a name",
         None,
-        "NVIDIA's management library, where the system does not find `libnvidia-ml.so.1` by itself.",
+        "NVIDIA's management library, where the system does not find `libnvidia-ml.so.1` by itself. A name without any folder is looked for by the system's loader; for a file beside this one write `./NAME`.",
     ),
     key("gpus.nvml_events", "true or false", Some("true"), "Wait for XIDs in the driver, beside the kernel's log."),
     key(

@@ -34,7 +34,7 @@ pub(super) fn config(root: &At<Node>, folder: &Path) -> Result<Config, Vec<Probl
         driver_timeout: r.duration("driver_timeout", "driver_timeout"),
         journal_limit: r.parsed("journal_limit", "journal_limit", size).unwrap_or_default(),
         expected: r.parsed("gpus.expected", "gpus.expected", expected).unwrap_or_default(),
-        library: r.path("gpus.library"),
+        library: r.library("gpus.library"),
         nvml_events: r.flag("gpus.nvml_events"),
         kernel_log: r.path("kernel_log").filter(|path| path.file_name().is_none_or(|name| name != "none")),
         thresholds: r.thresholds(),
@@ -130,6 +130,14 @@ impl<'t> Reader<'t> {
     fn path(&mut self, path: &str) -> Option<PathBuf> {
         let folder = self.folder;
         self.parsed(path, path, |text| (!text.is_empty()).then(|| folder.join(text)))
+    }
+
+    /// A library: as with the loader itself, a name without any folder is looked for where the system keeps libraries, and everything else
+    /// is a path.
+    fn library(&mut self, path: &str) -> Option<PathBuf> {
+        let folder = self.folder;
+        let read = |text: &str| if text.contains('/') { folder.join(text) } else { PathBuf::from(text) };
+        self.parsed(path, path, |text| (!text.is_empty()).then(|| read(text)))
     }
 
     /// A list of scalars that each keep a rule; one must be there.

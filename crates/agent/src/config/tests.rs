@@ -49,6 +49,25 @@ fn everything_can_be_set() {
 }
 
 #[test]
+fn a_library_without_a_folder_is_the_loader_s_to_find_and_any_other_is_a_path() {
+    let of = |folder: &str, library: &str| {
+        let text = format!("{LEAST}gpus: {{library: {library}}}\n");
+        parse(&text, Path::new(folder)).expect("right").library.expect("named")
+    };
+    for (written, read) in [
+        ("libnvidia-ml.so.1", "libnvidia-ml.so.1"),
+        ("./libnvidia-ml.so.1", "/etc/argosy/./libnvidia-ml.so.1"),
+        ("lib/nvml.so", "/etc/argosy/lib/nvml.so"),
+        ("../nvml.so", "/etc/argosy/../nvml.so"),
+        ("/x/nvml.so", "/x/nvml.so"),
+    ] {
+        assert_eq!(of("/etc/argosy", written).as_os_str(), read, "{written}");
+    }
+    // The file itself was named without a folder: what lies beside it must not become a name for the loader.
+    assert!(of("", "./nvml.so").to_string_lossy().contains('/'));
+}
+
+#[test]
 fn every_problem_is_reported_at_once_with_its_line_and_column() {
     let text = "servers: [a, b:2]\nagent_id: m-1\ntls: {cert: c, key: k, ca: a}\nsample_intervall: 5s\ngpus:\n  expected: some\n\
                 heartbeat_interval: 0s\ncommands:\n  reset-gpu: {timeout: 5m}\n  explode: {exec: [x]}\nagent_id: m-2\n";
