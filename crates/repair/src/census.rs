@@ -1,8 +1,9 @@
 //! How many machines each domain has: what shares are shares of.
 //!
 //! Only the domains that something is in repair in, or was found unfit in, are counted: a fleet has a hundred thousand racks, and
-//! two of them matter.
+//! two of them matter. And they are counted only once somebody asks for a size: most looks at repairs find that nothing is to begin.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -11,19 +12,19 @@ use crate::place::{Domain, Scope};
 
 /// Machines with hardware, by domain.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Census {
+pub struct Tally {
     sizes: BTreeMap<Scope, BTreeMap<Arc<str>, u32>>,
 }
 
-impl Census {
+impl Tally {
     /// Of the domains that a book is about, with nothing counted yet.
     #[must_use]
     pub fn of(book: &Book) -> Self {
-        let mut census = Self::default();
+        let mut tally = Self::default();
         for Domain { scope, name } in book.domains() {
-            census.sizes.entry(scope).or_default().entry(name).or_insert(0);
+            tally.sizes.entry(scope).or_default().entry(name).or_insert(0);
         }
-        census
+        tally
     }
 
     /// Whether any domain of this kind is to be counted.
@@ -39,9 +40,39 @@ impl Census {
         }
     }
 
+    fn size(&self, domain: &Domain) -> u32 {
+        self.sizes.get(&domain.scope).and_then(|sizes| sizes.get(&*domain.name)).copied().unwrap_or(0)
+    }
+}
+
+/// A tally that is taken when it is first asked.
+pub struct Census<'a> {
+    take: &'a dyn Fn() -> Tally,
+    taken: OnceCell<Tally>,
+}
+
+impl<'a> Census<'a> {
+    /// Takes the tally by `take`, once, if it is asked at all.
+    #[must_use]
+    pub fn new(take: &'a dyn Fn() -> Tally) -> Self {
+        Self { take, taken: OnceCell::new() }
+    }
+
     /// How many machines a domain has.
     #[must_use]
     pub fn size(&self, domain: &Domain) -> u32 {
-        self.sizes.get(&domain.scope).and_then(|sizes| sizes.get(&*domain.name)).copied().unwrap_or(0)
+        self.taken.get_or_init(self.take).size(domain)
+    }
+
+    /// Whether anybody has asked.
+    #[must_use]
+    pub fn is_taken(&self) -> bool {
+        self.taken.get().is_some()
+    }
+}
+
+impl std::fmt::Debug for Census<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Census").field(&self.taken.get()).finish()
     }
 }

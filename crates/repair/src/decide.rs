@@ -29,8 +29,8 @@ pub struct Situation<'a> {
     pub book: &'a Book,
     /// The policy in force.
     pub policy: &'a Policy,
-    /// How many machines there are where.
-    pub census: &'a Census,
+    /// How many machines there are where; asked only where a share is of them.
+    pub census: &'a Census<'a>,
     /// The machines.
     pub sight: &'a dyn Fn(MachineIx) -> Option<Sight>,
     /// Shard time.

@@ -17,7 +17,7 @@ use crate::wait::Wait;
 #[derive(Clone, Debug)]
 pub struct Gate<'a> {
     policy: &'a Policy,
-    census: &'a Census,
+    census: &'a Census<'a>,
     /// Places of the budgets that are in force, from 0.
     in_force: Vec<usize>,
     open: BTreeMap<Domain, Trip>,
@@ -32,7 +32,7 @@ impl<'a> Gate<'a> {
     pub fn new(
         book: &Book,
         policy: &'a Policy,
-        census: &'a Census,
+        census: &'a Census<'a>,
         now: ShardTime,
         in_force: &[u16],
         standstill: bool,
@@ -85,7 +85,7 @@ impl<'a> Gate<'a> {
             return Ok(());
         };
         let used = self.used(&domain);
-        let of = limits.at_once.of(self.census.size(&domain));
+        let of = limits.at_once.of(|| self.census.size(&domain));
         if used < of || planted(Bug::BudgetIgnored) {
             return Ok(());
         }
@@ -118,7 +118,7 @@ impl<'a> Gate<'a> {
         self.in_force.iter().copied().flat_map(move |place| {
             let budget = &self.policy.budgets[place];
             let domains = self.used.iter().filter(|(domain, _)| domain.scope == budget.per);
-            domains.map(move |(domain, used)| (place, domain, *used, budget.at_once.of(self.census.size(domain))))
+            domains.map(move |(domain, used)| (place, domain, *used, budget.at_once.of(|| self.census.size(domain))))
         })
     }
 }

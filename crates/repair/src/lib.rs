@@ -30,7 +30,7 @@ mod tests;
 pub mod wait;
 
 pub use book::{At, Book, Closed, Counts, Ending, Heard, Late, Opened, Report, Stepped, Stored};
-pub use census::Census;
+pub use census::{Census, Tally};
 pub use class::Class;
 pub use decide::{Moves, Sight, Situation, decide, next_moment, wait};
 pub use file::{FileError, parse};

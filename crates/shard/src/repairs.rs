@@ -6,11 +6,11 @@
 use std::sync::Arc;
 
 use argosy_model::vocabulary::RACK_KEY;
-use argosy_model::{ClusterIx, Duration, MachineIx, ShapeIx, ShardTime, State};
+use argosy_model::{ClusterIx, Duration, Fleet, MachineIx, ShapeIx, ShardTime, State, Vocabulary};
 use argosy_pool::Clock;
 use argosy_repair::{
     Acted, Book, Census, Class, Domain, Move, Place, Policy, Repair, Scope, Sight, Situation, Step, StepMove, Stored,
-    decide, next_moment,
+    Tally, decide, next_moment,
 };
 use serde::{Deserialize, Serialize};
 
@@ -180,7 +180,8 @@ impl ShardState {
 
     /// Hands everything that a decision about repairs looks at to `look`.
     pub fn look_at_repairs<T>(&self, now: ShardTime, wall: Clock, look: impl FnOnce(&Situation<'_>) -> T) -> T {
-        let census = self.census();
+        let tally = || tally(&self.repairs, &self.fleet);
+        let census = Census::new(&tally);
         look(&Situation {
             book: &self.repairs.book,
             policy: &self.repairs.policy,
@@ -199,32 +200,6 @@ impl ShardState {
         Some(Sight { state: known.state, is_elastic })
     }
 
-    /// Machines with hardware, by those domains that repairs are about. Classes are counted, not machines.
-    pub(crate) fn census(&self) -> Census {
-        if !self.repairs.policy.has_shares() {
-            return Census::default();
-        }
-        let mut census = Census::of(&self.repairs.book);
-        let mut rack = String::new();
-        for (class, members) in self.fleet.classes().iter() {
-            if matches!(class.state, State::Speculative | State::Creating) {
-                continue;
-            }
-            let machines = u32::try_from(members.len()).unwrap_or(u32::MAX);
-            let names = self.names(class.cluster, class.shape);
-            census.count(Scope::Shard, "", machines);
-            let plain = [(Scope::Cluster, names.cluster), (Scope::Pool, names.pool), (Scope::Zone, names.zone)];
-            for (scope, name) in plain {
-                name.into_iter().for_each(|name| census.count(scope, name, machines));
-            }
-            if names.rack.is_some() && census.wants(Scope::Rack) {
-                names.rack_within(&mut rack);
-                census.count(Scope::Rack, &rack, machines);
-            }
-        }
-        census
-    }
-
     /// Where a machine counts.
     pub(crate) fn place_of(&self, machine: MachineIx) -> Place {
         let known = self.fleet.machine(machine);
@@ -233,7 +208,7 @@ impl ShardState {
 
     /// Where a machine of a shape counts while it serves `cluster`.
     pub(crate) fn place_with(&self, cluster: Option<ClusterIx>, shape: ShapeIx) -> Place {
-        let names = self.names(cluster, shape);
+        let names = names(&self.fleet.words, cluster, shape);
         let mut rack = String::new();
         names.rack_within(&mut rack);
         Place {
@@ -241,20 +216,6 @@ impl ShardState {
             pool: names.pool.map(Arc::from),
             zone: names.zone.map(Arc::from),
             rack: names.rack.map(|_| Arc::from(rack)),
-        }
-    }
-
-    fn names(&self, cluster: Option<ClusterIx>, shape: ShapeIx) -> Names<'_> {
-        let words = &self.fleet.words;
-        let shape = words.shape_of(shape);
-        let claimant = cluster.map(|cluster| words.cluster_id(cluster));
-        let pool = claimant.and_then(Pool::named_by);
-        let rack = words.find_symbol(RACK_KEY).and_then(|key| words.attribute(shape, key));
-        Names {
-            cluster: claimant.filter(|_| pool.is_none()),
-            pool,
-            zone: shape.zone.map(|zone| words.text(zone)),
-            rack: rack.map(|rack| words.text(rack)),
         }
     }
 
@@ -267,5 +228,44 @@ impl ShardState {
     /// The repair of a machine, by its id.
     pub fn repair_of(&self, machine: &str) -> Option<&Repair> {
         self.repairs.book.get(self.fleet.find(machine)?)
+    }
+}
+
+/// Machines with hardware, by those domains that repairs are about. Classes are counted, not machines.
+pub(crate) fn tally(repairs: &RepairBook, fleet: &Fleet) -> Tally {
+    if !repairs.policy.has_shares() {
+        return Tally::default();
+    }
+    let mut tally = Tally::of(&repairs.book);
+    let mut rack = String::new();
+    for (class, members) in fleet.classes().iter() {
+        if matches!(class.state, State::Speculative | State::Creating) {
+            continue;
+        }
+        let machines = u32::try_from(members.len()).unwrap_or(u32::MAX);
+        let names = names(&fleet.words, class.cluster, class.shape);
+        tally.count(Scope::Shard, "", machines);
+        let plain = [(Scope::Cluster, names.cluster), (Scope::Pool, names.pool), (Scope::Zone, names.zone)];
+        for (scope, name) in plain {
+            name.into_iter().for_each(|name| tally.count(scope, name, machines));
+        }
+        if names.rack.is_some() && tally.wants(Scope::Rack) {
+            names.rack_within(&mut rack);
+            tally.count(Scope::Rack, &rack, machines);
+        }
+    }
+    tally
+}
+
+fn names(words: &Vocabulary, cluster: Option<ClusterIx>, shape: ShapeIx) -> Names<'_> {
+    let shape = words.shape_of(shape);
+    let claimant = cluster.map(|cluster| words.cluster_id(cluster));
+    let pool = claimant.and_then(Pool::named_by);
+    let rack = words.find_symbol(RACK_KEY).and_then(|key| words.attribute(shape, key));
+    Names {
+        cluster: claimant.filter(|_| pool.is_none()),
+        pool,
+        zone: shape.zone.map(|zone| words.text(zone)),
+        rack: rack.map(|rack| words.text(rack)),
     }
 }

@@ -41,7 +41,7 @@ impl Latch {
 impl Book {
     /// Every breaker that is open at `now`: those that have been committed as open, and those that what was found makes open.
     #[must_use]
-    pub fn open_breakers(&self, policy: &Policy, census: &Census, now: ShardTime) -> BTreeMap<Domain, Trip> {
+    pub fn open_breakers(&self, policy: &Policy, census: &Census<'_>, now: ShardTime) -> BTreeMap<Domain, Trip> {
         let mut open: BTreeMap<Domain, Trip> =
             policy.breakers.iter().flat_map(|breaker| self.tripping(breaker, census, now)).collect();
         for (domain, latch) in &self.breakers {
@@ -54,13 +54,13 @@ impl Book {
 
     /// The breakers that are open because of what was found, and not yet committed as open.
     #[must_use]
-    pub fn to_trip(&self, policy: &Policy, census: &Census, now: ShardTime) -> Vec<Domain> {
+    pub fn to_trip(&self, policy: &Policy, census: &Census<'_>, now: ShardTime) -> Vec<Domain> {
         let is_latched = |domain: &Domain| self.breakers.get(domain).is_some_and(|latch| latch.trip(now).is_some());
         let open = self.open_breakers(policy, census, now);
         open.into_keys().filter(|domain| !is_latched(domain)).collect()
     }
 
-    fn tripping(&self, breaker: &Breaker, census: &Census, now: ShardTime) -> Vec<(Domain, Trip)> {
+    fn tripping(&self, breaker: &Breaker, census: &Census<'_>, now: ShardTime) -> Vec<(Domain, Trip)> {
         let recent = self.onsets.iter().rev().take_while(|onset| onset.at.plus(breaker.window.0) > now);
         let mut found: BTreeMap<Domain, BTreeSet<MachineIx>> = BTreeMap::new();
         for onset in recent {
@@ -72,8 +72,11 @@ impl Book {
         }
         let trip = |(domain, machines): (Domain, BTreeSet<MachineIx>)| {
             let found = u32::try_from(machines.len()).unwrap_or(u32::MAX);
+            if found < breaker.count {
+                return None;
+            }
             let of = census.size(&domain).max(found);
-            let opens = found >= breaker.count && breaker.share.is_none_or(|share| found >= share.of(of));
+            let opens = breaker.share.is_none_or(|share| found >= share.of(|| of));
             let until = breaker.reset_after.map(|after| now.plus(after.0));
             opens.then_some((domain, Trip { at: now, found, of, until }))
         };
@@ -86,7 +89,7 @@ impl Book {
         &mut self,
         domain: &Domain,
         policy: &Policy,
-        census: &Census,
+        census: &Census<'_>,
         now: ShardTime,
         is_serving: impl Fn(MachineIx) -> bool,
     ) -> Option<(Trip, Vec<MachineIx>)> {

@@ -49,7 +49,7 @@ impl Policy {
         let mut faults = Faults(Vec::new());
         faults.check(!self.breakers.is_empty(), "breakers", "without one, a wrong rule can drain the whole fleet");
         faults.check(!self.budgets.is_empty(), "budgets", "without one, any number of machines is repaired at once");
-        let stuck = self.budgets.iter().any(|budget| budget.schedule.is_empty() && budget.at_once.of(u32::MAX) == 0);
+        let stuck = self.budgets.iter().any(|budget| budget.schedule.is_empty() && budget.at_once.of(|| u32::MAX) == 0);
         faults.check(!stuck, "budgets", "one of 0 that is always in force lets nothing be repaired");
         faults.0
     }

@@ -19,13 +19,14 @@ pub enum Limit {
 }
 
 impl Limit {
-    /// How many that is of a domain of this size; a share is rounded up, so that a small domain is not locked for ever.
+    /// How many that is of a domain of some size, which is asked for a share only; a share is rounded up, so that a small domain is not
+    /// locked for ever.
     #[must_use]
-    pub fn of(self, size: u32) -> u32 {
+    pub fn of(self, size: impl FnOnce() -> u32) -> u32 {
         match self {
             Self::Count(count) => count,
             Self::Share(share) => {
-                let machines = (u64::from(size) * u64::from(share.ppm())).div_ceil(WHOLE_PPM);
+                let machines = (u64::from(size()) * u64::from(share.ppm())).div_ceil(WHOLE_PPM);
                 u32::try_from(machines).unwrap_or(u32::MAX)
             }
         }
@@ -88,8 +89,8 @@ mod tests {
     #[test]
     fn a_share_is_rounded_up_and_nothing_stays_nothing() {
         let tenth = Limit::read("10%").expect("a share");
-        assert_eq!([0, 1, 3, 10, 11].map(|size| tenth.of(size)), [0, 1, 1, 1, 2]);
-        assert_eq!((Limit::Count(0).of(99), Limit::read("0%").expect("a share").of(99)), (0, 0));
+        assert_eq!([0, 1, 3, 10, 11].map(|size| tenth.of(|| size)), [0, 1, 1, 1, 2]);
+        assert_eq!((Limit::Count(0).of(|| 99), Limit::read("0%").expect("a share").of(|| 99)), (0, 0));
         assert_eq!(Limit::read("12.5 %").map(|limit| limit.to_string()).as_deref(), Some("12.5%"));
         assert_eq!(["101%", "10", "%", "-1%"].map(Limit::read), [None; 4]);
     }

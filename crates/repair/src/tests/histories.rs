@@ -10,7 +10,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner
 use super::world::{World, ix};
 use crate::plant::{self, Bug};
 use crate::record::Hold;
-use crate::{Acted, Class, Move, Moves, Scope, Step, StepMove, Stepped};
+use crate::{Acted, Census, Class, Move, Moves, Scope, Step, StepMove, Stepped};
 
 const HOSTS: usize = 10;
 const POLICY: &str = "
@@ -117,7 +117,8 @@ impl Run {
 
     fn commit(&mut self, moves: &Moves) -> Result<(), TestCaseError> {
         let before = self.world.clone();
-        let open = before.book.open_breakers(&before.policy, &before.census(), before.now);
+        let tally = || before.tally();
+        let open = before.book.open_breakers(&before.policy, &Census::new(&tally), before.now);
         let results = self.world.apply(moves);
         for (step, result) in moves.steps.iter().zip(results) {
             let host = step.machine.index();

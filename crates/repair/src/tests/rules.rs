@@ -5,7 +5,9 @@ use argosy_model::{Duration, ShardTime, State};
 use super::world::{World, ix};
 use crate::plant::{self, Bug};
 use crate::record::Hold;
-use crate::{Acted, Class, Domain, Heard, Late, Move, Moves, Order, Scope, StepMove, Wait};
+use crate::{
+    Acted, Census, Class, Domain, Heard, Late, Move, Moves, Order, Scope, StepMove, Wait, decide, next_moment,
+};
 
 const CALM: &str = "
 version: 1
@@ -173,6 +175,26 @@ fn a_budget_holds_for_two_leaders_that_decided_from_the_same_state() {
     };
     assert_eq!(history(), [true, false]);
     assert_eq!(plant::with(Bug::BudgetIgnored, history), [true, true], "the bug shows");
+}
+
+#[test]
+fn machines_are_counted_only_once_a_share_decides() {
+    let policy = "{version: 1, grace: {reset-gpu: 2m}, threshold: {reports: 1, or_after: 1s},
+        breakers: [{per: shard, count: 3, share: 50%, window: 10m}], budgets: [{per: shard, at_once: 20%}]}";
+    let mut world = World::of(5, policy);
+    let counts = |world: &World| {
+        world.look(|at| {
+            drop((decide(at), next_moment(at)));
+            at.census.is_taken()
+        })
+    };
+    (0..2).for_each(|host| drop(world.report(host, Some(Class::ResetGpu))));
+    assert!(!counts(&world), "nothing is to begin, and too few were found for any breaker");
+    world.pass(120);
+    assert!(counts(&world), "a fifth of how many?");
+    let mut stopped = World::of(5, policy);
+    (0..3).for_each(|host| drop(stopped.report(host, Some(Class::ResetGpu))));
+    assert!(counts(&stopped), "half of how many?");
 }
 
 #[test]
@@ -371,7 +393,8 @@ fn a_quarantined_machine_is_given_back_after_its_time_where_it_has_one() {
 fn nothing_is_admitted_while_the_kill_switch_is_on() {
     let mut world = World::of(5, CALM);
     world.report(0, Some(Class::Replace));
-    let (census, policy) = (world.census(), world.policy.clone());
+    let (tally, policy) = (|| world.tally(), world.policy.clone());
+    let census = Census::new(&tally);
     let gate = crate::Gate::new(&world.book, &policy, &census, world.now, &[], true);
     assert_eq!(gate.check(world.book.get(ix(0)).expect("in repair")), Err(Wait::Standstill));
     assert_eq!(

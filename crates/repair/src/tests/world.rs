@@ -9,7 +9,7 @@ use argosy_model::{Duration, MachineIx, ShardTime, State};
 use crate::book::Report;
 use crate::{
     Acted, At, Book, Census, Class, Closed, Ending, Gate, Heard, Late, Move, Moves, Place, Policy, Sight, Situation,
-    Step, StepMove, Stepped, decide, parse, wait,
+    Step, StepMove, Stepped, Tally, decide, parse, wait,
 };
 
 /// A machine.
@@ -60,12 +60,12 @@ impl World {
         }
     }
 
-    pub(super) fn census(&self) -> Census {
-        let mut census = Census::of(&self.book);
+    pub(super) fn tally(&self) -> Tally {
+        let mut tally = Tally::of(&self.book);
         for domain in self.hosts.iter().flat_map(|host| host.place.domains()) {
-            census.count(domain.scope, &domain.name, 1);
+            tally.count(domain.scope, &domain.name, 1);
         }
-        census
+        tally
     }
 
     pub(super) fn pass(&mut self, seconds: u64) {
@@ -86,8 +86,9 @@ impl World {
         self.book.heard(ix(host), report, self.now)
     }
 
-    fn look<T>(&self, look: impl FnOnce(&Situation<'_>) -> T) -> T {
-        let census = self.census();
+    pub(super) fn look<T>(&self, look: impl FnOnce(&Situation<'_>) -> T) -> T {
+        let tally = || self.tally();
+        let census = Census::new(&tally);
         let sight = |machine: MachineIx| {
             let host = self.hosts.get(machine.index())?;
             Some(Sight { state: host.state, is_elastic: host.is_elastic })
@@ -115,7 +116,9 @@ impl World {
     /// A proposal is committed; what came of each of its steps.
     pub(super) fn apply(&mut self, moves: &Moves) -> Vec<Result<Stepped, Late>> {
         self.index += 1;
-        let (census, policy) = (self.census(), self.policy.clone());
+        let (before, policy) = (self.tally(), self.policy.clone());
+        let tally = || before.clone();
+        let census = Census::new(&tally);
         for domain in &moves.trips {
             let hosts = self.hosts.clone();
             let is_serving = |machine: MachineIx| hosts[machine.index()].state == State::Configured;

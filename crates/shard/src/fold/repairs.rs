@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 use argosy_model::{Duration, Flags, MachineIx, State};
 use argosy_repair::record::Hold;
-use argosy_repair::{At, Class, Closed, Domain, Gate, Heard, Order, Policy, Repair, Report, Step, Stepped};
+use argosy_repair::{At, Census, Class, Closed, Domain, Gate, Heard, Order, Policy, Repair, Report, Step, Stepped};
 
 use super::Fold;
 use crate::command::By;
 use crate::event::Event;
 use crate::rails;
-use crate::repairs::{MAX_MOVES, Repairs};
+use crate::repairs::{MAX_MOVES, Repairs, tally};
 use crate::response::{Rejection, Response};
 
 impl Fold<'_> {
@@ -56,7 +56,11 @@ impl Fold<'_> {
         if !is_sound {
             return Response::Repairs { taken: 0, late: all };
         }
-        let (policy, census) = (Arc::clone(&self.state.repairs.policy), self.state.census());
+        let policy = Arc::clone(&self.state.repairs.policy);
+        // As they are before the first move, whatever the moves change.
+        let (kept, fleet) = (self.state.repairs.clone(), self.state.fleet.clone());
+        let tally = || tally(&kept, &fleet);
+        let census = Census::new(&tally);
         for domain in &repairs.trips {
             self.trip(domain, &policy, &census);
         }
@@ -83,7 +87,7 @@ impl Fold<'_> {
         Response::Repairs { taken, late: all - taken }
     }
 
-    fn trip(&mut self, domain: &Domain, policy: &Policy, census: &argosy_repair::Census) {
+    fn trip(&mut self, domain: &Domain, policy: &Policy, census: &Census<'_>) {
         let (fleet, now) = (self.state.fleet.clone(), self.state.now);
         let is_serving = |ix| fleet.machine(ix).state == State::Configured;
         let Some((trip, retreats)) = self.state.repairs.book.trip(domain, policy, census, now, is_serving) else {
