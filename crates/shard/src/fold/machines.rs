@@ -23,13 +23,25 @@ impl Fold<'_> {
         aside: Aside,
         cause: Cause,
     ) -> Result<Machine, FleetError> {
+        let before = self.record(ix, next, aside, cause)?;
+        self.note_change(ix, &before, next.cluster().or(before.cluster()));
+        Ok(before)
+    }
+
+    /// Writes a record of which sinks are not told, or not yet.
+    pub(super) fn record(
+        &mut self,
+        ix: MachineIx,
+        next: Machine,
+        aside: Aside,
+        cause: Cause,
+    ) -> Result<Machine, FleetError> {
         let before = self.state.fleet.put(ix, next, aside, cause)?;
         if next.state == State::Speculative && before.state != State::Speculative {
             self.forget_health(ix);
             self.forget_repair(ix);
         }
         let cluster = next.cluster().or(before.cluster());
-        self.note_change(ix, &before, cluster);
         self.events.push(Event::MachineChanged { machine: ix, from: Some(before.state), to: next.state, cluster });
         Ok(before)
     }

@@ -41,7 +41,8 @@ impl Fold<'_> {
         }
         let known = *self.state.fleet.machine(ix);
         self.touched.extend(cluster);
-        if before.state != known.state {
+        let is_told = before.state != known.state && !(is_slot(before) && is_slot(&known));
+        if is_told {
             let what = What::State { from: before.state, to: known.state, reason: self.reason_of(ix, known.state) };
             self.note(self.subject(ix, cluster), what);
         }
@@ -50,13 +51,13 @@ impl Fold<'_> {
         }
     }
 
-    /// A machine is there that was not known. A slot that could become one is none.
+    /// A machine is there that was not known. A slot that could become one is none, also while it is held back.
     pub(super) fn note_found(&mut self, ix: MachineIx, state: State, cluster: Option<ClusterIx>) {
         if self.state.outbox.is_idle() {
             return;
         }
         self.touched.extend(cluster);
-        if state != State::Speculative {
+        if !is_slot(self.state.fleet.machine(ix)) {
             self.note(self.subject(ix, cluster), What::Found { state });
         }
     }
@@ -68,7 +69,7 @@ impl Fold<'_> {
         }
         let known = *self.state.fleet.machine(ix);
         self.touched.extend(known.cluster());
-        if known.state != State::Speculative {
+        if !is_slot(&known) {
             self.note(self.subject(ix, known.cluster()), What::Gone { from: known.state });
         }
     }
@@ -187,6 +188,16 @@ impl Fold<'_> {
             State::Draining | State::Deleting => self.state.repairs.book.get(ix).map(|repair| text(&repair.reason)),
             _ => None,
         }
+    }
+}
+
+/// Whether nothing is there but the chance to get a machine, offered or, while it is failed without hardware, not offered: a provider that
+/// holds its slots back for a while, and lets them go again, does nothing to any machine.
+fn is_slot(machine: &Machine) -> bool {
+    match machine.state {
+        State::Speculative => true,
+        State::Failed => !machine.flags.has(Flags::HOST),
+        _ => false,
     }
 }
 

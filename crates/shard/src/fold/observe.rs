@@ -117,8 +117,7 @@ impl Fold<'_> {
             self.state.counters.lost += 1;
         }
         if before.state == State::Speculative && seen.state == State::Failed {
-            self.pass_through(ix, State::Creating);
-            self.show(ix, shape, seen, Cause::Provider);
+            self.fail_slot(ix, shape, seen);
         } else {
             self.show(ix, shape, seen, cause);
         }
@@ -140,6 +139,17 @@ impl Fold<'_> {
         }
         let (next, aside) = self.shown(ix, shape, seen);
         self.write(ix, next, aside, cause).expect("a judged record is sound and its edge legal");
+    }
+
+    /// Writes that a slot has failed. Its record goes through Creating, as every record that fails without hardware does; nothing is created,
+    /// and nobody is told that anything was.
+    fn fail_slot(&mut self, ix: MachineIx, shape: ShapeIx, seen: &ObservedMachine) {
+        let before = *self.state.fleet.machine(ix);
+        let (creating, aside) = (before.moved(State::Creating, self.state.now), self.state.fleet.aside(ix));
+        self.record(ix, creating, aside, Cause::Skipped).expect("every state but Failed may be skipped to");
+        let (failed, aside) = self.shown(ix, shape, seen);
+        self.record(ix, failed, aside, Cause::Provider).expect("a judged record is sound and its edge legal");
+        self.note_change(ix, &before, None);
     }
 
     fn pass_through(&mut self, ix: MachineIx, state: State) {

@@ -77,6 +77,27 @@ fn the_way_of_a_machine_is_told_in_order_and_a_slot_is_no_machine() {
 }
 
 #[test]
+fn slots_that_are_held_back_and_offered_again_are_not_told_and_a_host_that_fails_is() {
+    let mut world = fleet();
+    set(&mut world, SINKS);
+    let slot = |id: &str, state: State| {
+        let mut slot = seen(id, state);
+        slot.machine.host = None;
+        slot
+    };
+    for state in [State::Speculative, State::Failed, State::Speculative, State::Failed] {
+        world.show(&[slot("s0", state)]);
+    }
+    world.show(&[slot("s1", State::Failed)]);
+    let gone = ["s0", "s1"].map(str::to_owned).to_vec();
+    world.force(&Listing { gone, ..listing(world.state.revision(), &[]) });
+    assert_eq!(told(&world), []);
+    world.show(&[seen("m0", State::Failed)]);
+    world.show(&[slot("m0", State::Speculative)]);
+    assert_eq!(topics(&world), ["machine.state", "machine.state"], "a host that failed, and was lost");
+}
+
+#[test]
 fn a_verdict_is_told_when_it_becomes_another_and_not_when_its_evidence_grows() {
     let mut world = fleet();
     set(&mut world, SINKS);
