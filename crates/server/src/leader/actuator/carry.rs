@@ -50,8 +50,7 @@ impl Actuator {
                 },
                 Err(outcome) => return vec![outcome],
             },
-            Verb::Drain { cluster, grace, preemptor_priority } => {
-                self.announce(call, cluster, *grace, *preemptor_priority).await;
+            Verb::Drain { grace, .. } => {
                 let seconds = u32::try_from(grace.0.div_ceil(1_000)).unwrap_or(u32::MAX);
                 Mutation::Drain { grace_period_seconds: seconds }
             }
@@ -145,7 +144,15 @@ impl Actuator {
         })
     }
 
-    /// Tells the cluster that a node is to be drained, and gives it the chance to begin before the provider does.
+    /// Tells whoever uses a machine that it is to be drained, and gives it the chance to begin before the provider does. The call itself is
+    /// made by [`Self::carry_out`].
+    pub(super) async fn announced(&self, call: Call) -> Call {
+        if let Verb::Drain { cluster, grace, preemptor_priority } = &call.verb {
+            self.announce(&call, cluster, *grace, *preemptor_priority).await;
+        }
+        call
+    }
+
     async fn announce(&self, call: &Call, cluster: &str, grace: Span, preemptor_priority: i32) {
         // Behind a pool stands no operator; a workload system may, and a sink of notifications speaks to it.
         if let Some(pool) = Pool::named_by(cluster) {

@@ -1,27 +1,29 @@
 //! The actuator: carries out committed attempts, and commits what comes of them.
 //!
-//! Bounded concurrency over machines, one call at a time on a machine, a time limit on every call. Outcomes are gathered while
-//! the last batch is being committed, so that many calls cost one entry. It decides nothing and retries nothing: a retry
+//! Bounded concurrency over machines, one call at a time on a machine, a time limit on every call. A drain that waits for whoever uses its
+//! machine holds up nobody: there is one at most for each operation of the ledger, and it takes its turn once it may be called. Outcomes are
+//! gathered while the last batch is being committed, so that many calls cost one entry. It decides nothing and retries nothing: a retry
 //! is a new attempt, and that is for the log.
 //!
 //! Everything of it lives in one future: when the leadership ends it is dropped with every call in its hands, and what a
 //! provider may still execute of them has an older fence than anything the next leader does.
 
 mod carry;
+mod hands;
 mod outcome;
 mod work;
 
 use std::sync::Arc;
 
 use argosy_failpoint::{Failpoint, Planted, fires, planted};
-use argosy_shard::{Command, OperationId, Report};
+use argosy_shard::{Command, OperationId, Report, Verb};
+use futures::FutureExt as _;
 use futures::future::{BoxFuture, OptionFuture};
-use futures::stream::FuturesUnordered;
-use futures::{FutureExt as _, StreamExt as _};
 use tokio::sync::Semaphore;
 use tokio::time::{Duration, sleep, sleep_until};
 
 use self::carry::Carried;
+use self::hands::{Ended, Hands};
 use self::work::{Arrivals, Queue};
 use super::commit::{CommitError, Committer};
 use super::notify::Notifier;
@@ -34,8 +36,7 @@ use crate::replica::Listener;
 const BATCH: usize = 2_000;
 /// Before the log is told once more what it did not take.
 const AGAIN: Duration = Duration::from_millis(500);
-/// Attempts in hand for each call that may be at a provider: those that still wait for an operator's answer hold up
-/// nobody else's calls.
+/// Attempts in hand for each call that may be at a provider: those that still wait for an operator's blob hold up nobody else's calls.
 const WAITING_PER_CALL: usize = 16;
 
 /// The actuator of one leadership.
@@ -45,7 +46,7 @@ pub(super) struct Actuator {
     notifier: Arc<Notifier>,
     providers: Providers,
     limits: CallLimits,
-    /// Attempts in hand at once.
+    /// Attempts in hand at once, drains that wait aside.
     hands: usize,
     /// Calls at providers at once.
     calls: Semaphore,
@@ -75,7 +76,7 @@ impl Actuator {
     pub(super) async fn run(&self) {
         let listening = self.listen();
         let mut queue = Queue::default();
-        let mut hands = FuturesUnordered::new();
+        let mut hands = Hands::default();
         let mut reports: Vec<Report> = Vec::new();
         let mut committing: Option<BoxFuture<'_, ()>> = None;
         loop {
@@ -88,11 +89,11 @@ impl Actuator {
             }
             let due = queue.next_due().and_then(|due| self.committer.clock().when(due));
             tokio::select! {
-                Some(carried) = hands.next() => {
-                    self.put_down(carried, &mut queue, &mut reports);
+                Some(ended) = hands.next() => {
+                    self.put_down(ended, &mut queue, &mut reports);
                     // Whatever else has ended by now goes into the same entry.
-                    while let Some(Some(carried)) = hands.next().now_or_never() {
-                        self.put_down(carried, &mut queue, &mut reports);
+                    while let Some(Some(ended)) = hands.next().now_or_never() {
+                        self.put_down(ended, &mut queue, &mut reports);
                     }
                 }
                 Some(()) = OptionFuture::from(committing.as_mut()) => committing = None,
@@ -106,13 +107,13 @@ impl Actuator {
     /// order of operations. Says how many attempts there were. For lockstep.
     pub(super) async fn run_through(&self) -> Result<usize, CommitError> {
         let mut queue = Queue::default();
-        let mut hands = FuturesUnordered::new();
+        let mut hands = Hands::default();
         queue.add(self.committer.view().state.ledger().iter().map(|operation| operation.id));
         let (mut reports, mut attempts) = (Vec::new(), 0);
         self.fill(&mut queue, &mut hands);
-        while let Some(carried) = hands.next().await {
-            attempts += 1;
-            self.put_down(carried, &mut queue, &mut reports);
+        while let Some(ended) = hands.next().await {
+            attempts += usize::from(matches!(ended, Ended::Call(_)));
+            self.put_down(ended, &mut queue, &mut reports);
             self.fill(&mut queue, &mut hands);
         }
         // Reports of one attempt keep their order: accepted, then seen.
@@ -124,21 +125,29 @@ impl Actuator {
         Ok(attempts)
     }
 
-    fn fill<'a>(&'a self, queue: &mut Queue, hands: &mut FuturesUnordered<BoxFuture<'a, Carried>>) {
+    fn fill<'a>(&'a self, queue: &mut Queue, hands: &mut Hands<'a>) {
         let now = self.committer.clock().now();
-        while hands.len() < self.hands
-            && let Some(call) = queue.next(&self.committer.view(), self.committer.term(), now)
-        {
+        while hands.busy() < self.hands {
+            if let Some(call) = hands.take_announced() {
+                hands.carry(self.carry_out(call).boxed());
+                continue;
+            }
+            let Some(call) = queue.next(&self.committer.view(), self.committer.term(), now) else { break };
             tracing::debug!(shard = self.committer.shard(), term = self.committer.term(), operation = %call.operation,
                 attempt = call.attempt, machine = call.machine, "making an attempt");
-            hands.push(self.carry_out(call).boxed());
+            match call.verb {
+                Verb::Drain { .. } => hands.wait(self.announced(call).boxed()),
+                _ => hands.carry(self.carry_out(call).boxed()),
+            }
         }
-        self.gauge(queue.len(), hands.len());
+        self.gauge(queue.len() + hands.announced(), hands.busy() + hands.waiting());
     }
 
-    fn put_down(&self, carried: Carried, queue: &mut Queue, reports: &mut Vec<Report>) {
-        queue.finished(&carried.machine);
-        reports.extend(carried.reports);
+    fn put_down(&self, ended: Ended, queue: &mut Queue, reports: &mut Vec<Report>) {
+        if let Ended::Call(Carried { machine, reports: new }) = ended {
+            queue.finished(&machine);
+            reports.extend(new);
+        }
     }
 
     /// Commits what came of attempts, or that nothing is known of them, for as long as this leadership lasts. After it the next leader makes
