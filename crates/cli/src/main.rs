@@ -63,6 +63,7 @@ enum Command {
     Xid(xid::XidArgs),
     Pools(ask::PoolsArgs),
     Pool(ask::PoolArgs),
+    Lane(ask::LaneArgs),
     Import(import::ImportArgs),
     Version(version::VersionArgs),
 }
@@ -96,6 +97,7 @@ impl Command {
             Self::Xid(args) => xid::run(&args),
             Self::Pools(args) => ask::pools(args),
             Self::Pool(args) => ask::pool(args),
+            Self::Lane(args) => ask::lane(args),
             Self::Import(args) => import::run(&args),
             Self::Version(args) => version::run(&args),
         }

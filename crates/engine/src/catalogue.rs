@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use argosy_model::vocabulary::{INSTANCE_TYPE_KEY, ZONE_KEY};
+use argosy_model::vocabulary::{INSTANCE_TYPE_KEY, PROVIDER_KEY, ZONE_KEY};
 use argosy_model::{Fleet, Operator, Profile, ProfileIx, Requirement, Shape, ShapeIx, State, Sym, Vocabulary};
 
 use crate::hash::Lookup;
@@ -43,7 +43,8 @@ impl Catalogue {
         }
         let live: Vec<ShapeIx> =
             (0..shapes.len()).filter(|at| shapes[*at].is_some()).map(ShapeIx::from_index).collect();
-        let typed: Vec<Sym> = [INSTANCE_TYPE_KEY, ZONE_KEY].iter().filter_map(|key| words.find_symbol(key)).collect();
+        let typed: Vec<Sym> =
+            [INSTANCE_TYPE_KEY, ZONE_KEY, PROVIDER_KEY].iter().filter_map(|key| words.find_symbol(key)).collect();
         let mut listed: Lookup<(Sym, Sym), Vec<ShapeIx>> = Lookup::default();
         for ix in &live {
             let shape = shapes[ix.index()].as_ref().expect("a live shape is there");

@@ -38,6 +38,9 @@ impl Flags {
     pub const CONDEMNED: Self = Self(1 << 5);
     /// Somebody is at it, or is to look at it: idle, it is not given back, unless it is condemned.
     pub const KEPT: Self = Self(1 << 6);
+    /// A slot of a lane (provider, region, instance type) that takes no more just now: its breaker is open, or a quota is
+    /// reached.
+    pub const HELD_BACK: Self = Self(1 << 7);
 
     /// Whether any of `other`'s flags is set.
     pub fn has(self, other: Self) -> bool {
@@ -46,7 +49,7 @@ impl Flags {
 
     /// Whether a machine with these flags may be taken for new work.
     pub fn is_usable(self) -> bool {
-        !self.has(Self::CORDONED | Self::UNHEALTHY | Self::NOTICE | Self::COOLING | Self::CONDEMNED)
+        !self.has(Self::CORDONED | Self::UNHEALTHY | Self::NOTICE | Self::COOLING | Self::CONDEMNED | Self::HELD_BACK)
     }
 
     /// Whether a machine with these flags counts as cover for whoever holds it. A cordoned machine still serves; an unhealthy
@@ -158,6 +161,9 @@ impl Machine {
         }
         if state != State::Draining {
             self.heir = None;
+        }
+        if state != State::Speculative {
+            self.flags = self.flags.with(Flags::HELD_BACK, false);
         }
         self
     }

@@ -20,6 +20,8 @@ pub const ZONE_KEY: &str = "topology.kubernetes.io/zone";
 pub const REGION_KEY: &str = "topology.kubernetes.io/region";
 /// The key of a machine's rack.
 pub const RACK_KEY: &str = "topology.bigfleet/rack";
+/// The key of a machine's provider, by its name in the configuration.
+pub const PROVIDER_KEY: &str = "argosy.io/provider";
 /// The well-known key of a machine's host name: never part of a shape.
 pub const HOSTNAME_KEY: &str = "kubernetes.io/hostname";
 
@@ -34,6 +36,7 @@ pub struct Vocabulary {
     profiles: Interner<Profile>,
     instance_type_key: Sym,
     zone_key: Sym,
+    provider_key: Sym,
 }
 
 impl Default for Vocabulary {
@@ -41,6 +44,7 @@ impl Default for Vocabulary {
         let mut symbols = Interner::default();
         let instance_type_key = Sym::from_index(symbols.intern(INSTANCE_TYPE_KEY));
         let zone_key = Sym::from_index(symbols.intern(ZONE_KEY));
+        let provider_key = Sym::from_index(symbols.intern(PROVIDER_KEY));
         Self {
             symbols,
             dims: Interner::default(),
@@ -50,6 +54,7 @@ impl Default for Vocabulary {
             profiles: Interner::default(),
             instance_type_key,
             zone_key,
+            provider_key,
         }
     }
 }
@@ -151,11 +156,12 @@ impl Vocabulary {
         group.index() < self.groups.len()
     }
 
-    /// A machine's attribute: instance type and zone come from the typed fields first, everything else from labels.
+    /// A machine's attribute: instance type, zone and provider come from the typed fields first, everything else from labels.
     pub fn attribute(&self, shape: &Shape, key: Sym) -> Option<Sym> {
         let typed = match key {
             key if key == self.instance_type_key => shape.instance_type,
             key if key == self.zone_key => shape.zone,
+            key if key == self.provider_key => Some(shape.provider),
             _ => None,
         };
         typed.or_else(|| shape.labels.binary_search_by_key(&key, |(k, _)| *k).ok().map(|at| shape.labels[at].1))

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::Policy;
 use crate::scalar::Span;
 use crate::source::Sources;
+use crate::split::Sellers;
 
 /// Longest name, in bytes.
 pub const MAX_NAME_BYTES: usize = 63;
@@ -86,6 +87,9 @@ pub struct Specification {
     /// Where its metrics come from when nobody pushes them.
     #[serde(default)]
     pub metrics: Sources,
+    /// From whom it buys, and in what order or proportion; from whoever is cheapest if left out.
+    #[serde(default)]
+    pub sellers: Option<Sellers>,
 }
 
 /// What each machine of a pool must be.
@@ -206,6 +210,7 @@ impl Specification {
             "say what each machine must offer, such as {nvidia.com/gpu: \"8\"}",
         );
         faults.extend(self.metrics.faults());
+        faults.extend(self.sellers.iter().flat_map(Sellers::faults));
         faults.extend(self.machine.resources.iter().filter_map(|(dim, text)| resource_fault(dim, text)));
         faults.extend(
             self.autoscaler

@@ -27,6 +27,7 @@ fn pool(min: u32, max: u32, autoscaler: Option<Policy>) -> Specification {
         reclamation_usd: 0,
         user_data: String::new(),
         metrics: argosy_pool::Sources::default(),
+        sellers: None,
     }
 }
 

@@ -7,11 +7,12 @@
 use argosy_engine::Unit;
 use argosy_model::{Duration, NeedKey, NeedMark, ShardTime};
 use argosy_notify::{Progress, SinkFile};
-use argosy_pool::{Decision, Specification};
+use argosy_pool::{Decision, LanePolicy, Specification};
 use argosy_repair::{Class, Domain, Policy};
 use serde::{Deserialize, Serialize};
 
 use crate::health::HealthUpdate;
+use crate::lanes::LaneName;
 use crate::need_row::NeedRow;
 use crate::observed::{Observed, ObservedMachine, ObservedShape};
 use crate::operation::{OperationId, Refusal};
@@ -184,6 +185,20 @@ pub enum Command {
     },
     /// How far sinks have been told.
     Notified(Vec<Progress>),
+    /// Puts quotas and breakers of lanes in force.
+    SetLanePolicy {
+        /// All of it; `None` is that of a new installation.
+        policy: Option<Box<LanePolicy>>,
+        /// Who and why.
+        by: By,
+    },
+    /// Closes the breaker of a lane.
+    CloseLanes {
+        /// Which; `None` is every one that is not closed.
+        lane: Option<LaneName>,
+        /// Who and why.
+        by: By,
+    },
 }
 
 impl Command {
@@ -218,6 +233,8 @@ impl Command {
             Self::ResetBreaker { .. } => "reset_breaker",
             Self::SetSinks { .. } => "set_sinks",
             Self::Notified(_) => "notified",
+            Self::SetLanePolicy { .. } => "set_lane_policy",
+            Self::CloseLanes { .. } => "close_lanes",
         }
     }
 

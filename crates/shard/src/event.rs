@@ -5,6 +5,7 @@ use argosy_model::{ClusterIx, MachineIx, State};
 use argosy_repair::{Class, Domain};
 
 use crate::audit::AuditRecord;
+use crate::lanes::{BreakerState, Lane};
 use crate::operation::{Ending, Kind, OperationId, Step};
 use crate::response::{Rejection, Response};
 
@@ -87,6 +88,13 @@ pub enum Event {
         found: u32,
         /// Machines of the domain.
         of: u32,
+    },
+    /// A lane's breaker has opened, closed, or lets a probe through.
+    LaneMoved {
+        /// Which lane.
+        lane: Lane,
+        /// Where its breaker stands now.
+        to: BreakerState,
     },
     /// Policy, rails or limits have changed.
     SettingsChanged,

@@ -210,6 +210,13 @@ pub struct Operation {
     pub maybe_executed: bool,
 }
 
+impl Operation {
+    /// Whether it is a creation of which the provider may yet make something: it does not just wait for a listing.
+    pub(crate) fn is_creation_on_its_way(&self) -> bool {
+        self.step == Step::Create && !matches!(self.attempt.progress, Progress::Barred { .. })
+    }
+}
+
 /// Why a provider, or the shard before it, turned a call down. Nothing was executed by that call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Refusal {
@@ -231,6 +238,8 @@ pub enum Refusal {
     NoBlob,
     /// The provider had accepted, and then shows the machine back where it was.
     Undone,
+    /// The breaker of the machine's lane is open: the provider was not called.
+    HeldBack,
 }
 
 impl Refusal {
@@ -246,6 +255,7 @@ impl Refusal {
             Self::Fenced => "fenced",
             Self::NoBlob => "no_blob",
             Self::Undone => "undone",
+            Self::HeldBack => "held_back",
         }
     }
 }
@@ -301,6 +311,8 @@ pub struct Call {
     pub machine: String,
     /// Which call, with its arguments.
     pub verb: Verb,
+    /// The breaker of the machine's lane holds it back: report [`Refusal::HeldBack`], and do not call.
+    pub held_back: bool,
 }
 
 /// A call of the provider with its arguments.

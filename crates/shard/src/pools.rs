@@ -6,9 +6,9 @@
 use std::sync::Arc;
 
 use argosy_model::Operator;
-use argosy_model::vocabulary::{INSTANCE_TYPE_KEY, REGION_KEY, ZONE_KEY};
+use argosy_model::vocabulary::{INSTANCE_TYPE_KEY, PROVIDER_KEY, REGION_KEY, ZONE_KEY};
 use argosy_pool::specification::Machine;
-use argosy_pool::{Decision, Specification, Standing, offerings};
+use argosy_pool::{Decision, Seller, Specification, Standing, offerings};
 use serde::{Deserialize, Serialize};
 
 use crate::need_row::{NeedRow, RequirementRow};
@@ -29,6 +29,8 @@ pub struct Pool {
     pub standing: Standing,
     /// The last decision of its policy that changed something.
     pub decision: Option<Decision>,
+    /// What is asked of each of its sellers, in their order; empty without sellers.
+    pub asks: Vec<u32>,
 }
 
 impl Pool {
@@ -44,25 +46,44 @@ impl Pool {
         claimant.strip_prefix(CLAIMANT_PREFIX)
     }
 
-    /// Its demand; none while its target is 0.
-    pub(crate) fn row(&self) -> Option<NeedRow> {
-        let (of, target) = (&self.specification, self.standing.target);
-        (target > 0).then(|| NeedRow {
-            requirements: requirements(&of.machine),
+    /// Its demand, a row for each seller that is asked for something, or one for all; none while its target is 0.
+    pub(crate) fn rows(&self) -> Vec<NeedRow> {
+        match &self.specification.sellers {
+            None => (self.standing.target > 0).then(|| self.row_of(None, self.standing.target)).into_iter().collect(),
+            Some(sellers) => {
+                let asked = sellers.among.iter().zip(&self.asks).filter(|(_, machines)| **machines > 0);
+                asked.map(|(seller, machines)| self.row_of(Some(seller), *machines)).collect()
+            }
+        }
+    }
+
+    /// A row for so many machines, of a seller or of any.
+    pub(crate) fn row_of(&self, seller: Option<&Seller>, machines: u32) -> NeedRow {
+        let of = &self.specification;
+        NeedRow {
+            requirements: requirements(&of.machine, seller),
             spread: None,
             priority: of.priority,
             interruption: of.interruption(),
             reclamation: of.reclamation(),
             group: None,
-            aggregate: of.amounts(target),
+            aggregate: of.amounts(machines),
             min_unit: of.amounts(1),
-        })
+        }
     }
 }
 
-fn requirements(machine: &Machine) -> Vec<RequirementRow> {
-    let types = offerings::expand(&machine.instance_types);
-    let lists = [(INSTANCE_TYPE_KEY, types), (REGION_KEY, machine.regions.clone()), (ZONE_KEY, machine.zones.clone())];
+fn requirements(machine: &Machine, seller: Option<&Seller>) -> Vec<RequirementRow> {
+    let own = |list: fn(&Seller) -> &Vec<String>| seller.map(list).filter(|list| !list.is_empty());
+    let types = offerings::expand(own(|seller| &seller.instance_types).unwrap_or(&machine.instance_types));
+    let regions = own(|seller| &seller.regions).unwrap_or(&machine.regions).clone();
+    let provider = seller.map(|seller| seller.provider.clone()).into_iter().collect();
+    let lists = [
+        (INSTANCE_TYPE_KEY, types),
+        (REGION_KEY, regions),
+        (ZONE_KEY, machine.zones.clone()),
+        (PROVIDER_KEY, provider),
+    ];
     let labels = machine.labels.iter().map(|(key, value)| (key.as_str(), vec![value.clone()]));
     let one_of = |(key, values): (&str, Vec<String>)| {
         (!values.is_empty()).then(|| RequirementRow { key: key.to_owned(), operator: Operator::In, values })

@@ -104,6 +104,10 @@ pub enum DropReason {
     TooMany,
     /// A slot that was freed has been given out again since.
     SlotsReused,
+    /// A lane's breaker lets no more through.
+    BreakerOpen,
+    /// A quota would be exceeded.
+    QuotaReached,
 }
 
 impl DropReason {
@@ -121,6 +125,8 @@ impl DropReason {
             Self::ReclaimCap => "reclaim_cap",
             Self::TooMany => "too_many",
             Self::SlotsReused => "slots_reused",
+            Self::BreakerOpen => "breaker_open",
+            Self::QuotaReached => "quota_reached",
         }
     }
 }

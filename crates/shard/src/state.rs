@@ -8,7 +8,7 @@ use std::sync::Arc;
 use argosy_engine::View;
 use argosy_model::{ClusterIx, Demand, Fleet, MachineIx, ShardTime, State};
 use argosy_notify::Outbox;
-use imbl::{OrdMap, Vector};
+use imbl::{OrdMap, OrdSet, Vector};
 use serde::{Deserialize, Serialize};
 
 use crate::cooling::Cooling;
@@ -16,6 +16,7 @@ use crate::counters::Counters;
 use crate::digest::Digest;
 use crate::echo;
 use crate::health::HealthBook;
+use crate::lanes::LaneBook;
 use crate::ledger::Ledger;
 use crate::operation::{Call, Operation, OperationId, Step, Verb};
 use crate::ownership::Ownership;
@@ -91,6 +92,9 @@ pub struct ShardState {
     pub(crate) health: HealthBook,
     pub(crate) repairs: RepairBook,
     pub(crate) outbox: Outbox,
+    pub(crate) lanes: LaneBook,
+    /// The pools with sellers: in no snapshot, for their specifications say so.
+    pub(crate) sold: OrdSet<String>,
 }
 
 impl ShardState {
@@ -220,6 +224,11 @@ impl ShardState {
         &self.outbox
     }
 
+    /// What is remembered of lanes.
+    pub fn lanes(&self) -> &LaneBook {
+        &self.lanes
+    }
+
     /// The plain profile that a `Same` profile folds into, and others that the vocabulary does not keep.
     pub fn profiles(&self) -> &Profiles {
         &self.profiles
@@ -235,7 +244,10 @@ impl ShardState {
         if self.halted.is_some() {
             return None;
         }
-        [self.ledger.next_deadline(), self.cooling.next_deadline()].into_iter().flatten().min()
+        [self.ledger.next_deadline(), self.cooling.next_deadline(), self.lanes.next_deadline()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// The machines that a cluster holds, is getting, or has lost to failure: what its operator is told when it connects.
@@ -261,6 +273,7 @@ impl ShardState {
             provider: self.provider_of(operation.machine).to_owned(),
             machine: self.fleet.id(operation.machine).to_owned(),
             verb: self.verb(operation),
+            held_back: self.is_call_held_back(operation),
         })
     }
 

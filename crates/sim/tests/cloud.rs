@@ -20,6 +20,7 @@ fn call(machine: &str, nth: u64, sequence: u64, verb: Verb) -> Call {
         attempt: 1,
         fence: Fence::new(0, 1, sequence),
         not_before: Default::default(),
+        held_back: false,
         provider: "sim".to_owned(),
         machine: machine.to_owned(),
         verb,

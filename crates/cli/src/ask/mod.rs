@@ -7,6 +7,7 @@ mod agents;
 mod change;
 mod explain;
 mod health;
+mod lanes;
 mod machines;
 mod needs;
 mod notify;
@@ -32,6 +33,7 @@ pub(crate) use change::{run_cordon as cordon, run_member as member, run_rails as
 pub(crate) use explain::{ExplainArgs, run as explain};
 pub(crate) use health::{HealthApplyArgs, HealthClearArgs, HealthModeArgs, HealthShowArgs};
 pub(crate) use health::{run_apply, run_clear, run_mode, run_show};
+pub(crate) use lanes::{LaneArgs, run as lane};
 pub(crate) use machines::{MachinesArgs, run as machines};
 pub(crate) use needs::{NeedsArgs, ShortfallsArgs, run as needs, run_shortfalls as shortfalls};
 pub(crate) use notify::{NotifyArgs, run as notify};

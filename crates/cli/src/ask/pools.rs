@@ -6,7 +6,9 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use argosy_pool::{PoolFile, rehearse};
 use argosy_proto::argosy::v1::pools_client::PoolsClient;
-use argosy_proto::argosy::v1::{ApplyPoolsRequest, ListPoolsRequest, PoolRow, PushMetricsRequest, RemovePoolRequest};
+use argosy_proto::argosy::v1::{
+    ApplyPoolsRequest, ListPoolsRequest, PoolRow, PoolSeller, PushMetricsRequest, RemovePoolRequest,
+};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use tonic::transport::Channel;
@@ -112,7 +114,8 @@ pub(crate) fn run(args: PoolsArgs) -> Result<ExitCode> {
     block_on(async move {
         let ask = args.target.request(ListPoolsRequest { shard: args.shard, ..Default::default() });
         let answer = client(&args.target)?.list_pools(ask).await.map_err(|status| said(&status))?.into_inner();
-        let header = ["pool", "min", "max", "target", "ready", "coming", "wanted", "reason", "held", "metrics"];
+        let header =
+            ["pool", "min", "max", "target", "ready", "coming", "wanted", "reason", "held", "metrics", "sellers"];
         table::print(&header, answer.pools.iter().map(row).collect(), args.json)
     })
 }
@@ -129,7 +132,12 @@ fn row(pool: &PoolRow) -> Vec<Value> {
         json!(pool.reason),
         json!(pool.held),
         json!(pool.metrics),
+        json!(pool.sellers.iter().map(seller).collect::<Vec<_>>().join(", ")),
     ]
+}
+
+fn seller(seller: &PoolSeller) -> String {
+    format!("{} {}/{}", seller.provider, seller.ready, seller.asked)
 }
 
 /// Runs `argosy pool`.

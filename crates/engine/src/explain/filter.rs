@@ -26,6 +26,8 @@ pub enum Filter {
     InterruptionNotice,
     /// Its provider has just turned it down, and it is left alone for a while.
     Cooling,
+    /// Its lane takes no more: the breaker is open, or a quota is reached.
+    HeldBack,
     /// It is on its way in or out, and not for this need.
     InTransit,
     /// It serves a cluster that has not reported: nothing is taken from there.
@@ -52,7 +54,7 @@ pub enum Filter {
 
 impl Filter {
     /// Every filter, in order.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Failed,
         Self::Requirement,
         Self::MinUnit,
@@ -63,6 +65,7 @@ impl Filter {
         Self::Unhealthy,
         Self::InterruptionNotice,
         Self::Cooling,
+        Self::HeldBack,
         Self::InTransit,
         Self::NotHeard,
         Self::Held,
@@ -89,6 +92,7 @@ impl Filter {
             Self::Unhealthy => "unhealthy",
             Self::InterruptionNotice => "interruption_notice",
             Self::Cooling => "cooling",
+            Self::HeldBack => "held_back",
             Self::InTransit => "in_transit",
             Self::NotHeard => "not_heard",
             Self::Held => "held",
@@ -116,6 +120,7 @@ impl Filter {
             Self::Unhealthy => "are unhealthy",
             Self::InterruptionNotice => "are under notice of an interruption",
             Self::Cooling => "were turned down by their provider a moment ago",
+            Self::HeldBack => "are of a provider, region and type whose breaker is open or whose quota is reached",
             Self::InTransit => "are on their way in or out for others",
             Self::NotHeard => "serve clusters that have not reported",
             Self::Held => "are held by needs that it may not take from",

@@ -26,7 +26,7 @@ pub struct MachineExplanation {
     pub for_ms: u64,
     /// Whose it is, or is going to be; empty if nobody's.
     pub cluster: String,
-    /// What keeps it out of new work: cordoned, unhealthy, interruption_notice, cooling.
+    /// What keeps it out of new work: cordoned, unhealthy, interruption_notice, cooling, held_back.
     pub flags: Vec<Filter>,
     /// What it is good for now.
     pub role: Role,
@@ -303,6 +303,7 @@ fn flags(flags: Flags) -> Vec<Filter> {
         (Filter::Unhealthy, Flags::UNHEALTHY | Flags::CONDEMNED),
         (Filter::InterruptionNotice, Flags::NOTICE),
         (Filter::Cooling, Flags::COOLING),
+        (Filter::HeldBack, Flags::HELD_BACK),
     ];
     all.into_iter().filter(|(_, flag)| flags.has(*flag)).map(|(filter, _)| filter).collect()
 }

@@ -255,6 +255,7 @@ fn flag(class: &Class) -> Filter {
         () if class.flags.has(Flags::CORDONED) => Filter::Cordoned,
         () if class.flags.has(Flags::UNHEALTHY | Flags::CONDEMNED) => Filter::Unhealthy,
         () if class.flags.has(Flags::NOTICE) => Filter::InterruptionNotice,
-        () => Filter::Cooling,
+        () if class.flags.has(Flags::COOLING) => Filter::Cooling,
+        () => Filter::HeldBack,
     }
 }

@@ -27,7 +27,7 @@ pub(super) struct Pool {
     pub(super) provider: Option<String>,
     #[serde(default)]
     pub(super) providers: Vec<Provider>,
-    pub(super) strategy: Option<String>,
+    pub(super) strategy: Option<Strategy>,
     #[serde(default)]
     pub(super) instance_type: String,
     pub(super) region: Option<String>,
@@ -49,6 +49,16 @@ pub(super) struct Pool {
     pub(super) ssh_private_key_path: Option<Value>,
     #[serde(flatten)]
     pub(super) rest: Rest,
+}
+
+/// Any other word is an error with its line: Navarch would fail at its first purchase.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Strategy {
+    Priority,
+    RoundRobin,
+    Availability,
+    Cost,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -5,6 +5,7 @@
 
 mod form;
 mod pools;
+mod sellers;
 
 use crate::file::{FileError, PoolFile, VERSION};
 

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::Notes;
 use super::form::{Autoscaling, Config, Pool, Window};
+use super::{Notes, sellers};
 use crate::calendar::{Days, TimeOfDay, Zone};
 use crate::policy::{Composite, Mode, Policy, Predictive, Queue, Reactive, Scheduled};
 use crate::scalar::{Percent, Span};
@@ -43,6 +43,7 @@ pub(super) fn pool(name: &str, pool: &Pool, config: &Config, notes: &mut Notes) 
         reclamation_usd: 0,
         user_data: user_data(&path, pool, notes),
         metrics: Sources::default(),
+        sellers: sellers::sellers(&path, pool, config, notes)?,
     })
 }
 
@@ -52,11 +53,11 @@ fn cooldown(text: Option<&str>) -> Result<Span, String> {
 }
 
 fn machine(path: &str, pool: &Pool, notes: &mut Notes) -> Result<Machine, String> {
-    let mut types = vec![pool.instance_type.clone()];
-    types.extend(pool.providers.iter().filter_map(|provider| provider.instance_type.clone()));
-    types.retain(|kind| !kind.is_empty());
-    types.dedup();
-    let Some(first) = types.first() else { return Err("`instance_type` is missing".to_owned()) };
+    let own =
+        std::iter::once(&pool.instance_type).chain(pool.providers.iter().filter_map(|p| p.instance_type.as_ref()));
+    let Some(first) = own.clone().find(|kind| !kind.is_empty()) else {
+        return Err("`instance_type` is missing".to_owned());
+    };
     let gpus = offerings::find(first).map_or_else(
         || {
             let what = format!("how many GPUs a {first} has is not known: 1 is written; correct `machine.resources`");
@@ -71,20 +72,14 @@ fn machine(path: &str, pool: &Pool, notes: &mut Notes) -> Result<Machine, String
             "Navarch reads this and never uses it; here the machines come from these zones",
         );
     }
-    let mut regions: Vec<String> = pool.region.iter().cloned().collect();
-    for provider in &pool.providers {
-        regions.extend(provider.regions.iter().filter(|region| !regions.contains(region)).cloned().collect::<Vec<_>>());
-    }
-    if pool.providers.iter().any(|provider| provider.regions.len() > 1) {
-        let what = "Navarch tries only the first region of each provider; here all of them are tried";
-        notes.say(format!("{path}.providers"), what);
-    }
     if !pool.labels.is_empty() {
         let what = "Navarch puts these on the node; here pools ask for labels, they do not give them: left out";
         notes.say(format!("{path}.labels"), what);
     }
+    let instance_types = Some(&pool.instance_type).filter(|kind| !kind.is_empty()).cloned().into_iter().collect();
     let resources = BTreeMap::from([(GPU.to_owned(), gpus.to_string())]);
-    Ok(Machine { instance_types: types, regions, zones: pool.zones.clone(), labels: BTreeMap::new(), resources })
+    let regions = pool.region.iter().cloned().collect();
+    Ok(Machine { instance_types, regions, zones: pool.zones.clone(), labels: BTreeMap::new(), resources })
 }
 
 fn inert(path: &str, pool: &Pool, config: &Config, notes: &mut Notes) {
@@ -101,11 +96,6 @@ fn inert(path: &str, pool: &Pool, config: &Config, notes: &mut Notes) {
             Some(_) => "the health policy's grace and actions decide, see `argosy health policy`",
         };
         notes.say(format!("{path}.health"), what);
-    }
-    if pool.strategy.is_some() || pool.providers.iter().any(|one| one.priority.is_some() || one.weight.is_some()) {
-        let what = "what is cheapest for the pool, risk of interruption included, is bought first, from whichever provider \
-                    has it; order and weights of providers are left out";
-        notes.say(format!("{path}.strategy"), what);
     }
     for provider in &pool.providers {
         notes.unknown(&format!("{path}.providers.{}", provider.name), &provider.rest);

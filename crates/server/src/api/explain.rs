@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use argosy_engine::Explainer;
-use argosy_engine::explain::{PlanDiff, PlanExplanation};
+use argosy_engine::explain::{Filter, PlanDiff, PlanExplanation};
 use argosy_engine::whatif::{NeedSelector, Scenario, ScenarioError, what_if};
 use argosy_model::{NeedKey, ShardTime};
 use argosy_proto::argosy::v1::{
@@ -170,8 +170,11 @@ fn needs(view: &View, at: ShardTime, ask: ExplainNeedsRequest) -> Result<(Vec<St
     let mut explanations = Vec::new();
     for key in picked.iter().take(limit as usize) {
         let explained = if runs > 0 { explainer.need_with_remedies(key, runs) } else { explainer.need(key) };
-        let Some(explanation) = explained else { continue };
+        let Some(mut explanation) = explained else { continue };
         runs -= explanation.search.map_or(0, |search| search.runs);
+        if let Some(held_back) = explanation.removed.iter_mut().find(|removed| removed.filter == Filter::HeldBack) {
+            held_back.detail = state.lanes_passed_by(key.profile, at).join("; ");
+        }
         explanations.push(json(&explanation)?);
     }
     Ok((explanations, picked.len() as u64))

@@ -8,6 +8,7 @@ mod agents;
 mod explain;
 mod fleet;
 mod health;
+mod lanes;
 mod lockstep;
 mod notify;
 mod pools;
@@ -23,6 +24,7 @@ pub use admin::AdminService;
 pub use agents::AgentService;
 pub use fleet::FleetService;
 pub use health::HealthService;
+pub use lanes::LaneService;
 pub use lockstep::LockstepService;
 pub use notify::NotificationService;
 pub use pools::PoolService;
@@ -34,6 +36,7 @@ use std::sync::Arc;
 
 use argosy_proto::argosy::v1::admin_server::AdminServer;
 use argosy_proto::argosy::v1::fleet_server::FleetServer;
+use argosy_proto::argosy::v1::lanes_server::LanesServer;
 use argosy_proto::argosy::v1::lockstep_server::LockstepServer;
 use argosy_proto::argosy::v1::machine_health_server::MachineHealthServer;
 use argosy_proto::argosy::v1::machine_repair_server::MachineRepairServer;
@@ -49,6 +52,7 @@ pub fn mount(routes: &mut RoutesBuilder, site: &Arc<Site>) {
         .add_service(FleetServer::new(FleetService::new(Arc::clone(site))))
         .add_service(AdminServer::new(AdminService::new(Arc::clone(site))))
         .add_service(PoolsServer::new(PoolService::new(Arc::clone(site))))
+        .add_service(LanesServer::new(LaneService::new(Arc::clone(site))))
         .add_service(MachineHealthServer::new(HealthService::new(Arc::clone(site))))
         .add_service(MachineRepairServer::new(RepairService::new(Arc::clone(site))))
         .add_service(NotificationsServer::new(NotificationService::new(Arc::clone(site))))

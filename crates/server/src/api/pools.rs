@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use argosy_pool::{FileError, Percent, PoolFile, Specification};
+use argosy_pool::split::Stand;
+use argosy_pool::{FileError, Percent, PoolFile, Seller, Specification};
 use argosy_proto::argosy::v1::pools_client::PoolsClient;
 use argosy_proto::argosy::v1::pools_server::Pools;
 use argosy_proto::argosy::v1::{
     AppliedPool, ApplyPoolsRequest, ApplyPoolsResponse, Freshness, ListPoolsRequest, ListPoolsResponse, PoolRow,
-    PushMetricsRequest, PushMetricsResponse, RemovePoolRequest, RemovePoolResponse,
+    PoolSeller, PushMetricsRequest, PushMetricsResponse, RemovePoolRequest, RemovePoolResponse,
 };
 use argosy_shard::{By, Command, Pool, ShardState};
 use tonic::{Request, Response, Status};
@@ -99,8 +100,22 @@ fn row(state: &ShardState, name: &str, pool: &Pool, autoscaler: Option<&Autoscal
         lowered_at_ms: pool.standing.lowered_at.map(|at| at.0),
         specified_at: pool.specified_at,
         file: PoolFile::of((**of).clone()).to_yaml(),
+        sellers: sellers(state, name, pool),
         metrics: autoscaler.map(|autoscaler| autoscaler.metrics(pool)).unwrap_or_default(),
     }
+}
+
+fn sellers(state: &ShardState, name: &str, pool: &Pool) -> Vec<PoolSeller> {
+    let among = pool.specification.sellers.iter().flat_map(|sellers| &sellers.among);
+    let seller = |(seller, (stand, asked)): (&Seller, (Stand, u32))| PoolSeller {
+        provider: seller.provider.clone(),
+        asked,
+        held: stand.held,
+        ready: stand.ready,
+        to_be_had: stand.to_be_had(),
+        refusals: stand.refusals,
+    };
+    among.zip(state.look_at_sellers(name)).map(seller).collect()
 }
 
 #[tonic::async_trait]

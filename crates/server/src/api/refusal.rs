@@ -71,6 +71,12 @@ pub(super) fn unknown_pool(pool: &str) -> Status {
     Status::not_found(format!("ARG-1203: this shard has no pool '{pool}'; `argosy pools` lists them"))
 }
 
+pub(super) fn unknown_lane(lane: &argosy_shard::LaneName) -> Status {
+    Status::not_found(format!(
+        "ARG-1209: no machine of this shard is in the lane {lane}; `argosy lane show` lists them"
+    ))
+}
+
 pub(super) fn bad_percent(percent: f64) -> Status {
     Status::invalid_argument(format!("ARG-1204: {percent} is no utilisation; send a number from 0 to 100"))
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use argosy_model::Bucket;
-use argosy_shard::{DropReason, Ending, Event, Kind, ShardState};
+use argosy_shard::{BreakerState, DropReason, Ending, Event, Kind, Lane, LaneName, ShardState};
 use tokio::time::Instant;
 
 use super::cycle::Decided;
@@ -115,6 +115,7 @@ impl Listener for Measure {
                 Event::BreakerOpened { domain, found, of } => {
                     tracing::error!(shard = self.shard, %domain, found, of, "ARG-1024: a breaker of repairs has opened");
                 }
+                Event::LaneMoved { lane, to } => self.moved(view, *lane, *to),
                 Event::RollUpHeldBack { cluster, times } => self.quarantined(view, *cluster, *times),
                 Event::RollUpAccepted { cluster, .. } => self.quarantined(view, *cluster, 0),
                 _ => {}
@@ -124,6 +125,26 @@ impl Listener for Measure {
 }
 
 impl Measure {
+    fn moved(&self, view: &View, lane: Lane, to: BreakerState) {
+        let LaneName { provider, region, instance_type } = lane.name(&view.state.fleet().words);
+        tracing::warn!(
+            shard = self.shard,
+            provider,
+            region,
+            instance_type,
+            to = to.name(),
+            "the breaker of a lane moves"
+        );
+        let labels = [
+            ("shard", self.shard.clone()),
+            ("provider", provider),
+            ("region", region),
+            ("type", instance_type),
+            ("to", to.name().to_owned()),
+        ];
+        metrics::counter!(names::LANE_BREAKER_MOVES, &labels).increment(1);
+    }
+
     fn quarantined(&self, view: &View, cluster: argosy_model::ClusterIx, times: u8) {
         let cluster = view.state.fleet().words.cluster_id(cluster).to_owned();
         metrics::gauge!(names::ROLLUP_QUARANTINED, "shard" => self.shard.clone(), "cluster" => cluster)

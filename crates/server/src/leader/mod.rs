@@ -20,6 +20,7 @@ mod clock;
 mod commit;
 mod cycle;
 mod health;
+mod lanes;
 mod lockstep;
 mod measure;
 mod notify;

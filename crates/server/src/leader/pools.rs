@@ -91,6 +91,7 @@ impl Autoscaler {
             }
             let (now, clock) = (self.committer.clock().now(), wall_clock());
             let view = self.committer.view();
+            super::lanes::measure(self.committer.shard(), &view.state);
             for command in self.judge(&view.state, now, clock) {
                 if let Err(error) = self.committer.commit(command).await {
                     tracing::warn!(shard = self.committer.shard(), %error, "a pool was not sized; it is looked at again");

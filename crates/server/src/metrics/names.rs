@@ -124,6 +124,12 @@ metrics! {
     POOL_WANTED: Gauge = "argosy_pool_wanted_machines" ["shard", "pool"];
     /// Looks at Prometheus for a pool, by what came of them: told, failed.
     POOL_PULLS: Counter = "argosy_pool_pulls_total" ["shard", "pool", "outcome"];
+    /// Machines of a lane: held (there, or on their way in or out), free (may be bought now), held_back (breaker open or quota reached).
+    LANE_MACHINES: Gauge = "argosy_lane_machines" ["shard", "provider", "region", "type", "state"];
+    /// Where a lane's breaker stands: 0 closed, 1 half open, 2 open.
+    LANE_BREAKER: Gauge = "argosy_lane_breaker" ["shard", "provider", "region", "type"];
+    /// Times that a lane's breaker moved, by where to: open, half_open, closed.
+    LANE_BREAKER_MOVES: Counter = "argosy_lane_breaker_moves_total" ["shard", "provider", "region", "type", "to"];
     /// Machines in repair, by step.
     REPAIRS: Gauge = "argosy_repairs" ["shard", "step"];
     /// Breakers of repairs that are open. Page somebody: nothing of their domains is repaired until they are closed.

@@ -8,6 +8,7 @@ mod admin;
 mod begin;
 mod gangs;
 mod health;
+mod lanes;
 mod machines;
 mod notify;
 mod observe;
@@ -16,6 +17,7 @@ mod plan;
 mod pools;
 mod repairs;
 mod roll_up;
+mod split;
 mod timers;
 
 use std::any::Any;
@@ -29,6 +31,7 @@ use argosy_model::ClusterIx;
 use crate::command::{Command, Envelope};
 use crate::digest::Hasher;
 use crate::event::{Applied, Event};
+use crate::lanes::Lane;
 use crate::response::{Rejection, Response};
 use crate::state::{Halt, ShardState};
 
@@ -43,6 +46,8 @@ pub(crate) struct Fold<'a> {
     events: Vec<Event>,
     /// Whose machines have changed; only followed while somebody is to be told.
     touched: BTreeSet<ClusterIx>,
+    /// Lanes that may have to hold back more or less than they do.
+    stirred: BTreeSet<Lane>,
 }
 
 impl ShardState {
@@ -83,9 +88,11 @@ impl ShardState {
             return self.halt(index, "ARG-0432", &evidence, entry);
         }
         self.now = self.now.max(envelope.at);
-        let mut fold = Fold { state: self, index, term, events: Vec::new(), touched: BTreeSet::new() };
+        let mut fold = Fold::on(self, index, term);
         fold.fire_timers();
         let response = fold.dispatch(envelope.command).unwrap_or_else(Response::Rejected);
+        fold.level_lanes();
+        fold.split_pools();
         fold.note_mins();
         Applied { response, events: fold.events }
     }
@@ -145,6 +152,12 @@ impl ShardState {
     }
 }
 
+impl<'a> Fold<'a> {
+    pub(crate) fn on(state: &'a mut ShardState, index: u64, term: u64) -> Self {
+        Self { state, index, term, events: Vec::new(), touched: BTreeSet::new(), stirred: BTreeSet::new() }
+    }
+}
+
 impl Fold<'_> {
     fn dispatch(&mut self, command: Command) -> Result<Response, Rejection> {
         match command {
@@ -176,6 +189,8 @@ impl Fold<'_> {
             Command::ResetBreaker { domain, by } => Ok(self.reset_breaker(domain.as_ref(), by)),
             Command::SetSinks { file, by } => self.set_sinks(*file, by),
             Command::Notified(progress) => Ok(self.notified(&progress)),
+            Command::SetLanePolicy { policy, by } => self.set_lane_policy(policy.map(|policy| *policy), by),
+            Command::CloseLanes { lane, by } => Ok(self.close_lanes(lane.as_ref(), by)),
         }
     }
 }

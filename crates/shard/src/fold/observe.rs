@@ -11,6 +11,7 @@ use super::machines::assigned;
 use crate::command::Observe;
 use crate::event::Event;
 use crate::judge::{self, Meaning, Record};
+use crate::lanes::Trouble;
 use crate::observed::ObservedMachine;
 use crate::operation::{Ending, Kind, Operation, Progress, Refusal, Step};
 use crate::response::{Rejection, Response};
@@ -181,10 +182,14 @@ impl Fold<'_> {
         match ending {
             Ending::Done if operation.kind == Kind::Provision && operation.step == Step::Create => {
                 self.forgive(ix);
+                self.creation_succeeded(ix);
                 return self.bind_created(operation);
             }
             Ending::Done => self.forgive(ix),
-            Ending::Refused(why) => self.turned_down(ix, why),
+            Ending::Refused(why) => {
+                self.creation_failed(&operation, Trouble::of(why).filter(|_| why == Refusal::Undone));
+                self.turned_down(ix, why);
+            }
             Ending::Lost => self.state.counters.lost += 1,
             _ => {}
         }
@@ -196,7 +201,7 @@ impl Fold<'_> {
 
     /// A machine that was turned down is left alone, unless it was not the machine's fault.
     pub(super) fn turned_down(&mut self, ix: MachineIx, why: Refusal) {
-        if why != Refusal::NoBlob {
+        if !matches!(why, Refusal::NoBlob | Refusal::HeldBack) {
             self.cool(ix, true);
         }
     }

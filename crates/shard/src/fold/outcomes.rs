@@ -7,6 +7,7 @@ use super::Fold;
 use crate::command::{Outcome, Report};
 use crate::event::Event;
 use crate::judge::{self, Meaning, Record};
+use crate::lanes::Trouble;
 use crate::observed::Observed;
 use crate::operation::{Ending, Operation, Progress, Refusal, Step};
 use crate::response::Response;
@@ -40,6 +41,7 @@ impl Fold<'_> {
             Outcome::Seen(seen) => self.seen(&operation, seen),
             Outcome::Refused { refusal, text } => self.refused(operation, *refusal, text),
             Outcome::Unknown { .. } => {
+                self.creation_failed(&operation, Some(Trouble::NoAnswer));
                 self.back_off(operation);
             }
         }
@@ -71,6 +73,7 @@ impl Fold<'_> {
         if planted(Planted::BarTakenForUndone) && matches!(refusal, Refusal::Fenced | Refusal::OutOfPosition) {
             return self.roll_back(&operation, refusal);
         }
+        self.creation_failed(&operation, Trouble::of(refusal));
         match refusal {
             Refusal::Fenced => {
                 self.state.counters.fenced += 1;
@@ -83,14 +86,19 @@ impl Fold<'_> {
                 let text = format!("ARG-0441: its provider does not know this machine ({text}); see its inventory");
                 self.fail(&operation, &text);
             }
-            Refusal::Throttled if is_worth_waiting(&operation) => self.try_later(operation),
+            Refusal::Throttled if is_worth_waiting(&operation) && !self.state.is_call_held_back(&operation) => {
+                self.try_later(operation)
+            }
             // The provider was not called, so nothing bars an earlier attempt that may have been executed.
-            Refusal::NoBlob if operation.maybe_executed => self.try_later(operation),
+            Refusal::NoBlob | Refusal::HeldBack if operation.maybe_executed => self.try_later(operation),
             Refusal::OutOfPosition | Refusal::Undone => self.bar(operation, refusal),
             _ if operation.maybe_executed => self.bar(operation, refusal),
-            Refusal::StockOut | Refusal::Throttled | Refusal::Invalid | Refusal::Unimplemented | Refusal::NoBlob => {
-                self.roll_back(&operation, refusal)
-            }
+            Refusal::StockOut
+            | Refusal::Throttled
+            | Refusal::Invalid
+            | Refusal::Unimplemented
+            | Refusal::NoBlob
+            | Refusal::HeldBack => self.roll_back(&operation, refusal),
         }
     }
 

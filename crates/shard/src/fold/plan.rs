@@ -60,6 +60,7 @@ impl Fold<'_> {
     fn take_unit(&mut self, unit: &Unit, based_on: u64, ordinal: u32) -> Result<u32, DropReason> {
         let planned = self.state.check_unit(unit, based_on, ordinal)?;
         let windows = self.state.check_reclaims(unit)?;
+        self.check_lanes(unit)?;
         self.state.decisions = self.state.decision_after(unit);
         for (cluster, window) in windows {
             let mut book = self.state.book(cluster);
@@ -277,7 +278,7 @@ impl ShardState {
         // Nobody is told of what is only tried.
         copy.outbox = Outbox::default();
         let (index, term) = (self.revision + 1, self.leader_term);
-        let mut fold = Fold { state: &mut copy, index, term, events: Vec::new(), touched: BTreeSet::new() };
+        let mut fold = Fold::on(&mut copy, index, term);
         fold.fire_timers();
         fold.take_plan(plan)
     }

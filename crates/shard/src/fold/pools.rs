@@ -1,9 +1,10 @@
 //! Pools: what people say they are, and what their policies decide. Either becomes demand in the same entry.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use argosy_model::NeedKey;
 use argosy_model::demand::Reporting;
+use argosy_model::{NeedKey, Resources};
 use argosy_pool::decide::first_target;
 use argosy_pool::{Decision, Specification, Standing};
 
@@ -36,8 +37,15 @@ impl Fold<'_> {
             (Some(known), Some(_)) => known.moved(known.target.clamp(bounds.min, bounds.max), self.state.now),
         };
         let (from, target) = (known.map_or(0, |known| known.standing.target), standing.target);
-        let pool = Pool { specification: Arc::new(specification), specified_at: self.index, standing, decision: None };
+        let is_sold = specification.sellers.is_some();
+        let (specified_at, specification) = (self.index, Arc::new(specification));
+        let mut pool = Pool { specification, specified_at, standing, decision: None, asks: Vec::new() };
+        pool.asks = self.asks_of(&name, &pool);
         self.demand_of_pool(&name, &pool)?;
+        match is_sold {
+            true => self.state.sold.insert(name.clone()),
+            false => self.state.sold.remove(&name),
+        };
         self.state.pools.insert(name.clone(), pool);
         self.note_size(&name, from, target, &by.reason);
         Ok(self.audit(format!("set pool {name}: {target} machines"), by))
@@ -46,8 +54,10 @@ impl Fold<'_> {
     pub(super) fn remove_pool(&mut self, name: &str, by: By) -> Result<Response, Rejection> {
         let Some(mut pool) = self.state.pools.get(name).cloned() else { return Err(unknown(name)) };
         let from = std::mem::take(&mut pool.standing.target);
+        pool.asks.clear();
         self.demand_of_pool(name, &pool)?;
         self.state.pools.remove(name);
+        self.state.sold.remove(name);
         self.note_size(name, from, 0, &by.reason);
         Ok(self.audit(format!("remove pool {name}"), by))
     }
@@ -70,6 +80,7 @@ impl Fold<'_> {
         let (from, to, reason) = (pool.standing.target, decision.target, decision.reason.to_string());
         pool.standing = pool.standing.moved(to, self.state.now);
         pool.decision = Some(decision);
+        pool.asks = self.asks_of(name, &pool);
         self.demand_of_pool(name, &pool)?;
         self.state.pools.insert(name.to_owned(), pool);
         self.note_size(name, from, to, &reason);
@@ -77,20 +88,27 @@ impl Fold<'_> {
     }
 
     /// Makes a pool's demand what its standing says. Nothing is changed when the row breaks a rule of demand.
-    fn demand_of_pool(&mut self, name: &str, pool: &Pool) -> Result<(), Rejection> {
-        let row = pool.row();
-        if let Some(error) = row.as_ref().and_then(|row| row.check().err()) {
+    pub(super) fn demand_of_pool(&mut self, name: &str, pool: &Pool) -> Result<(), Rejection> {
+        let rows = pool.rows();
+        if let Some(error) = rows.iter().find_map(|row| row.check().err()) {
             return Err(Rejection::Pool { pool: name.to_owned(), why: error.to_string().as_str().into() });
         }
         let claimant = Pool::claimant(name);
         let cluster = self.state.fleet.words.cluster(&claimant);
-        let before: Vec<NeedKey> = self.state.demand.of_cluster(cluster).map(|need| need.key).collect();
-        let key = row.as_ref().map(|row| self.intern(cluster, row).0);
-        let withdraw = before.into_iter().filter(|old| Some(*old) != key).collect();
-        let put: Vec<_> = row.into_iter().collect();
-        let rows = u32::try_from(put.len()).unwrap_or(u32::MAX);
-        self.replace_demand(cluster, &RollUp { cluster: claimant, base: 0, rows, put, withdraw });
-        self.state.demand.set_reporting(cluster, Reporting { heard: true, quarantined: 0, rows });
+        let known = self.state.demand.of_cluster(cluster);
+        let mut before: BTreeMap<NeedKey, (Resources, Resources)> =
+            known.map(|need| (need.key, (need.aggregate.clone(), need.min_unit.clone()))).collect();
+        let count = u32::try_from(rows.len()).unwrap_or(u32::MAX);
+        let mut put = Vec::new();
+        for row in rows {
+            let (key, aggregate, min_unit) = self.intern(cluster, &row);
+            if before.remove(&key).is_none_or(|known| known != (aggregate, min_unit)) {
+                put.push(row);
+            }
+        }
+        let withdraw = before.into_keys().collect();
+        self.replace_demand(cluster, &RollUp { cluster: claimant, base: 0, rows: count, put, withdraw });
+        self.state.demand.set_reporting(cluster, Reporting { heard: true, quarantined: 0, rows: count });
         Ok(())
     }
 }

@@ -16,6 +16,7 @@ impl Fold<'_> {
         while let Some(ix) = self.state.cooling.pop_due(now) {
             self.set_flag(ix, Flags::COOLING, false);
         }
+        self.half_open_lanes();
         for id in self.state.ledger.overdue(now) {
             self.time_out(id);
         }
@@ -52,6 +53,7 @@ impl Fold<'_> {
     /// A new leader's first entry.
     pub(super) fn take_over(&mut self) -> Response {
         self.state.leader_term = self.term;
+        self.forget_breakers();
         if planted(Planted::GateForgotten) {
             let clusters: Vec<_> = self.state.books.keys().copied().collect();
             let forgotten = Reporting { heard: true, quarantined: 0, rows: 0 };
@@ -93,7 +95,7 @@ impl Fold<'_> {
     /// When the next attempt at an operation may be made.
     pub(super) fn after_wait(&self, operation: &Operation) -> ShardTime {
         let wait = self.state.settings.limits.backoff(operation.attempt.number.saturating_add(1));
-        self.state.now.plus(wait)
+        self.state.now.plus(wait).max(self.state.after_breaker(operation))
     }
 
     fn attempt_again(&mut self, mut operation: Operation, not_before: ShardTime) -> bool {

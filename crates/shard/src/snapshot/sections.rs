@@ -15,6 +15,7 @@ use crate::cooling::{CoolDown, Cooling};
 use crate::counters::Counters;
 use crate::digest::Digest;
 use crate::health::{HealthBook, HealthHeader, KeptHealth};
+use crate::lanes::{LaneBook, StoredLanes};
 use crate::ledger::Ledger;
 use crate::operation::Operation;
 use crate::ownership::Ownership;
@@ -40,6 +41,7 @@ const HEALTH_POLICY: u8 = 12;
 const HEALTH: u8 = 13;
 const REPAIRS: u8 = 14;
 const OUTBOX: u8 = 15;
+const LANES: u8 = 16;
 
 /// Everything that there is one of.
 #[derive(Serialize, Deserialize)]
@@ -92,7 +94,8 @@ pub(super) fn write(state: &ShardState, out: &mut FrameWriter<'_>) -> io::Result
     state.health.header().iter().try_for_each(|header| out.record(HEALTH_POLICY, header))?;
     state.health.iter().try_for_each(|kept| out.record(HEALTH, &kept))?;
     state.repairs.parts().try_for_each(|part| out.record(REPAIRS, &part))?;
-    state.outbox.parts().try_for_each(|part| out.record(OUTBOX, &part))
+    state.outbox.parts().try_for_each(|part| out.record(OUTBOX, &part))?;
+    state.lanes.parts().try_for_each(|part| out.record(LANES, &part))
 }
 
 fn header(state: &ShardState) -> Header {
@@ -151,7 +154,11 @@ pub(super) fn read(input: &mut FrameReader<'_>) -> Result<ShardState, SnapshotEr
     state.ledger = read_ledger(input, &state.fleet)?;
     read_timers(input, &mut state)?;
     input.records(POOLS, |pool: Pool| {
-        state.pools.insert(pool.specification.name.clone(), pool);
+        let name = pool.specification.name.clone();
+        if pool.specification.sellers.is_some() {
+            state.sold.insert(name.clone());
+        }
+        state.pools.insert(name, pool);
         Ok(())
     })?;
     read_health(input, &mut state)?;
@@ -162,6 +169,12 @@ pub(super) fn read(input: &mut FrameReader<'_>) -> Result<ShardState, SnapshotEr
         Ok(())
     })?;
     state.outbox = outbox;
+    let mut lanes = LaneBook::default();
+    input.records(LANES, |part: StoredLanes| {
+        lanes.restore(part);
+        Ok(())
+    })?;
+    state.lanes = lanes;
     Ok(state)
 }
 

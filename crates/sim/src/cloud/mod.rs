@@ -17,6 +17,7 @@ mod slot;
 use std::collections::{BTreeMap, BTreeSet};
 
 use argosy_model::State;
+use argosy_model::vocabulary::{PROVIDER_KEY, REGION_KEY};
 use argosy_shard::{Call, Fence, Observed, ObservedShape, Refusal, Step, Verb};
 use argosy_workload::dice::Dice;
 
@@ -37,6 +38,8 @@ pub struct Faults {
     pub failure_ppm: [u32; 4],
     /// Instance types of which no host can be had.
     pub out_of_stock: BTreeSet<String>,
+    /// Regions in which a provider sells nothing, by provider and region.
+    pub sold_out: BTreeSet<(String, String)>,
     /// A failed machine is well again after this long; never, if there is none.
     pub repair_ms: Option<u64>,
     /// The slot of a lost host is offered again after this long; never, if there is none.
@@ -68,13 +71,22 @@ pub struct Cloud {
     faults: Faults,
     /// The next call of this step on this machine ends in failure.
     doomed: BTreeSet<(usize, Step)>,
+    /// Creations that were called for, by provider and region.
+    creations: BTreeMap<(String, String), u64>,
     seed: u64,
     /// Rules of the contract that a caller broke.
     broken: Vec<String>,
 }
 
-/// The name under which all machines are listed.
+/// The name under which machines are listed that say no other.
 pub const PROVIDER: &str = "sim";
+
+/// The provider and the region of machines of a shape.
+#[must_use]
+pub fn place_of(shape: &ObservedShape) -> (&str, &str) {
+    let label = |key: &str| shape.labels.iter().find(|(known, _)| known == key).map(|(_, value)| value.as_str());
+    (label(PROVIDER_KEY).unwrap_or(PROVIDER), label(REGION_KEY).unwrap_or(""))
+}
 
 impl Cloud {
     /// A cloud with these machines, by id, and so many readers.
@@ -92,6 +104,7 @@ impl Cloud {
             dwells,
             faults: Faults::default(),
             doomed: BTreeSet::new(),
+            creations: BTreeMap::new(),
             seed,
             broken: Vec::new(),
         };
@@ -130,6 +143,11 @@ impl Cloud {
         });
         self.changed(at);
         assert!(self.index.insert(id.to_owned(), at).is_none(), "two machines are called {id}");
+    }
+
+    /// Creations that were called for, by provider and region.
+    pub fn creations(&self) -> &BTreeMap<(String, String), u64> {
+        &self.creations
     }
 
     /// Puts other faults in force.
@@ -171,6 +189,10 @@ impl Cloud {
             return Answer::Refused(Refusal::NotFound);
         };
         self.slots[at].calls += 1;
+        if call.verb == Verb::Create {
+            let (provider, region) = place_of(&self.shapes[self.slots[at].shape]);
+            *self.creations.entry((provider.to_owned(), region.to_owned())).or_default() += 1;
+        }
         let mut dice = Dice::new(self.seed, &format!("call/{}/{}", call.machine, self.slots[at].calls));
         let [lost_call, lost_answer, throttled] =
             [self.faults.lost_call_ppm, self.faults.lost_answer_ppm, self.faults.throttle_ppm]
@@ -270,8 +292,10 @@ impl Cloud {
     }
 
     fn is_out_of_stock(&self, at: usize) -> bool {
-        let instance_type = self.shapes[self.slots[at].shape].instance_type.as_ref();
-        instance_type.is_some_and(|name| self.faults.out_of_stock.contains(name))
+        let shape = &self.shapes[self.slots[at].shape];
+        let (provider, region) = place_of(shape);
+        shape.instance_type.as_ref().is_some_and(|name| self.faults.out_of_stock.contains(name))
+            || self.faults.sold_out.contains(&(provider.to_owned(), region.to_owned()))
     }
 
     fn changed(&mut self, at: usize) {

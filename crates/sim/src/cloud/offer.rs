@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use argosy_model::vocabulary::{INSTANCE_TYPE_KEY, RACK_KEY, ZONE_KEY};
+use argosy_model::vocabulary::{INSTANCE_TYPE_KEY, PROVIDER_KEY, RACK_KEY, REGION_KEY, ZONE_KEY};
 use argosy_model::{Bucket, CapacityType, MicroUsd, Ppb, State};
 use argosy_shard::{ObservedShape, echo};
 use argosy_workload::amounts::Amounts;
@@ -42,6 +42,14 @@ impl Offer {
     pub fn in_rack(mut self, rack: &str) -> Self {
         self.shape.labels.retain(|(key, _)| key != RACK_KEY);
         self.shape.labels.push((RACK_KEY.to_owned(), rack.to_owned()));
+        self
+    }
+
+    /// In this region, at this provider: one cloud can be several.
+    #[must_use]
+    pub fn sold_by(mut self, provider: &str, region: &str) -> Self {
+        self.shape.labels.push((PROVIDER_KEY.to_owned(), provider.to_owned()));
+        self.shape.labels.push((REGION_KEY.to_owned(), region.to_owned()));
         self
     }
 

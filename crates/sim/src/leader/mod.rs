@@ -13,11 +13,11 @@ use argosy_engine::{ActionKind, Decision, Engine, Plan};
 use argosy_model::{ClusterIx, MachineIx, ShardTime, State};
 use argosy_repair::Class;
 use argosy_shard::{
-    Applied, Call, Command, DropReason, Envelope, Event, Fence, Genesis, Listing, NeedRow, OperationId, Outcome,
-    PlanEntry, PlanTaken, Progress, Report, Response, ShardState,
+    Applied, Call, Command, DropReason, Envelope, Event, Fence, Genesis, Listing, NeedRow, Observed, OperationId, Outcome,
+    PlanEntry, PlanTaken, Progress, Refusal, Report, Response, ShardState,
 };
 
-use crate::cloud::{Answer, Cloud, PROVIDER};
+use crate::cloud::{Answer, Cloud, place_of};
 
 /// Machines of one observation, and reports of one entry, at most: as the server cuts them.
 const BATCH: usize = 2_000;
@@ -185,8 +185,11 @@ impl Leader {
         let (machines, gone) = cloud.list(self.number);
         let ownership = self.state.ownership();
         let is_known = |id: &str| self.state.fleet().find(id).is_some();
-        let mut machines: Vec<_> =
-            machines.into_iter().filter(|seen| ownership.owns(PROVIDER, seen) || is_known(&seen.machine.id)).collect();
+        let provider = |seen: &Observed| place_of(&seen.shape).0.to_owned();
+        let mut machines: Vec<_> = machines
+            .into_iter()
+            .filter(|seen| ownership.owns(&provider(seen), seen) || is_known(&seen.machine.id))
+            .collect();
         let mut gone: Vec<String> = gone.into_iter().filter(|id| is_known(id)).collect();
         for id in self.barred().filter(|_| self.waits_for_truth).map(|ix| self.state.fleet().id(ix)) {
             match cloud.get(id) {
@@ -196,10 +199,25 @@ impl Leader {
             }
         }
         machines.sort_by(|a, b| a.machine.id.cmp(&b.machine.id));
+        let mut by_provider: BTreeMap<String, (Vec<Observed>, Vec<String>)> = BTreeMap::new();
+        for seen in machines {
+            by_provider.entry(provider(&seen)).or_default().0.push(seen);
+        }
+        for id in gone {
+            let ix = self.state.fleet().find(&id).expect("only what is known is gone");
+            by_provider.entry(self.state.provider_of(ix).to_owned()).or_default().1.push(id);
+        }
+        for (provider, (machines, gone)) in by_provider {
+            self.observe(now_ms, &provider, machines, gone);
+        }
+        self.waits_for_truth = self.waits_for_truth && self.has_barred();
+    }
+
+    fn observe(&mut self, now_ms: u64, provider: &str, machines: Vec<Observed>, mut gone: Vec<String>) {
         let mut machines = machines.into_iter().peekable();
         loop {
             let listing = Listing {
-                provider: PROVIDER.to_owned(),
+                provider: provider.to_owned(),
                 asked_at: self.state.revision(),
                 machines: machines.by_ref().take(BATCH).collect(),
                 gone: std::mem::take(&mut gone),
@@ -209,10 +227,9 @@ impl Leader {
                 self.commit(now_ms, command);
             }
             if machines.peek().is_none() {
-                break;
+                return;
             }
         }
-        self.waits_for_truth = self.waits_for_truth && self.has_barred();
     }
 
     // -- time and terms
@@ -378,6 +395,9 @@ impl Leader {
 
     fn make(&mut self, now_ms: u64, call: &Call, cloud: &mut Cloud) -> Vec<Report> {
         let report = |outcome| Report { operation: call.operation, attempt: call.attempt, outcome };
+        if call.held_back {
+            return vec![report(Outcome::Refused { refusal: Refusal::HeldBack, text: String::new() })];
+        }
         match cloud.call(now_ms, self.number, call) {
             Answer::Accepted(seen) => {
                 cloud.was_shown(self.number, &call.machine);

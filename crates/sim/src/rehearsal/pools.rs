@@ -47,6 +47,7 @@ fn pool(name: String, template: &str, count: u32, site: &Site) -> Specification 
         reclamation_usd: 0,
         user_data: String::new(),
         metrics: argosy_pool::Sources::default(),
+        sellers: None,
     }
 }
 

@@ -39,6 +39,9 @@ impl Actuator {
     }
 
     async fn outcomes(&self, call: &Call, step: Step) -> Vec<Outcome> {
+        if call.held_back {
+            return vec![held_back()];
+        }
         let mutation = match &call.verb {
             Verb::Create => Mutation::Create,
             Verb::Delete => Mutation::Delete,
@@ -60,6 +63,9 @@ impl Actuator {
         if !self.is_current(call) {
             tracing::info!(shard = self.committer.shard(), operation = %call.operation, call.attempt, "attempt overtaken before its call");
             return Vec::new();
+        }
+        if self.committer.view().state.call(call.operation).is_some_and(|now| now.held_back) {
+            return vec![held_back()];
         }
         if let Some(pause) = pause(Failpoint::CallLate, CALLED_LATE) {
             sleep(pause).await;
@@ -176,6 +182,14 @@ impl Actuator {
 fn conditions(state: &ShardState, claim: &Claim) -> Vec<argosy_proto::bigfleet::v1alpha1::NodeSelectorRequirement> {
     let words = &state.fleet().words;
     claim.profile.map(|profile| requirements(words, words.profile_of(profile))).unwrap_or_default()
+}
+
+/// What comes of a call that the breaker of its machine's lane holds back: it is not made.
+fn held_back() -> Outcome {
+    Outcome::Refused {
+        refusal: Refusal::HeldBack,
+        text: "the breaker of its provider, region and type is open".to_owned(),
+    }
 }
 
 fn step_of(verb: &Verb) -> Step {

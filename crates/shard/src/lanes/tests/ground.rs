@@ -1,0 +1,264 @@
+//! A shard with slots of several providers and regions, and a cloud that answers its calls as a test has it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use argosy_model::vocabulary::REGION_KEY;
+use argosy_model::{CapacityType, Duration, Flags, MicroUsd, ShardTime, State};
+
+use crate::{
+    By, Call, Command, Envelope, Genesis, Listing, NeedRow, Observed, ObservedMachine, ObservedShape, OperationId,
+    Outcome, PlanEntry, Refusal, Report, Response, Settings, ShardState, Verb,
+};
+
+/// What a region of a provider says to a creation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    Refuses(Refusal),
+    IsSilent,
+}
+
+/// The shard, the cloud, and what was called.
+pub(super) struct Ground {
+    pub(super) state: ShardState,
+    pub(super) at: ShardTime,
+    term: u64,
+    /// Regions that do not sell, by provider and region.
+    pub(super) broken: BTreeMap<(String, String), Answer>,
+    /// Creations called for, by provider and region.
+    pub(super) calls: BTreeMap<(String, String), u32>,
+    /// The most that was ever there or on its way, by provider and region.
+    pub(super) most: BTreeMap<(String, String), u32>,
+    /// The most creations that one region was called for at a time.
+    pub(super) burst: BTreeMap<(String, String), u32>,
+    /// The fewest machines that served at the end of a cycle, from the first time that the demand was covered on.
+    pub(super) fewest_serving: u32,
+    made: BTreeSet<(OperationId, u32)>,
+    /// Whether what is accepted is done only at the next step.
+    pub(super) is_slow: bool,
+}
+
+/// The region and provider of a slot by its name, `provider.region.number`.
+pub(super) fn place(id: &str) -> (String, String) {
+    let mut parts = id.split('.').map(str::to_owned);
+    let mut next = || parts.next().expect("provider.region.number");
+    (next(), next())
+}
+
+impl Ground {
+    /// With so many slots in each region of each provider; the first provider is the cheapest.
+    pub(super) fn new(providers: &[&str], regions: &[&str], slots: u32) -> Self {
+        let mut ground = Self {
+            state: ShardState::new(),
+            at: ShardTime(0),
+            term: 1,
+            broken: BTreeMap::new(),
+            calls: BTreeMap::new(),
+            most: BTreeMap::new(),
+            burst: BTreeMap::new(),
+            fewest_serving: u32::MAX,
+            made: BTreeSet::new(),
+            is_slow: false,
+        };
+        let mut settings = Settings::default();
+        settings.policy.hold_on_demand = Duration::from_secs(30);
+        settings.policy.reclaim_cap_ppm = None;
+        (settings.limits.cooling_base, settings.limits.cooling_cap) = (Duration::from_secs(1), Duration::from_secs(1));
+        let shards = vec!["s".to_owned()];
+        ground.apply(Command::Genesis(Genesis { shard: "s".to_owned(), shards, settings, ..Genesis::default() }));
+        ground.lead(1);
+        for (price, provider) in (1..).zip(providers) {
+            let slot = |region: &str, n: u32| slot(&format!("{provider}.{region}.{n}"), price);
+            let machines = regions.iter().flat_map(|region| (0..slots).map(|n| slot(region, n))).collect();
+            ground.show(provider, machines);
+        }
+        ground
+    }
+
+    pub(super) fn apply(&mut self, command: Command) -> Response {
+        let bytes = Envelope { at: self.at, proposed_in_term: self.term, command }.encode();
+        let applied = self.state.apply(self.state.revision() + 1, self.term, &bytes);
+        assert_eq!(self.state.halted(), None);
+        applied.response
+    }
+
+    /// A leader of a new term takes over.
+    pub(super) fn lead(&mut self, term: u64) {
+        self.term = term;
+        self.apply(Command::LeaderStarted);
+    }
+
+    fn show(&mut self, provider: &str, machines: Vec<Observed>) {
+        let asked_at = self.state.revision();
+        let listing = Listing { provider: provider.to_owned(), asked_at, machines, ..Listing::default() };
+        for command in self.state.diff_observation(&listing).commands {
+            self.apply(command);
+        }
+    }
+
+    /// A cluster asks for so many machines.
+    pub(super) fn ask(&mut self, machines: u64) {
+        let amounts = |n: u64| vec![("nvidia.com/gpu".to_owned(), 8 * n)];
+        let row = NeedRow { aggregate: amounts(machines), min_unit: amounts(1), ..NeedRow::default() };
+        if let Some(command) = self.state.diff_rollup("c", &[row]) {
+            self.apply(command);
+        }
+    }
+
+    pub(super) fn set(&mut self, file: &str) {
+        let policy = argosy_pool::LanePolicy::parse("lanes", file).expect("sound");
+        let response = self.apply(Command::SetLanePolicy { policy: Some(Box::new(policy)), by: By::default() });
+        assert_eq!(response, Response::Done);
+    }
+
+    pub(super) fn breaks(&mut self, provider: &str, regions: &[&str], answer: Answer) {
+        self.broken.extend(regions.iter().map(|region| ((provider.to_owned(), (*region).to_owned()), answer)));
+    }
+
+    /// A pool of so many machines, with these sellers.
+    pub(super) fn pool(&mut self, machines: u32, sellers: &str) {
+        let text = format!(
+            "version: 1\npools:\n  - name: p\n    machine: {{resources: {{nvidia.com/gpu: \"8\"}}}}\n    min: 0\n    \
+             max: 100\n    replicas: {machines}\n    sellers: {sellers}\n"
+        );
+        let pool = argosy_pool::PoolFile::parse("pool", &text).expect("sound").pools.remove(0);
+        let response = self.apply(Command::SetPool { specification: Box::new(pool), by: By::default() });
+        assert_eq!(response, Response::Done);
+    }
+
+    /// Serving machines of each provider, in the order given.
+    pub(super) fn serving_of<const N: usize>(&self, providers: [&str; N]) -> [u32; N] {
+        let there = self.count(State::Configured);
+        let of = |provider: &str| there.iter().filter(|((of, _), _)| of == provider).map(|(_, count)| count).sum();
+        providers.map(of)
+    }
+
+    /// So many cycles of ten seconds.
+    pub(super) fn run(&mut self, cycles: u32) {
+        (0..cycles).for_each(|_| self.cycle());
+    }
+
+    fn cycle(&mut self) {
+        self.at = self.at.plus(Duration::from_secs(10));
+        self.apply(Command::Tick);
+        let decided = argosy_engine::decide(&self.state.view(self.at));
+        let plan = self.state.rehearse(decided.plan, self.at).plan;
+        let based_on = self.state.revision();
+        self.apply(Command::Plan(PlanEntry { based_on, units: plan.units, marks: plan.marks }));
+        self.note_most();
+        let before = self.calls.clone();
+        self.act();
+        for (place, calls) in self.calls.clone() {
+            let burst = self.burst.entry(place.clone()).or_default();
+            *burst = (*burst).max(calls - before.get(&place).copied().unwrap_or(0));
+        }
+        self.note_most();
+        let is_covered = self.state.pools().all(|(_, pool)| self.serving() >= pool.standing.target);
+        if is_covered || self.fewest_serving < u32::MAX {
+            self.fewest_serving = self.fewest_serving.min(self.serving());
+        }
+    }
+
+    /// All calls that are due are made at once, as an actuator with many hands makes them.
+    fn act(&mut self) {
+        loop {
+            let due = |call: &Call| call.not_before <= self.at && !self.made.contains(&(call.operation, call.attempt));
+            let open = self.state.ledger().iter().filter_map(|operation| self.state.call(operation.id));
+            let wave: Vec<Call> = open.filter(due).collect();
+            if wave.is_empty() {
+                return;
+            }
+            self.made.extend(wave.iter().map(|call| (call.operation, call.attempt)));
+            let mut reports = Vec::new();
+            for call in wave {
+                let report = |outcome| Report { operation: call.operation, attempt: call.attempt, outcome };
+                reports.extend(self.answer(&call).into_iter().map(report));
+            }
+            self.apply(Command::Outcomes(reports));
+        }
+    }
+
+    fn answer(&mut self, call: &Call) -> Vec<Outcome> {
+        let refused = |refusal| vec![Outcome::Refused { refusal, text: "no".to_owned() }];
+        if call.held_back {
+            return refused(Refusal::HeldBack);
+        }
+        let place = place(&call.machine);
+        let to = match &call.verb {
+            Verb::Create => {
+                *self.calls.entry(place.clone()).or_default() += 1;
+                match self.broken.get(&place) {
+                    Some(Answer::Refuses(refusal)) => return refused(*refusal),
+                    Some(Answer::IsSilent) => return vec![Outcome::Unknown { text: "timeout".to_owned() }],
+                    None => State::Idle,
+                }
+            }
+            Verb::Configure { .. } => State::Configured,
+            Verb::Drain { .. } => State::Idle,
+            Verb::Delete => State::Speculative,
+        };
+        let taken = Outcome::Accepted { provider_operation: String::new() };
+        if self.is_slow && call.verb == Verb::Create {
+            return vec![taken];
+        }
+        let ix = self.state.fleet().find(&call.machine).expect("it is there");
+        let price = self.state.fleet().words.shape_of(self.state.fleet().machine(ix).shape).price.0 / 1_000_000;
+        let mut seen = slot(&call.machine, price);
+        seen.machine.state = to;
+        seen.machine.host = (to != State::Speculative).then(|| "host".to_owned());
+        if let Verb::Configure { cluster, .. } = &call.verb {
+            seen.machine.cluster = Some(cluster.clone());
+        }
+        vec![taken, Outcome::Seen(Box::new(seen))]
+    }
+
+    /// Machines in a state, by provider and region.
+    pub(super) fn count(&self, state: State) -> BTreeMap<(String, String), u32> {
+        let mut found = BTreeMap::new();
+        for (ix, _) in self.state.fleet().iter().filter(|(_, machine)| machine.state == state) {
+            *found.entry(place(self.state.fleet().id(ix))).or_default() += 1;
+        }
+        found
+    }
+
+    pub(super) fn serving(&self) -> u32 {
+        self.count(State::Configured).values().sum()
+    }
+
+    /// Slots that are held back, by provider and region.
+    pub(super) fn held_back(&self) -> BTreeMap<(String, String), u32> {
+        let mut found = BTreeMap::new();
+        for (ix, _) in self.state.fleet().iter().filter(|(_, machine)| machine.flags.has(Flags::HELD_BACK)) {
+            *found.entry(place(self.state.fleet().id(ix))).or_default() += 1;
+        }
+        found
+    }
+
+    pub(super) fn calls_to(&self, provider: &str) -> u32 {
+        self.calls.iter().filter(|((of, _), _)| of == provider).map(|(_, calls)| calls).sum()
+    }
+
+    fn note_most(&mut self) {
+        let mut there: BTreeMap<(String, String), u32> = BTreeMap::new();
+        for (ix, _) in self.state.fleet().iter().filter(|(_, machine)| machine.state != State::Speculative) {
+            *there.entry(place(self.state.fleet().id(ix))).or_default() += 1;
+        }
+        for (place, count) in there {
+            let most = self.most.entry(place).or_default();
+            *most = (*most).max(count);
+        }
+    }
+}
+
+fn slot(id: &str, price: u64) -> Observed {
+    let (_, region) = place(id);
+    let shape = ObservedShape {
+        instance_type: Some("h100".to_owned()),
+        zone: Some(format!("{region}-{}", if id.ends_with(['0', '2', '4', '6', '8']) { "a" } else { "b" })),
+        capacity_type: CapacityType::OnDemand,
+        price: MicroUsd(price * 1_000_000),
+        resources: vec![("nvidia.com/gpu".to_owned(), 8)],
+        labels: vec![(REGION_KEY.to_owned(), region)],
+        ..ObservedShape::default()
+    };
+    Observed { shape, machine: ObservedMachine::new(id, State::Speculative) }
+}
