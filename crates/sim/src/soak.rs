@@ -133,6 +133,7 @@ fn misfortune() -> Faults {
         throttle_ppm: 5_000,
         failure_ppm: [5_000, 3_000, 2_000, 2_000],
         out_of_stock: BTreeSet::new(),
+        sold_out: Default::default(),
         repair_ms: Some(600_000),
         return_ms: Some(120_000),
     }

@@ -116,7 +116,8 @@ fn after_an_outage_of_every_provider_what_comes_back_is_used_under_every_strateg
 #[test]
 fn a_quota_is_never_exceeded_through_a_storm_and_changes_of_leader() {
     let mut fleet = begun("priority", 24);
-    let file = "version: 1\nquotas:\n  - {provider: dear, machines: 9}\n  - {provider: dear, region: r1, machines: 2}\n";
+    let file =
+        "version: 1\nquotas:\n  - {provider: dear, machines: 9}\n  - {provider: dear, region: r1, machines: 2}\n";
     let policy = Some(Box::new(LanePolicy::parse("lanes.yaml", file).expect("sound")));
     fleet.admin(0, Command::SetLanePolicy { policy, by: by() });
     let there = |fleet: &FleetSim, prefix: &str| {

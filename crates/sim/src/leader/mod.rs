@@ -13,8 +13,8 @@ use argosy_engine::{ActionKind, Decision, Engine, Plan};
 use argosy_model::{ClusterIx, MachineIx, ShardTime, State};
 use argosy_repair::Class;
 use argosy_shard::{
-    Applied, Call, Command, DropReason, Envelope, Event, Fence, Genesis, Listing, NeedRow, Observed, OperationId, Outcome,
-    PlanEntry, PlanTaken, Progress, Refusal, Report, Response, ShardState,
+    Applied, Call, Command, DropReason, Envelope, Event, Fence, Genesis, Listing, NeedRow, Observed, OperationId,
+    Outcome, PlanEntry, PlanTaken, Progress, Refusal, Report, Response, ShardState,
 };
 
 use crate::cloud::{Answer, Cloud, place_of};
