@@ -25,7 +25,7 @@ pub struct PoolFile {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FileError {
     /// It is not in the form of a pool file.
-    #[error("ARG-1200: {file}: {reason}; correct the file, docs/reference/pools.md has every key")]
+    #[error("ARG-1200: {file}: {reason}; correct the file, docs/reference/pools.md and lanes.md have every key")]
     Form {
         /// What the file is called.
         file: String,

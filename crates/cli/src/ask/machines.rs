@@ -142,6 +142,7 @@ fn flags(machine: &MachineRow) -> Vec<&'static str> {
         (machine.unfit, "unfit"),
         (machine.interruption_notice, "notice"),
         (machine.cooling, "cooling"),
+        (machine.held_back, "held_back"),
     ];
     all.into_iter().filter(|(on, _)| *on).map(|(_, name)| name).collect()
 }

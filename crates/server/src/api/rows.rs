@@ -42,6 +42,7 @@ pub(super) fn machine(state: &ShardState, ix: MachineIx) -> MachineRow {
         unhealthy: machine.flags.has(Flags::UNHEALTHY),
         interruption_notice: machine.flags.has(Flags::NOTICE),
         cooling: machine.flags.has(Flags::COOLING),
+        held_back: machine.flags.has(Flags::HELD_BACK),
         last_error: fleet.error(ix).unwrap_or_default().to_owned(),
         labels: shape.labels.iter().map(|(k, v)| (words.text(*k).to_owned(), words.text(*v).to_owned())).collect(),
         resources: quantities(words, &shape.resources),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use argosy_engine::{ActionKind, Unit};
+use argosy_engine::{Action, ActionKind, Unit};
 use argosy_model::{Flags, MachineIx, ShapeIx, ShardTime, State};
 use argosy_pool::LanePolicy;
 
@@ -60,6 +60,9 @@ impl Fold<'_> {
 
     /// A creation succeeded: whatever was held against its lane is forgotten.
     pub(super) fn creation_succeeded(&mut self, machine: MachineIx) {
+        if self.state.lanes.is_blameless() {
+            return;
+        }
         let lane = self.state.lane_of(machine);
         if self.state.lanes.record(lane).is_some() {
             self.move_breaker(lane, None);
@@ -95,12 +98,13 @@ impl Fold<'_> {
 
     /// Whether a unit buys more in some lane than that may take now.
     pub(super) fn check_lanes(&mut self, unit: &Unit) -> Result<(), DropReason> {
-        if !self.state.lanes.is_limiting() {
+        let is_bought = |action: &&Action| matches!(action.kind, ActionKind::Provision(_));
+        if !self.state.lanes.is_limiting() || !unit.actions.iter().any(|action| is_bought(&action)) {
             return Ok(());
         }
         self.count_lanes();
         let mut bought: BTreeMap<Lane, u32> = BTreeMap::new();
-        for action in unit.actions.iter().filter(|action| matches!(action.kind, ActionKind::Provision(_))) {
+        for action in unit.actions.iter().filter(is_bought) {
             *bought.entry(self.state.lane_of(action.machine)).or_default() += 1;
         }
         // Lanes may share a quota, so what a unit buys in one counts for the others.

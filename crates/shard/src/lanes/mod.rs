@@ -186,6 +186,11 @@ impl LaneBook {
         self.shut.iter().copied()
     }
 
+    /// Whether nothing is remembered of any lane.
+    pub(crate) fn is_blameless(&self) -> bool {
+        self.records.is_empty()
+    }
+
     /// Whether some lane's breaker is not closed.
     pub(crate) fn is_any_shut(&self) -> bool {
         !self.shut.is_empty()
