@@ -6,6 +6,7 @@ use imbl::OrdSet;
 use serde::{Deserialize, Serialize};
 
 use crate::refusal::Refusal;
+use crate::tokens::{Admission, NewToken};
 
 /// The format of entries that this release writes.
 pub const FORMAT: u8 = 1;
@@ -120,6 +121,33 @@ pub enum Command {
         key: String,
         /// Its value.
         value: String,
+    },
+    /// Adds a join token. The moments of this and the next two are the proposer's, seconds since 1970.
+    CreateToken {
+        /// Its id.
+        id: String,
+        /// What it is good for.
+        token: NewToken,
+        /// The moment.
+        at_unix_s: u64,
+    },
+    /// Has a join token let nobody in any more.
+    RevokeToken {
+        /// Its id.
+        id: String,
+        /// Who says so.
+        by: String,
+        /// Why.
+        reason: String,
+        /// The moment.
+        at_unix_s: u64,
+    },
+    /// Lets an agent in with a join token, and counts the use.
+    AdmitAgent {
+        /// Who comes, and with what.
+        admission: Admission,
+        /// The moment.
+        at_unix_s: u64,
     },
 }
 

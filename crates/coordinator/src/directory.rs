@@ -3,6 +3,7 @@
 use imbl::{OrdMap, OrdSet};
 
 use crate::command::{Node, Placement, Shard};
+use crate::tokens::TokenBook;
 
 /// Nodes, shards, placements, cluster→shard and domain→shard. Clones share structure.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,6 +17,7 @@ pub struct Directory {
     /// Numbers of nodes and groups that are gone: none serves twice.
     pub(crate) retired_numbers: OrdSet<u64>,
     pub(crate) retired_groups: OrdSet<u64>,
+    pub(crate) tokens: TokenBook,
 }
 
 /// Where a cluster's shard is.
@@ -90,6 +92,11 @@ impl Directory {
     /// All topology domains with their shards, by key and value.
     pub fn domains(&self) -> impl Iterator<Item = (&str, &str, &str)> {
         self.domains.iter().map(|((key, value), shard)| (key.as_str(), value.as_str(), shard.as_str()))
+    }
+
+    /// The join tokens.
+    pub fn tokens(&self) -> &TokenBook {
+        &self.tokens
     }
 
     /// The topology domains of a shard.

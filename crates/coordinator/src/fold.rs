@@ -52,6 +52,11 @@ impl Directory {
             Command::UnbindCluster { cluster, from } => self.unbind(&cluster, &from),
             Command::AssignDomain { key, value, shard } => self.assign((key, value), shard),
             Command::UnassignDomain { key, value } => self.unassign(&(key, value)),
+            Command::CreateToken { id, token, at_unix_s } => Ok(self.tokens.create(id, token, at_unix_s)?),
+            Command::RevokeToken { id, by, reason, at_unix_s } => {
+                Ok(self.tokens.revoke(&id, cut(&by), cut(&reason), at_unix_s)?)
+            }
+            Command::AdmitAgent { admission, at_unix_s } => Ok(self.tokens.admit(&admission, at_unix_s)?),
         }
     }
 

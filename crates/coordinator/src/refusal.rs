@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::tokens::TokenRefusal;
+
 /// On what grounds a command was refused: what the wire's status codes say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Grounds {
@@ -14,6 +16,10 @@ pub enum Grounds {
     AlreadyExists,
     /// It would leave something hanging.
     InUse,
+    /// Whoever asks has not shown that he may.
+    Unproven,
+    /// Whoever asks may not.
+    Denied,
 }
 
 /// What a sentence is about.
@@ -94,6 +100,9 @@ pub enum Refusal {
         /// The shard.
         id: String,
     },
+    /// The book of join tokens says no.
+    #[error(transparent)]
+    Token(#[from] TokenRefusal),
 }
 
 impl Refusal {
@@ -104,6 +113,7 @@ impl Refusal {
             Self::Held { .. } => Grounds::AlreadyExists,
             Self::Unknown { .. } => Grounds::NotFound,
             Self::InUse { .. } | Self::Closed { .. } => Grounds::InUse,
+            Self::Token(refusal) => refusal.grounds(),
         }
     }
 }

@@ -9,9 +9,13 @@ use thiserror::Error;
 
 use crate::command::{Node, Placement, Shard};
 use crate::directory::Directory;
+use crate::tokens::TokenBook;
 
 const MAGIC: [u8; 7] = *b"ARGDIRY";
-const FORMAT: u8 = 1;
+/// The format that this release writes; see [`Stored`] for those that it reads.
+const FORMAT: u8 = 2;
+/// Without the book of tokens, as it was before there was one.
+const WITHOUT_TOKENS: u8 = 1;
 /// A directory of 20,000 clusters takes two megabytes.
 const MAX_BYTES: u64 = 1 << 30;
 
@@ -41,7 +45,7 @@ pub enum SnapshotError {
     },
 }
 
-/// What lies in a snapshot. Append-only, like the commands.
+/// What lies in a snapshot of format 1. In format 2 the book of tokens follows it.
 #[derive(Serialize, Deserialize)]
 struct Stored {
     revision: u64,
@@ -78,8 +82,9 @@ impl Directory {
         if head[..7] != MAGIC {
             return Err(SnapshotError::Damaged { what: "it does not begin like one" });
         }
-        if head[7] != FORMAT {
-            return Err(SnapshotError::UnknownFormat { found: head[7], known: FORMAT });
+        let format = head[7];
+        if !(WITHOUT_TOKENS..=FORMAT).contains(&format) {
+            return Err(SnapshotError::UnknownFormat { found: format, known: FORMAT });
         }
         let mut length = [0; 8];
         input.read_exact(&mut length)?;
@@ -94,10 +99,13 @@ impl Directory {
         if read as u64 != length || Sha256::digest(&bytes)[..] != stored {
             return Err(SnapshotError::Damaged { what: "its hash does not match" });
         }
-        let unreadable = SnapshotError::Damaged { what: "its content cannot be read" };
-        let stored: Stored = postcard::from_bytes(&bytes).map_err(|_| unreadable)?;
+        let unreadable = |_| SnapshotError::Damaged { what: "its content cannot be read" };
+        let (stored, tokens): (Stored, TokenBook) = match format {
+            WITHOUT_TOKENS => (postcard::from_bytes(&bytes).map_err(unreadable)?, TokenBook::default()),
+            _ => postcard::from_bytes(&bytes).map_err(unreadable)?,
+        };
         let Stored { revision, nodes, shards, placements, clusters, domains, retired_numbers, retired_groups } = stored;
-        Ok(Self { revision, nodes, shards, placements, clusters, domains, retired_numbers, retired_groups })
+        Ok(Self { revision, nodes, shards, placements, clusters, domains, retired_numbers, retired_groups, tokens })
     }
 
     /// SHA-256 over everything in the directory. Replicas at the same index have the same.
@@ -106,9 +114,37 @@ impl Directory {
     }
 
     fn bytes(&self) -> Vec<u8> {
-        let Self { revision, nodes, shards, placements, clusters, domains, retired_numbers, retired_groups } =
+        let Self { revision, nodes, shards, placements, clusters, domains, retired_numbers, retired_groups, tokens } =
             self.clone();
         let stored = Stored { revision, nodes, shards, placements, clusters, domains, retired_numbers, retired_groups };
-        postcard::to_stdvec(&stored).expect("a directory is plain data: encoding into memory cannot fail")
+        postcard::to_stdvec(&(stored, tokens)).expect("a directory is plain data: encoding into memory cannot fail")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_that_was_written_before_there_were_tokens_is_read() {
+        let mut directory = Directory::new();
+        directory.apply(7, b"not a command");
+        let stored = Stored {
+            revision: 7,
+            nodes: OrdMap::new(),
+            shards: OrdMap::new(),
+            placements: OrdMap::new(),
+            clusters: OrdMap::new(),
+            domains: OrdMap::new(),
+            retired_numbers: OrdSet::new(),
+            retired_groups: OrdSet::new(),
+        };
+        let bytes = postcard::to_stdvec(&stored).expect("plain data");
+        let mut old = MAGIC.to_vec();
+        old.push(WITHOUT_TOKENS);
+        old.extend((bytes.len() as u64).to_le_bytes());
+        old.extend(&bytes);
+        old.extend(Sha256::digest(&bytes));
+        assert_eq!(Directory::read_snapshot(&mut old.as_slice()).expect("readable"), directory);
     }
 }

@@ -204,7 +204,7 @@ fn a_restored_directory_is_the_one_that_was_written() {
     }
     bytes[7] = 3;
     let other = Directory::read_snapshot(&mut bytes.as_slice());
-    assert!(matches!(other, Err(SnapshotError::UnknownFormat { found: 3, known: 1 })));
+    assert!(matches!(other, Err(SnapshotError::UnknownFormat { found: 3, known: 2 })));
 }
 
 fn command() -> impl Strategy<Value = Command> {
