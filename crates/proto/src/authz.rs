@@ -31,8 +31,9 @@ mod tests {
 
     #[test]
     fn every_method_names_its_callers() {
-        let silent: Vec<_> = TABLE.iter().filter(|(_, roles)| roles.is_empty()).collect();
-        assert!(silent.is_empty(), "methods without (argosy.v1.allow): {silent:?}");
+        let silent: Vec<_> = TABLE.iter().filter(|(_, roles)| roles.is_empty()).map(|(path, _)| *path).collect();
+        // The one method for callers that have no identity; it is served where none is asked for.
+        assert_eq!(silent, ["/argosy.v1.Joining/Join"], "methods without (argosy.v1.allow)");
     }
 
     #[test]

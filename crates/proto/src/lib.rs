@@ -6,6 +6,7 @@
 pub mod authz;
 pub mod codec;
 mod role;
+mod secretive;
 
 /// Messages and services that are compatible with BigFleet's `v1alpha1`.
 pub mod bigfleet {
