@@ -4,6 +4,7 @@ pub mod api;
 pub mod authz;
 pub mod config;
 pub mod directory;
+pub mod join;
 pub mod leader;
 pub mod metrics;
 pub mod node;

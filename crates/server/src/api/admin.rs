@@ -208,7 +208,7 @@ impl Admin for AdminService {
 
     async fn node_status(&self, _: Request<NodeStatusRequest>) -> Result<Response<NodeStatusResponse>, Status> {
         let site = &self.site;
-        let coordinator = site.coordinator.iter().map(|group| group_status(site, COORDINATOR, group));
+        let coordinator = site.coordinator.iter().map(|c| group_status(site, COORDINATOR, c.group()));
         let shards = site.shards.iter().map(|replica| group_status(site, replica.name(), replica.group()));
         let counters = site.store.counters();
         Ok(Response::new(NodeStatusResponse {

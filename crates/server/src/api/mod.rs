@@ -19,6 +19,7 @@ mod rows;
 mod shard_read;
 mod site;
 mod study;
+mod tokens;
 
 pub use admin::AdminService;
 pub use agents::AgentService;
@@ -31,11 +32,13 @@ pub use pools::PoolService;
 pub use repair::RepairService;
 pub use shard_read::ShardReadService;
 pub use site::{COORDINATOR, FORWARDED, Site};
+pub use tokens::TokenService;
 
 use std::sync::Arc;
 
 use argosy_proto::argosy::v1::admin_server::AdminServer;
 use argosy_proto::argosy::v1::fleet_server::FleetServer;
+use argosy_proto::argosy::v1::join_tokens_server::JoinTokensServer;
 use argosy_proto::argosy::v1::lanes_server::LanesServer;
 use argosy_proto::argosy::v1::lockstep_server::LockstepServer;
 use argosy_proto::argosy::v1::machine_health_server::MachineHealthServer;
@@ -57,6 +60,7 @@ pub fn mount(routes: &mut RoutesBuilder, site: &Arc<Site>) {
         .add_service(MachineRepairServer::new(RepairService::new(Arc::clone(site))))
         .add_service(NotificationsServer::new(NotificationService::new(Arc::clone(site))))
         .add_service(NodeAgentsServer::new(AgentService::new(Arc::clone(site))))
+        .add_service(JoinTokensServer::new(TokenService::new(Arc::clone(site))))
         .add_service(LockstepServer::new(LockstepService::new(Arc::clone(site))))
         .add_service(ShardReadServer::new(ShardReadService::new(Arc::clone(site))));
 }

@@ -2,7 +2,8 @@
 
 use std::fmt::Display;
 
-use tonic::Status;
+use argosy_coordinator::{Grounds, Refusal};
+use tonic::{Code, Status};
 
 use crate::leader::CommitError;
 
@@ -50,9 +51,26 @@ pub(super) fn not_committed(why: &CommitError) -> Status {
     if let CommitError::Rejected(rejection) = why {
         return Status::failed_precondition(rejection.to_string());
     }
+    outcome_unknown(why)
+}
+
+pub(super) fn outcome_unknown(why: &dyn Display) -> Status {
     Status::unavailable(format!(
         "ARG-0659: it is not known to be committed ({why}); look, and try again if it did not happen"
     ))
+}
+
+/// What the fold of the directory turned down, in its own words.
+pub(super) fn directory(refused: &Refusal) -> Status {
+    let code = match refused.grounds() {
+        Grounds::Invalid => Code::InvalidArgument,
+        Grounds::NotFound => Code::NotFound,
+        Grounds::AlreadyExists => Code::AlreadyExists,
+        Grounds::InUse => Code::FailedPrecondition,
+        Grounds::Unproven => Code::Unauthenticated,
+        Grounds::Denied => Code::PermissionDenied,
+    };
+    Status::new(code, refused.to_string())
 }
 
 pub(super) fn bad_setting(why: &str) -> Status {

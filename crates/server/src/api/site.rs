@@ -15,6 +15,7 @@ use tonic::{Request, Status};
 use super::refusal;
 use crate::authz::{Identity, Role};
 use crate::config::{Node, Placement, ShardPlacement};
+use crate::directory::Coordinator;
 use crate::node::{Mesh, Shards};
 use crate::replica::{Replica, View};
 
@@ -35,8 +36,8 @@ pub struct Site {
     pub mesh: Mesh,
     /// The replicas on this node.
     pub shards: Shards,
-    /// The coordinator's group, where this node votes in it.
-    pub coordinator: Option<Group>,
+    /// The replica of the directory, where this node votes in the coordinator's group.
+    pub coordinator: Option<Coordinator>,
     /// The node's durable store.
     pub store: Arc<Store>,
 }
@@ -65,7 +66,9 @@ impl Site {
     /// The group with this name, and the name of the node's number.
     pub(super) fn group(&self, name: &str) -> Result<&Group, Status> {
         if name == COORDINATOR {
-            return self.coordinator.as_ref().ok_or_else(|| refusal::no_replica(name, self.node.id.as_str()));
+            let coordinator = self.coordinator.as_ref();
+            let absent = || refusal::no_replica(name, self.node.id.as_str());
+            return coordinator.map(Coordinator::group).ok_or_else(absent);
         }
         Ok(self.replica(name)?.group())
     }
@@ -132,7 +135,8 @@ impl Site {
         }
     }
 
-    fn channel(&self, node: NodeId) -> Result<Channel, Status> {
+    /// The channel to another node.
+    pub(super) fn channel(&self, node: NodeId) -> Result<Channel, Status> {
         self.mesh.channel(node).map_err(|error| refusal::unconfirmed(&error))
     }
 }

@@ -54,6 +54,7 @@ impl Findings<'_> {
 /// Runs the rules about this node and its surroundings; those about the placement are in `check_placement`.
 pub(super) fn run(file: &ServerFile, found: &mut Findings<'_>) {
     security(file, found);
+    joining(file, found);
     addresses(file, found);
     peers(file, found);
     providers(file, found);
@@ -111,6 +112,43 @@ fn plaintext_stays_on_loopback(file: &ServerFile, found: &mut Findings<'_>) {
             path,
             message,
             "write a literal loopback address such as 127.0.0.1, or use `[tls]`",
+        );
+    }
+}
+
+fn joining(file: &ServerFile, found: &mut Findings<'_>) {
+    let Some(join) = &file.join else { return };
+    let is_written = join.authority.is_some() || join.authority_key.is_some() || join.listen.is_some();
+    if file.plaintext == Some(true) && is_written {
+        let message = "`[join]` has no meaning with `plaintext = true`: nobody has a certificate".to_owned();
+        found.error(Code::Conflict, "join", message, "remove `[join]`, or use `[tls]`");
+        return;
+    }
+    if join.authority_key.is_some() && join.authority.is_none() {
+        let message = "`join.authority_key` is there and `join.authority` is not".to_owned();
+        found.error(Code::MissingKey, "join.authority_key", message, "add the certificate that the key belongs to");
+    }
+    let Some(listen) = join.listen else { return };
+    if join.authority_key.is_none() {
+        let message = "`join.listen` is there, and this node has no key to sign certificates with".to_owned();
+        found.error(
+            Code::MissingKey,
+            "join.listen",
+            message,
+            "add `authority` and `authority_key`; `argosy pki agents` makes both",
+        );
+    }
+    let others = [
+        ("node.listen", file.node.as_ref().map(|node| node.listen)),
+        ("metrics.listen", file.metrics.as_ref().filter(|metrics| metrics.enabled).map(|metrics| metrics.listen)),
+    ];
+    for (other, _) in others.iter().filter(|(_, address)| *address == Some(listen) && listen.port() != 0) {
+        let message = format!("`join.listen` and `{other}` are both {listen}");
+        found.error(
+            Code::Conflict,
+            "join.listen",
+            message,
+            "write another port: it is for callers without a certificate",
         );
     }
 }

@@ -167,6 +167,10 @@ fn assemble(file: ServerFile, base: &Path) -> Option<Config> {
     };
     let mut notify = file.notify?;
     notify.secrets = notify.secrets.map(|folder| base.join(folder));
+    let mut join = file.join?;
+    for path in [&mut join.authority, &mut join.authority_key].into_iter().flatten() {
+        *path = base.join(&*path);
+    }
     let peers = file.peers?.into_iter().filter(|peer| peer.id != node.id).collect();
     Some(Config {
         fleet: file.fleet?,
@@ -186,6 +190,7 @@ fn assemble(file: ServerFile, base: &Path) -> Option<Config> {
         sessions: file.sessions?,
         connections: file.connections?,
         notify,
+        join,
         log: file.log?,
     })
 }

@@ -22,8 +22,8 @@ pub use load::{Loaded, load, load_with};
 pub use placement::{Domain, Peer, Placement, Provider, ShardPlacement};
 pub use problem::{Code, Problem, ProblemRecord, Report, Severity};
 pub use schema::{
-    Actuation, CallTimeouts, Connections, Cycle, IdleHolds, Listing, Log, Metrics, Node, Notify, RaftSettings, Rails,
-    Retry, Sessions, TlsFiles,
+    Actuation, CallTimeouts, Connections, Cycle, IdleHolds, Join, Listing, Log, Metrics, Node, Notify, RaftSettings,
+    Rails, Retry, Sessions, TlsFiles,
 };
 pub use source::{Place, SourceId};
 pub use value::{CycleMode, Hold, HostPort, LogFormat, Name};
@@ -67,6 +67,8 @@ pub struct Config {
     pub connections: Connections,
     /// What receivers of notifications are sent with.
     pub notify: Notify,
+    /// How machines without a certificate become agents; paths are resolved.
+    pub join: Join,
     /// Log lines.
     pub log: Log,
 }

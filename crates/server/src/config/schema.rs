@@ -57,6 +57,8 @@ section! {
         connections: Connections = Defaulted(table(), "{}");
         /// Notifications to receivers outside.
         notify: Notify = Defaulted(table(), "{}");
+        /// How machines without a certificate become agents.
+        join: Join = Defaulted(table(), "{}");
         /// Log lines.
         log: Log = Defaulted(table(), "{}");
     }
@@ -269,6 +271,25 @@ section! {
 }
 
 section! {
+    /// Certificates for agents, against join tokens; see docs/reference/join.md. Off unless it is written.
+    pub struct Join {
+        /// The certificate of the agents' authority, as `argosy pki agents` makes it. A caller with a certificate of this authority is
+        /// an agent or nobody. Every node needs it that agents connect to.
+        authority: Option<PathBuf> = Optional(path());
+        /// Its private key: this node issues agents' certificates, and renews them. The file must not be readable by everybody.
+        authority_key: Option<PathBuf> = Optional(path());
+        /// Where callers without a certificate may show a join token, and nothing else. Left out, they may nowhere.
+        listen: Option<SocketAddr> = Optional(listen_address());
+        /// How long a certificate of an agent holds. Agents renew theirs when a third of it is left.
+        certificate_lifetime: Duration = Defaulted(duration("10s", "90d"), "\"1d\"");
+        /// Connections of callers without a certificate, at once; more are dropped.
+        max_callers: u32 = Defaulted(whole(1..=100_000), "256");
+        /// Refused attempts of one address in a minute; further ones are turned away without a look at their token.
+        max_refusals_a_minute: u32 = Defaulted(whole(1..=100_000), "20");
+    }
+}
+
+section! {
     /// To standard error.
     pub struct Log {
         /// How lines look.
@@ -301,5 +322,6 @@ may_be_left_out!(
     Sessions,
     Connections,
     Notify,
+    Join,
     Log
 );

@@ -10,7 +10,7 @@ mod routing;
 use std::sync::Arc;
 
 use argosy_coordinator::Directory;
-use argosy_raft::{Group, GroupId, Host, OpenError};
+use argosy_raft::{Group, GroupId, Host, OpenError, Read, ReadError};
 use tokio::sync::watch;
 
 pub(crate) use fill::keep_filled;
@@ -40,6 +40,12 @@ impl Coordinator {
     #[must_use]
     pub fn group(&self) -> &Group {
         &self.group
+    }
+
+    /// The directory with everything that was acknowledged before the call; this node must lead the group.
+    pub(crate) async fn fresh(&self) -> Result<Arc<Directory>, ReadError> {
+        self.group.read_barrier(Read::Index).await?;
+        Ok(self.view())
     }
 
     /// The directory as this replica has it.

@@ -148,6 +148,11 @@ metrics! {
     AGENTS_CONNECTED: Gauge = "argosy_agents_connected" ["shard"];
     /// Events that agents reported, by kind.
     AGENT_EVENTS: Counter = "argosy_agent_events_total" ["shard", "type"];
+    /// Attempts to join at this node, by what came of them: joined, refused, turned_away (too many were refused before), failed (the
+    /// coordinator could not be asked).
+    JOINS: Counter = "argosy_joins_total" ["outcome"];
+    /// Agents that asked this node for a fresh certificate, by what came of it: renewed, refused.
+    AGENT_RENEWALS: Counter = "argosy_agent_renewals_total" ["outcome"];
     /// Sessions that this node passes on to leaders elsewhere.
     RELAYED_SESSIONS: Gauge = "argosy_node_relayed_sessions" [];
 }

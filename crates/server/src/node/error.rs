@@ -4,6 +4,7 @@ use argosy_raft::OpenError;
 use argosy_storage::{InvalidClusterId, StorageError};
 
 use crate::metrics::MetricsError;
+use crate::pki::PkiError;
 use crate::tls::TlsError;
 
 /// A node that could not start, or that had to stop.
@@ -21,6 +22,9 @@ pub enum NodeError {
     /// Connections cannot be had.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// Agents' certificates cannot be signed.
+    #[error(transparent)]
+    Pki(#[from] PkiError),
     /// Metrics cannot be served.
     #[error(transparent)]
     Metrics(#[from] MetricsError),

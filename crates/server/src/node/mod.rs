@@ -31,7 +31,10 @@ pub use shards::Shards;
 pub use start::{Setup, run};
 
 use self::monitor::Health;
+use crate::config;
+use crate::join::{self, Desk};
 use crate::session::SessionService;
+use crate::tls::{Credentials, Listen};
 
 /// A running node.
 pub struct Node {
@@ -41,6 +44,8 @@ pub struct Node {
     mesh: Mesh,
     health: Health,
     sessions: SessionService,
+    /// Where callers without a certificate are served, once there is a listener; none on a node that signs nothing.
+    door: Option<(Desk, DoorSettings)>,
     /// Cancelled first: sessions end, and no new ones are taken.
     closing: CancellationToken,
     /// Cancelled next: leaders and background work end.
@@ -51,7 +56,24 @@ pub struct Node {
     server: JoinHandle<Result<(), tonic::transport::Error>>,
 }
 
+/// How callers without a certificate are served.
+#[derive(Clone)]
+struct DoorSettings {
+    join: config::Join,
+    connections: config::Connections,
+}
+
 impl Node {
+    /// Lets callers without a certificate show join tokens at `listener`, and do nothing else, until the node stops. On a node that has
+    /// no key to sign for agents nobody is let in.
+    pub fn open_door<L: Listen>(&self, listener: L, credentials: Arc<Credentials>) {
+        let Some((desk, settings)) = self.door.clone() else { return };
+        let closing = self.closing.clone();
+        self.work.spawn(async move {
+            join::open(listener, &credentials, desk, &settings.join, &settings.connections, closing).await;
+        });
+    }
+
     /// The replicas on this node.
     #[must_use]
     pub fn shards(&self) -> &Shards {

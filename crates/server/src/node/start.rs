@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
+use argosy_proto::argosy::v1::agent_identity_server::AgentIdentityServer;
 use argosy_proto::argosy::v1::session_relay_server::SessionRelayServer;
 use argosy_proto::bigfleet::v1alpha1::shard_server::ShardServer;
 use argosy_raft::{Group, GroupId, Host, NodeId};
@@ -22,11 +23,12 @@ use super::routing::{ClusterCheck, Router, Routing, StaticRouting};
 use super::shards::Shards;
 use super::silence;
 use super::standard::mount_standard;
-use super::{Node, home, settings};
-use crate::api;
+use super::{DoorSettings, Node, home, settings};
+use crate::api::{self, TokenService};
 use crate::authz::{Authorize, TracingAudit};
 use crate::config::{Config, ShardPlacement};
 use crate::directory::{Coordinator, DirectoryRouting, keep_filled};
+use crate::join::{Desk, Office, RenewalService};
 use crate::leader::{Port, Providers, supervise};
 use crate::metrics;
 use crate::replica::{Fold, Published, Replica};
@@ -58,8 +60,14 @@ pub struct Setup<L, C> {
 /// When the node cannot start, or its server ends by itself.
 pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(), NodeError> {
     let recorder = config.metrics.enabled.then(metrics::install).transpose()?;
-    let security = Security::from_config(&config.security)?;
+    let security = Security::for_node(&config)?;
     let listener = tls::listen(config.node.listen, &security).await?;
+    let strangers = match (config.join.listen, &security) {
+        (Some(listen), Security::Mutual(credentials)) => {
+            Some((tls::listen(listen, &security).await?, Arc::clone(credentials)))
+        }
+        _ => None,
+    };
     let store = open_store(&config)?;
     let dialer = Dialer::new(security.clone(), Limits::from(config.connections.clone()));
     let probes = match recorder {
@@ -71,6 +79,9 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
         None => None,
     };
     let mut node = Node::start(Setup { config, store, listener, dialer, security }).await?;
+    if let Some((listener, credentials)) = strangers {
+        node.open_door(listener, credentials);
+    }
     let unplugged = CancellationToken::new();
     let serving = probes.map(|(listener, recorder)| {
         let health = node.health.clone();
@@ -148,10 +159,14 @@ impl Node {
             placement: config.placement.clone(),
             mesh: mesh.clone(),
             shards: shards.clone(),
-            coordinator: coordinator.map(|coordinator| coordinator.group().clone()),
+            coordinator,
             store: Arc::clone(&store),
         });
         api::mount(&mut routes, &site);
+        let office = Office::open(&config)?.map(Arc::new);
+        routes.add_service(AgentIdentityServer::new(RenewalService::new(office.clone())));
+        let desk = office
+            .map(|office| Desk::new(TokenService::new(Arc::clone(&site)), office, config.join.max_refusals_a_minute));
         mount_standard(&mut routes, health.clone(), &work, &stopping)?;
         routes.add_service(host.service(Some(Arc::new(mesh.clone()))));
 
@@ -161,7 +176,9 @@ impl Node {
         let until = unplugged.clone().cancelled_owned();
         let server = tokio::spawn(server.serve_with_incoming_shutdown(incoming, until));
         tracing::info!(node = %config.node.id, region = %config.node.region, listen = %config.node.listen, shards = shards.iter().count(), "node started");
-        Ok(Self { host, store, shards, mesh, health, sessions, closing, stopping, work, unplugged, server })
+        let settings = DoorSettings { join: config.join, connections: config.connections };
+        let door = desk.map(|desk| (desk, settings));
+        Ok(Self { host, store, shards, mesh, health, sessions, door, closing, stopping, work, unplugged, server })
     }
 }
 

@@ -41,31 +41,8 @@ impl Authority {
     /// # Errors
     /// ARG-0701 when there is one already, or what an earlier one left; ARG-0702.
     pub fn create(dir: &Path, name: &str) -> Result<Self, PkiError> {
-        let (certificate_path, key_path) = paths(dir);
-        if let Some(taken) = [&certificate_path, &key_path].into_iter().find(|path| path.exists()) {
-            return Err(PkiError::AuthorityExists(taken.clone()));
-        }
         files::directory(dir)?;
-        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(bad_request)?;
-        let validity = Validity::days(AUTHORITY_DAYS)?;
-        let mut params = CertificateParams::default();
-        params.not_before = validity.from;
-        params.not_after = validity.until;
-        params.distinguished_name.push(DnType::CommonName, format!("{name} authority"));
-        // No authority below this one.
-        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        let certificate = params.self_signed(&key).map_err(bad_request)?;
-
-        let exists = |path: &Path| {
-            let path = path.to_path_buf();
-            move |error: std::io::Error| match error.kind() {
-                std::io::ErrorKind::AlreadyExists => PkiError::AuthorityExists(path),
-                _ => PkiError::File { path, error },
-            }
-        };
-        files::create(&key_path, &key.serialize_pem(), Audience::Owner).map_err(exists(&key_path))?;
-        files::create(&certificate_path, &certificate.pem(), Audience::Everybody).map_err(exists(&certificate_path))?;
+        found(&paths(dir), &format!("{name} authority"))?;
         Self::open(dir)
     }
 
@@ -75,12 +52,7 @@ impl Authority {
     /// ARG-0702, ARG-0703, ARG-0708.
     pub fn open(dir: &Path) -> Result<Self, PkiError> {
         let (certificate_path, key_path) = paths(dir);
-        let certificate = read_certificates(&certificate_path)?.remove(0);
-        let key = read_key(&key_path)?;
-        CertifiedKey::from_der(vec![certificate.clone()], key.clone_key(), &rustls::crypto::ring::default_provider())
-            .map_err(|e| damaged(&key_path, e))?;
-        let key = KeyPair::try_from(&key).map_err(|_| damaged(&key_path, "the key is of a kind that cannot sign"))?;
-        let issuer = Issuer::from_ca_cert_der(&certificate, key).map_err(|e| damaged(&certificate_path, e))?;
+        let (certificate, issuer) = issuer(&certificate_path, &key_path)?;
         Ok(Self { issuer, certificate, certificate_path })
     }
 
@@ -136,11 +108,51 @@ impl Authority {
     }
 }
 
+/// Makes an authority that signs itself: certificate and key go where `paths` says.
+pub(super) fn found((certificate_path, key_path): &(PathBuf, PathBuf), name: &str) -> Result<(), PkiError> {
+    if let Some(taken) = [certificate_path, key_path].into_iter().find(|path| path.exists()) {
+        return Err(PkiError::AuthorityExists(taken.clone()));
+    }
+    let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(bad_request)?;
+    let validity = Validity::days(AUTHORITY_DAYS)?;
+    let mut params = CertificateParams::default();
+    params.not_before = validity.from;
+    params.not_after = validity.until;
+    params.distinguished_name.push(DnType::CommonName, name);
+    // No authority below this one.
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    let certificate = params.self_signed(&key).map_err(bad_request)?;
+    let exists = |path: &Path| {
+        let path = path.to_path_buf();
+        move |error: std::io::Error| match error.kind() {
+            std::io::ErrorKind::AlreadyExists => PkiError::AuthorityExists(path),
+            _ => PkiError::File { path, error },
+        }
+    };
+    files::create(key_path, &key.serialize_pem(), Audience::Owner).map_err(exists(key_path))?;
+    files::create(certificate_path, &certificate.pem(), Audience::Everybody).map_err(exists(certificate_path))
+}
+
+/// An authority to sign with, from its two files.
+pub(super) fn issuer(
+    certificate_path: &Path,
+    key_path: &Path,
+) -> Result<(CertificateDer<'static>, Issuer<'static, KeyPair>), PkiError> {
+    let certificate = read_certificates(certificate_path)?.remove(0);
+    let key = read_key(key_path)?;
+    CertifiedKey::from_der(vec![certificate.clone()], key.clone_key(), &rustls::crypto::ring::default_provider())
+        .map_err(|e| damaged(key_path, e))?;
+    let key = KeyPair::try_from(&key).map_err(|_| damaged(key_path, "the key is of a kind that cannot sign"))?;
+    let issuer = Issuer::from_ca_cert_der(&certificate, key).map_err(|e| damaged(certificate_path, e))?;
+    Ok((certificate, issuer))
+}
+
 fn paths(dir: &Path) -> (PathBuf, PathBuf) {
     (dir.join("ca.crt"), dir.join("ca.key"))
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "the shape that map_err takes")]
-fn bad_request(error: rcgen::Error) -> PkiError {
+pub(super) fn bad_request(error: rcgen::Error) -> PkiError {
     PkiError::BadRequest(error.to_string())
 }

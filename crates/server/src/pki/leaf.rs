@@ -29,6 +29,13 @@ impl Validity {
     /// How far back a fresh certificate reaches, so that a peer whose clock is behind accepts it.
     const BACKDATE: Duration = Duration::from_secs(300);
 
+    /// From now, for so long.
+    #[must_use]
+    pub fn lasting(time: Duration) -> Self {
+        let now = OffsetDateTime::now_utc();
+        Self { from: now - Self::BACKDATE, until: now + time }
+    }
+
     /// From now, for so many days.
     ///
     /// # Errors
@@ -78,7 +85,7 @@ impl LeafRequest {
     }
 }
 
-fn ascii(text: &str) -> Result<Ia5String, PkiError> {
+pub(super) fn ascii(text: &str) -> Result<Ia5String, PkiError> {
     Ia5String::try_from(text).map_err(|_| PkiError::BadRequest(format!("{text:?} is not ASCII")))
 }
 

@@ -1,19 +1,25 @@
 //! A small certificate authority: enough to give every node, cluster, agent, provider and person a certificate.
 //!
 //! One directory holds the authority (`ca.crt`, `ca.key`) and what it issued. Keys are ECDSA P-256, are written for their
-//! owner alone, and are never printed or logged. An installation with an authority of its own does not need this
+//! owner alone, and are never printed or logged. Beside it lies the authority for agents, which nodes sign with (`agents-ca.crt`,
+//! `agents-ca.key`). An installation with an authority of its own does not need this
 //! module: `tls` only asks that a certificate carries one identity and comes from the configured CA.
 
+mod agents;
 mod authority;
 mod facts;
 mod files;
 mod leaf;
+mod request;
 
+pub use agents::AgentsAuthority;
+pub(crate) use agents::refuse_unfit;
 pub use authority::Authority;
 pub use facts::CertificateFacts;
 pub use files::write_private;
 pub(crate) use files::{read_certificates, read_key};
 pub use leaf::{Leaf, LeafPaths, LeafRequest, Validity};
+pub use request::{BadRequest, SigningRequest};
 
 use std::io;
 use std::path::PathBuf;
@@ -48,6 +54,14 @@ pub enum PkiError {
     /// A certificate that is there already.
     #[error("ARG-0709: {0} exists already; renew it with `argosy pki renew`, or remove it first")]
     LeafExists(PathBuf),
+    /// An agents' authority that would be dangerous or useless.
+    #[error("ARG-0725: {path}: {reason}; make an authority for agents alone with `argosy pki agents`")]
+    UnfitAuthority {
+        /// The certificate.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A request for a certificate that the authority cannot meet.
     #[error("ARG-0710: {0}; correct the request")]
     BadRequest(String),

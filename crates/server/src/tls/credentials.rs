@@ -6,31 +6,46 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustls::client::ResolvesClientCert;
 use rustls::crypto::CryptoProvider;
-use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
+use rustls::pki_types::CertificateDer;
+use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::version::TLS13;
 use rustls::{ClientConfig, RootCertStore, ServerConfig, SignatureScheme};
 
 use super::TlsError;
+use super::callers::CallerVerifier;
 use super::verify::ExpectIdentity;
 use crate::authz::{Identity, IdentityError};
 use crate::config::TlsFiles;
-use crate::pki::{PkiError, damaged, file_error, read_certificates, read_key};
+use crate::pki::{PkiError, damaged, file_error, read_certificates, read_key, refuse_unfit};
 
 /// gRPC speaks HTTP/2 and nothing else.
-const ALPN: &[u8] = b"h2";
+pub(super) const ALPN: &[u8] = b"h2";
 
 /// What this process shows to peers, and whom it believes.
 #[derive(Debug)]
 pub struct Credentials {
     leaf: Arc<ReloadingLeaf>,
     roots: Arc<RootCertStore>,
+    /// The authority whose certificates are taken from agents.
+    agents: Option<Arc<RootCertStore>>,
+    /// The certificates behind `roots`, for whoever knows them by their fingerprints only.
+    authorities: Arc<Vec<CertificateDer<'static>>>,
     provider: Arc<CryptoProvider>,
+}
+
+/// The authorities in a file.
+pub(super) fn read_roots(path: &Path) -> Result<RootCertStore, TlsError> {
+    let mut roots = RootCertStore::empty();
+    for certificate in read_certificates(path)? {
+        roots.add(certificate).map_err(|e| TlsError::Refused { path: path.to_path_buf(), reason: e.to_string() })?;
+    }
+    Ok(roots)
 }
 
 impl Credentials {
@@ -40,12 +55,21 @@ impl Credentials {
     /// ARG-0702, ARG-0703, ARG-0708.
     pub fn load(files: &TlsFiles) -> Result<Self, TlsError> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let mut roots = RootCertStore::empty();
-        for certificate in read_certificates(&files.ca)? {
-            roots.add(certificate).map_err(|e| TlsError::Refused { path: files.ca.clone(), reason: e.to_string() })?;
-        }
-        let leaf = ReloadingLeaf::load(files.cert.clone(), files.key.clone(), Arc::clone(&provider))?;
-        Ok(Self { leaf: Arc::new(leaf), roots: Arc::new(roots), provider })
+        let roots = Arc::new(read_roots(&files.ca)?);
+        let authorities = Arc::new(read_certificates(&files.ca)?);
+        let leaf = Arc::new(ReloadingLeaf::load(files.cert.clone(), files.key.clone(), Arc::clone(&provider))?);
+        Ok(Self { leaf, roots, agents: None, authorities, provider })
+    }
+
+    /// The same, and certificates of the authority in this file are taken from agents. `installation` is the file of the authority that
+    /// everybody else's come from.
+    ///
+    /// # Errors
+    /// ARG-0725 when it is not an authority for agents alone; ARG-0702, ARG-0703.
+    pub fn with_agents_of(mut self, authority: &Path, installation: &Path) -> Result<Self, TlsError> {
+        refuse_unfit(authority, installation)?;
+        self.agents = Some(Arc::new(read_roots(authority)?));
+        Ok(self)
     }
 
     /// Whose certificate it is, as of now.
@@ -60,9 +84,7 @@ impl Credentials {
 
     /// What a server of this process does in a handshake: a caller must have a certificate of the authority.
     pub(super) fn server(&self) -> Arc<ServerConfig> {
-        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::clone(&self.roots), Arc::clone(&self.provider))
-            .build()
-            .expect("the roots are not empty, and there are no revocation lists");
+        let verifier = CallerVerifier::new(&self.roots, self.agents.as_ref(), &self.provider);
         let mut config = ServerConfig::builder_with_provider(Arc::clone(&self.provider))
             .with_protocol_versions(&[&TLS13])
             .expect("ring speaks TLS 1.3")
@@ -70,6 +92,21 @@ impl Credentials {
             .with_cert_resolver(Arc::clone(&self.leaf) as Arc<dyn ResolvesServerCert>);
         config.alpn_protocols = vec![ALPN.to_vec()];
         // A resumed session would skip the look at the caller's certificate, and an expired one would live on.
+        config.send_tls13_tickets = 0;
+        config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
+        Arc::new(config)
+    }
+
+    /// What a server of this process does in a handshake with a caller that has no certificate: it shows its own, and the authority
+    /// behind it.
+    pub(super) fn server_of_strangers(&self) -> Arc<ServerConfig> {
+        let shown = WithAuthorities { leaf: Arc::clone(&self.leaf), authorities: Arc::clone(&self.authorities) };
+        let mut config = ServerConfig::builder_with_provider(Arc::clone(&self.provider))
+            .with_protocol_versions(&[&TLS13])
+            .expect("ring speaks TLS 1.3")
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::new(shown));
+        config.alpn_protocols = vec![ALPN.to_vec()];
         config.send_tls13_tickets = 0;
         config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
         Arc::new(config)
@@ -145,17 +182,13 @@ impl ReloadingLeaf {
     }
 }
 
-fn stamp(path: &std::path::Path) -> Result<Stamp, PkiError> {
+fn stamp(path: &Path) -> Result<Stamp, PkiError> {
     let meta = fs::metadata(path).map_err(file_error(path))?;
     let modified_ns = i128::from(meta.mtime()) * 1_000_000_000 + i128::from(meta.mtime_nsec());
     Ok(Stamp { inode: meta.ino(), modified_ns, size: meta.size() })
 }
 
-fn read_pair(
-    certificate: &std::path::Path,
-    key: &std::path::Path,
-    provider: &CryptoProvider,
-) -> Result<CertifiedKey, PkiError> {
+fn read_pair(certificate: &Path, key: &Path, provider: &CryptoProvider) -> Result<CertifiedKey, PkiError> {
     let chain = read_certificates(certificate)?;
     CertifiedKey::from_der(chain, read_key(key)?, provider).map_err(|e| damaged(certificate, e))
 }
@@ -173,5 +206,20 @@ impl ResolvesClientCert for ReloadingLeaf {
 
     fn has_certs(&self) -> bool {
         true
+    }
+}
+
+/// The certificate with the authorities behind it.
+#[derive(Debug)]
+struct WithAuthorities {
+    leaf: Arc<ReloadingLeaf>,
+    authorities: Arc<Vec<CertificateDer<'static>>>,
+}
+
+impl ResolvesServerCert for WithAuthorities {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let pair = self.leaf.current();
+        let chain = pair.cert.iter().chain(self.authorities.iter()).cloned().collect();
+        Some(Arc::new(CertifiedKey::new(chain, Arc::clone(&pair.key))))
     }
 }

@@ -17,7 +17,7 @@ use super::limits::Limits;
 use super::network::{Connect, Tcp};
 use super::verify::ExpectIdentity;
 use super::wire::Wire;
-use super::{Security, TlsError};
+use super::{Security, TlsError, Trust, pinned};
 use crate::config::HostPort;
 
 /// Whom to dial, and who must answer.
@@ -88,26 +88,45 @@ impl<C: Connect> Dialer<C> {
     /// # Errors
     /// ARG-0713 when the name cannot be in a certificate.
     pub fn channel(&self, peer: &Peer) -> Result<Channel, TlsError> {
-        let host = peer.server_name.as_deref().unwrap_or(peer.address.host());
-        let bad_name = || TlsError::Name(host.to_owned());
-        let name = ServerName::try_from(host.to_owned()).map_err(|_| bad_name())?;
         let tls = match &self.security {
             Security::Plaintext => None,
-            Security::Mutual(credentials) => Some((TlsConnector::from(credentials.client(peer.expect.clone())), name)),
+            Security::Mutual(credentials) => Some(TlsConnector::from(credentials.client(peer.expect.clone()))),
         };
-        // The scheme tells tonic whether to add TLS of its own; ours is in the connector, and the origin tells the peer.
-        let target: Uri = format!("http://{}", peer.address).parse().map_err(|_| bad_name())?;
-        let between_nodes = peer.expect.role == Role::Node && peer.expect.id.is_some();
-        let mut endpoint = self.limits.endpoint(Endpoint::from(target), between_nodes);
-        if tls.is_some() {
-            endpoint = endpoint.origin(format!("https://{}", peer.address).parse().map_err(|_| bad_name())?);
-        }
-        let (connect, address) = (self.connect.clone(), Arc::new(peer.address.clone()));
-        Ok(endpoint.connect_with_connector_lazy(tower::service_fn(move |_: Uri| {
-            let (connect, address, tls) = (connect.clone(), Arc::clone(&address), tls.clone());
-            async move { reach(&connect, &address, tls).await.map(TokioIo::new) }
-        })))
+        through(self.connect.clone(), &self.limits, peer, tls)
     }
+}
+
+/// A channel for a caller without a certificate to where a node takes join tokens; returns at once, and connects when it is used.
+///
+/// # Errors
+/// ARG-0713 when the name cannot be in a certificate; ARG-0702, ARG-0703 for the authority's file.
+pub fn to_join<C: Connect>(connect: C, limits: &Limits, address: HostPort, trust: &Trust) -> Result<Channel, TlsError> {
+    let tls = TlsConnector::from(pinned::client(trust)?);
+    through(connect, limits, &Peer::any_node(address), Some(tls))
+}
+
+fn through<C: Connect>(
+    connect: C,
+    limits: &Limits,
+    peer: &Peer,
+    tls: Option<TlsConnector>,
+) -> Result<Channel, TlsError> {
+    let host = peer.server_name.as_deref().unwrap_or(peer.address.host());
+    let bad_name = || TlsError::Name(host.to_owned());
+    let name = ServerName::try_from(host.to_owned()).map_err(|_| bad_name())?;
+    let tls = tls.map(|tls| (tls, name));
+    // The scheme tells tonic whether to add TLS of its own; ours is in the connector, and the origin tells the peer.
+    let target: Uri = format!("http://{}", peer.address).parse().map_err(|_| bad_name())?;
+    let between_nodes = peer.expect.role == Role::Node && peer.expect.id.is_some();
+    let mut endpoint = limits.endpoint(Endpoint::from(target), between_nodes);
+    if tls.is_some() {
+        endpoint = endpoint.origin(format!("https://{}", peer.address).parse().map_err(|_| bad_name())?);
+    }
+    let address = Arc::new(peer.address.clone());
+    Ok(endpoint.connect_with_connector_lazy(tower::service_fn(move |_: Uri| {
+        let (connect, address, tls) = (connect.clone(), Arc::clone(&address), tls.clone());
+        async move { reach(&connect, &address, tls).await.map(TokioIo::new) }
+    })))
 }
 
 async fn reach<C: Connect>(

@@ -19,10 +19,10 @@ use tokio_rustls::{TlsAcceptor, TlsStream};
 use tokio_util::task::AbortOnDropHandle;
 use tonic::transport::server::Connected;
 
-use super::Security;
 use super::limits::Limits;
 use super::network::Listen;
 use super::wire::Wire;
+use super::{Credentials, Security};
 use crate::authz::{Identity, IdentityError, PeerIdentity};
 
 /// Connections that are ready and not yet taken by the server.
@@ -65,15 +65,21 @@ impl<Io> Stream for Incoming<Io> {
 
 /// Accepts from `listener` until the stream returned is dropped.
 pub fn accept<L: Listen>(listener: L, security: &Security, limits: &Limits) -> Incoming<L::Io> {
-    let (to, ready) = mpsc::channel(READY);
-    let greeter = Greeter {
-        tls: match security {
-            Security::Plaintext => None,
-            Security::Mutual(credentials) => Some(TlsAcceptor::from(credentials.server())),
-        },
-        timeout: limits.handshake_timeout(),
-        to,
+    let tls = match security {
+        Security::Plaintext => None,
+        Security::Mutual(credentials) => Some(TlsAcceptor::from(credentials.server())),
     };
+    accept_through(listener, tls, limits)
+}
+
+/// Accepts callers without a certificate from `listener` until the stream returned is dropped. None of them has an identity.
+pub fn accept_strangers<L: Listen>(listener: L, credentials: &Credentials, limits: &Limits) -> Incoming<L::Io> {
+    accept_through(listener, Some(TlsAcceptor::from(credentials.server_of_strangers())), limits)
+}
+
+fn accept_through<L: Listen>(listener: L, tls: Option<TlsAcceptor>, limits: &Limits) -> Incoming<L::Io> {
+    let (to, ready) = mpsc::channel(READY);
+    let greeter = Greeter { tls, timeout: limits.handshake_timeout(), to };
     let handshakes = Arc::new(Semaphore::new(limits.max_handshakes()));
     let connections = Arc::new(Semaphore::new(limits.max_connections()));
     let accepting = tokio::spawn(accept_all(listener, greeter, handshakes, connections));

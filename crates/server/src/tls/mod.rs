@@ -5,19 +5,23 @@
 //! whose certificates carry the identity that was expected. Both work over any listener and any way to connect, so that
 //! a simulation can bring its own network. What a peer may do is `authz`'s affair.
 
+mod callers;
 mod credentials;
 mod dial;
 mod incoming;
 mod limits;
 mod network;
+mod pinned;
+mod plant;
 mod verify;
 mod wire;
 
 pub use credentials::Credentials;
-pub use dial::{Dialer, Peer};
-pub use incoming::{Connection, Incoming, accept};
+pub use dial::{Dialer, Peer, to_join};
+pub use incoming::{Connection, Incoming, accept, accept_strangers};
 pub use limits::{Limits, server};
 pub use network::{Connect, Listen, Tcp, listen};
+pub use pinned::Trust;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -43,11 +47,14 @@ impl Security {
     ///
     /// # Errors
     /// When a file cannot be read or does not hold what it should.
-    pub fn from_config(security: &config::Security) -> Result<Self, TlsError> {
-        match security {
-            config::Security::Plaintext => Ok(Self::Plaintext),
-            config::Security::Tls(files) => Ok(Self::Mutual(Arc::new(Credentials::load(files)?))),
-        }
+    pub fn from_config(config: &Config) -> Result<Self, TlsError> {
+        let config::Security::Tls(files) = &config.security else { return Ok(Self::Plaintext) };
+        let credentials = Credentials::load(files)?;
+        let credentials = match &config.join.authority {
+            Some(authority) => credentials.with_agents_of(authority, &files.ca)?,
+            None => credentials,
+        };
+        Ok(Self::Mutual(Arc::new(credentials)))
     }
 
     /// What a node's configuration says, with its files read; the certificate must be that node's. Another one would be
@@ -56,7 +63,7 @@ impl Security {
     /// # Errors
     /// ARG-0714 for another's certificate, and as [`Self::from_config`].
     pub fn for_node(config: &Config) -> Result<Self, TlsError> {
-        let security = Self::from_config(&config.security)?;
+        let security = Self::from_config(config)?;
         let Self::Mutual(credentials) = &security else { return Ok(security) };
         let holder = credentials.holder()?;
         if holder.is(Role::Node, config.node.id.as_str()) {

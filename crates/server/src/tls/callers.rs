@@ -1,0 +1,122 @@
+//! Whose certificates are taken from callers: the installation's for everybody, the agents' authority's for agents and nobody else.
+//!
+//! The two are kept apart: a chain is held against one of them at a time, so no chain can begin at the one and end at the other. Whoever is
+//! dialled is held against the installation's alone (`verify`).
+
+use std::fmt;
+use std::sync::Arc;
+
+use argosy_proto::authz::Role;
+use rustls::client::danger::HandshakeSignatureValid;
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::{
+    CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError, RootCertStore, SignatureScheme,
+};
+
+use super::plant::{Bug, planted};
+use crate::authz::{Identity, IdentityError};
+
+/// A certificate of the agents' authority that is no agent's.
+#[derive(thiserror::Error)]
+enum NoAgent {
+    #[error(
+        "ARG-0726: the agents' authority has issued a certificate for {0}, which it must not: its key has most likely been \
+         stolen; make another authority for agents"
+    )]
+    Other(Identity),
+    #[error(transparent)]
+    Nobody(#[from] IdentityError),
+}
+
+/// rustls shows the debug form of a foreign error to people.
+impl fmt::Debug for NoAgent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Judges callers' certificates.
+#[derive(Debug)]
+pub(super) struct CallerVerifier {
+    installation: Arc<dyn ClientCertVerifier>,
+    agents: Option<Arc<dyn ClientCertVerifier>>,
+    hints: Vec<DistinguishedName>,
+}
+
+impl CallerVerifier {
+    pub(super) fn new(
+        installation: &Arc<RootCertStore>,
+        agents: Option<&Arc<RootCertStore>>,
+        provider: &Arc<CryptoProvider>,
+    ) -> Arc<Self> {
+        let one = |roots: &Arc<RootCertStore>| {
+            WebPkiClientVerifier::builder_with_provider(Arc::clone(roots), Arc::clone(provider))
+                .build()
+                .expect("the roots are not empty, and there are no revocation lists")
+        };
+        let hints = agents.map(|agents| agents.subjects()).unwrap_or_default();
+        let hints = installation.subjects().into_iter().chain(hints).collect();
+        Arc::new(Self { installation: one(installation), agents: agents.map(one), hints })
+    }
+}
+
+impl ClientCertVerifier for CallerVerifier {
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &self.hints
+    }
+
+    fn verify_client_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        let refused = match self.installation.verify_client_cert(end_entity, intermediates, now) {
+            Ok(verified) => return Ok(verified),
+            Err(refused) => refused,
+        };
+        let Some(agents) = &self.agents else { return Err(refused) };
+        let verified = agents.verify_client_cert(end_entity, intermediates, now).map_err(|error| match error {
+            // Not of this authority either: what the other one had against it says more.
+            Error::InvalidCertificate(CertificateError::UnknownIssuer) => refused,
+            error => error,
+        })?;
+        let no_agent = match Identity::from_certificate(end_entity) {
+            Ok(identity) if identity.role() == Some(Role::Agent) || planted(Bug::IssuerForAnybody) => {
+                return Ok(verified);
+            }
+            Ok(identity) => NoAgent::Other(identity),
+            Err(nobody) => NoAgent::Nobody(nobody),
+        };
+        tracing::error!(error = %no_agent, "a caller was refused");
+        Err(Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(no_agent)))))
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Err(Error::General("only TLS 1.3 is spoken".to_owned()))
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.installation.verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.installation.supported_verify_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests;
