@@ -13,6 +13,7 @@ pub mod config;
 pub mod event;
 pub mod gpu;
 pub mod host;
+pub mod identity;
 pub mod journal;
 pub mod json;
 pub mod kernel_log;

@@ -38,6 +38,32 @@ pub(super) const KEYS: &[Key] = &[
     key("tls.cert", "a path", None, "The agent's certificate. `argosy pki issue --identity agent/ID` makes one."),
     key("tls.key", "a path", None, "Its private key."),
     key("tls.ca", "a path", None, "The authority of the installation."),
+    key(
+        "join.addresses",
+        "a list of host:port",
+        None,
+        "In place of `tls`: where nodes take join tokens (their `join.listen`). The agent makes a key, gets a certificate for `agent_id` with a token, and renews it by itself; see [joining](join.md).",
+    ),
+    key("join.token", "a join token", None, "The token, as `argosy token create` prints it."),
+    key(
+        "join.token_file",
+        "a path",
+        None,
+        "A file that holds the token and nothing else, in place of `join.token`. It is read when a certificate is needed and may be gone later.",
+    ),
+    key("join.ca", "a path", None, "The authority of the installation."),
+    key(
+        "join.ca_fingerprint",
+        "SHA-256 in hexadecimal",
+        None,
+        "The fingerprint of that authority, in place of `join.ca`, as `argosy token create` prints it.",
+    ),
+    key(
+        "join.folder",
+        "a path",
+        None,
+        "Where key and certificate lie, for the agent's user alone: `identity` in `state_dir` unless it is written. Who empties it makes the machine a new one.",
+    ),
     key("plaintext", "true or false", Some("false"), "Connect without TLS. Only to servers on this very machine."),
     key(
         "shard",

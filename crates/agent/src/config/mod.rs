@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use crate::commands::Script;
 use crate::gpu::Expected;
+use crate::identity::TokenSource;
 use crate::watch::Thresholds;
 
 pub use keys::reference;
@@ -28,8 +29,10 @@ pub struct Config {
     pub servers: Vec<String>,
     /// As in the certificate.
     pub agent_id: String,
-    /// The agent's certificate; `None` for plaintext on loopback.
+    /// The agent's certificate; without it and without `join`: plaintext on loopback.
     pub tls: Option<Tls>,
+    /// How the agent gets a certificate by itself.
+    pub join: Option<Join>,
     /// The shard to ask first; empty for any.
     pub shard: String,
     /// The host's reference at its provider; empty for what the firmware says.
@@ -71,6 +74,28 @@ pub struct Tls {
     pub key: PathBuf,
     /// The authority of the installation.
     pub ca: PathBuf,
+}
+
+/// How the agent gets a certificate by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Join {
+    /// Where nodes take tokens, host:port.
+    pub addresses: Vec<String>,
+    /// The token.
+    pub token: TokenSource,
+    /// How the installation is known.
+    pub trust: Trust,
+    /// Where key and certificate lie.
+    pub folder: PathBuf,
+}
+
+/// How the installation is known to a machine that joins it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trust {
+    /// By the file of its authority.
+    Authority(PathBuf),
+    /// By that authority's fingerprint: 64 digits of base 16.
+    Fingerprint(String),
 }
 
 /// One thing that is wrong, at one place.

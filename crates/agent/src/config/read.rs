@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use super::keys::{below, find};
 use super::yaml::{At, Node};
-use super::{Config, Problem, Tls};
+use super::{Config, Join, Problem, Tls, Trust};
 use crate::commands::{KINDS, Script};
 use crate::gpu::Expected;
+use crate::identity::{Secret, TokenSource};
 use crate::watch::Thresholds;
 
 /// Reads values and collects problems.
@@ -26,6 +27,7 @@ pub(super) fn config(root: &At<Node>, folder: &Path) -> Result<Config, Vec<Probl
         servers: r.list("servers", |text| text.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok())),
         agent_id: r.text("agent_id"),
         tls: r.tls(),
+        join: r.join(),
         shard: r.text("shard"),
         instance_id: r.text("instance_id"),
         state_dir: r.path("state_dir").unwrap_or_default(),
@@ -166,6 +168,15 @@ impl<'t> Reader<'t> {
 
     fn tls(&mut self) -> Option<Tls> {
         let plaintext = self.flag("plaintext");
+        if let Some(at) = self.at("join") {
+            for other in ["tls", "plaintext"] {
+                if self.at(other).is_some() {
+                    let message = format!("ARG-1122: `join` stands in place of `{other}`: keep one of them");
+                    self.problems.push(at.problem(message));
+                }
+            }
+            return None;
+        }
         let files = ["tls.cert", "tls.key", "tls.ca"].map(|path| self.path(path));
         let missing = files.iter().any(Option::is_none);
         if missing && (!plaintext || files.iter().any(Option::is_some)) {
@@ -176,6 +187,40 @@ impl<'t> Reader<'t> {
         }
         let [Some(cert), Some(key), Some(ca)] = files else { return None };
         Some(Tls { cert, key, ca })
+    }
+
+    fn join(&mut self) -> Option<Join> {
+        let at = self.at("join")?;
+        let addresses = self
+            .list("join.addresses", |text| text.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok()));
+        let folder = self.path("join.folder").or_else(|| self.path("state_dir").map(|dir| dir.join("identity")));
+        let text = self.parsed("join.token", "join.token", |text| (!text.is_empty()).then(|| Secret::new(text)));
+        let file = self.path("join.token_file");
+        let authority = self.path("join.ca");
+        let print = self.parsed("join.ca_fingerprint", "join.ca_fingerprint", fingerprint);
+        let token = match (text, file) {
+            (Some(text), None) => Some(TokenSource::Text(text)),
+            (None, Some(file)) => Some(TokenSource::File(file)),
+            _ => self.one_of(at, "join.token", "join.token_file"),
+        };
+        let trust = match (authority, print) {
+            (Some(authority), None) => Some(Trust::Authority(authority)),
+            (None, Some(print)) => Some(Trust::Fingerprint(print)),
+            _ => self.one_of(at, "join.ca", "join.ca_fingerprint"),
+        };
+        if self.at("join.addresses").is_none() {
+            self.problems.push(at.problem("ARG-1123: `join.addresses` must be there: a list of host:port".to_owned()));
+        }
+        Some(Join { addresses, token: token?, trust: trust?, folder: folder? })
+    }
+
+    /// Complains unless one of two keys was written, and was no good, which has been complained of.
+    fn one_of<T>(&mut self, at: &At<Node>, one: &str, other: &str) -> Option<T> {
+        if self.at(one).is_some() == self.at(other).is_some() {
+            self.problems
+                .push(at.problem(format!("ARG-1123: one of `{one}` and `{other}` must be there, and not both")));
+        }
+        None
     }
 
     fn thresholds(&mut self) -> Thresholds {
@@ -213,12 +258,17 @@ impl<'t> Reader<'t> {
     fn across(&mut self, config: &Config) {
         let local =
             |server: &String| ["127.0.0.1:", "localhost:", "[::1]:"].iter().any(|host| server.starts_with(host));
-        if config.tls.is_none() && !config.servers.iter().all(local) {
+        if config.tls.is_none() && self.at("join").is_none() && !config.servers.iter().all(local) {
             let at = self.at("servers").unwrap_or(self.root);
             self.problems
                 .push(at.problem("ARG-1122: without `tls`, `servers` takes addresses of this machine only".to_owned()));
         }
     }
+}
+
+fn fingerprint(text: &str) -> Option<String> {
+    let digits: String = text.strip_prefix("sha256:").unwrap_or(text).chars().filter(|c| *c != ':').collect();
+    (digits.len() == 64 && digits.bytes().all(|b| b.is_ascii_hexdigit())).then(|| digits.to_ascii_lowercase())
 }
 
 fn expected(text: &str) -> Option<Expected> {

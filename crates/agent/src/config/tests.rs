@@ -6,8 +6,9 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::keys::KEYS;
-use super::{Config, Problem, parse, reference};
+use super::{Config, Problem, Trust, parse, reference};
 use crate::gpu::Expected;
+use crate::identity::TokenSource;
 
 fn read(text: &str) -> Result<Config, Vec<Problem>> {
     parse(text, Path::new("/etc/argosy"))
@@ -133,4 +134,23 @@ proptest! {
         let _ = read(&text);
         let _ = read(&format!("{LEAST}{text}"));
     }
+}
+
+#[test]
+fn joining_takes_one_token_one_authority_and_the_place_of_tls() {
+    let base = "servers: [a:1]\nagent_id: m-1\n";
+    let print = "ab".repeat(32);
+    let join = |inner: &str| read(&format!("{base}join: {{addresses: [a:2], {inner}}}\n"));
+    let config = join(&format!("token_file: t, ca_fingerprint: \"sha256:{print}\"")).expect("right");
+    let found = config.join.expect("it is there");
+    assert_eq!(found.trust, Trust::Fingerprint(print));
+    assert_eq!(found.token, TokenSource::File(Path::new("/etc/argosy/t").to_path_buf()));
+    assert_eq!(found.folder, Path::new("/var/lib/argosy-agent/identity"));
+    let shown = format!("{:?}", join("token: argosy-join.1.2, ca: ca.pem").expect("right"));
+    assert!(!shown.contains("argosy-join.1.2"), "{shown}");
+    for wrong in ["token: t", "ca: c", "token: t, token_file: t, ca: c", "token: t, ca: c, ca_fingerprint: x"] {
+        assert!(join(wrong).is_err(), "{wrong}");
+    }
+    assert!(read(&format!("{LEAST}join: {{addresses: [a:2], token: t, ca: c}}\n")).is_err(), "beside tls");
+    assert!(read(&format!("{base}join: {{token: t, ca: c}}\n")).is_err(), "without addresses");
 }
