@@ -10,6 +10,7 @@ use argosy_agent::commands::{Processes, Site};
 use argosy_agent::config::{self, Config};
 use argosy_agent::gpu::{Expected, Gpus as _, NvmlGpus};
 use argosy_agent::host::Host;
+use argosy_agent::identity::{self, Ask, Folder};
 use argosy_agent::journal::{FileDisk, Journal};
 use argosy_agent::kernel_log::{DEVICE, KernelLog, KmsgDevice, LogFile};
 use argosy_agent::post::Post;
@@ -17,7 +18,7 @@ use argosy_agent::run::{Machine, Settings};
 use argosy_agent::snapshot;
 use argosy_agent::uplink::Dial;
 use argosy_server::config::{HostPort, TlsFiles};
-use argosy_server::tls::{Credentials, Dialer, Limits, Peer, Security, Tcp};
+use argosy_server::tls::{Credentials, Dialer, Limits, Peer, Security, Tcp, Trust, to_join};
 use clap::Args;
 use tonic::transport::Channel;
 
@@ -113,29 +114,108 @@ impl Dial for Nodes {
     }
 }
 
-fn nodes(config: &Config) -> Result<Nodes> {
-    let security = match &config.tls {
-        Some(tls) => {
-            let files = TlsFiles { cert: tls.cert.clone(), key: tls.key.clone(), ca: tls.ca.clone() };
-            Security::Mutual(Arc::new(Credentials::load(&files)?))
-        }
+fn nodes(config: &Config, files: Option<TlsFiles>) -> Result<Nodes> {
+    let security = match files {
+        Some(files) => Security::Mutual(Arc::new(Credentials::load(&files)?)),
         None => Security::Plaintext,
     };
-    let parse = |server: &String| HostPort::parse(server).with_context(|| format!("{server:?} is not host:port"));
-    let mut servers = config.servers.iter().map(parse).collect::<Result<Vec<_>>>()?;
-    // Else all agents of a fleet would begin with the first.
-    let shift = rand::random_range(0..servers.len());
-    servers.rotate_left(shift);
+    let servers = shuffled(&config.servers)?;
     Ok(Nodes { servers, dialer: Dialer::new(security, Limits::default()) })
+}
+
+/// Where nodes take join tokens, in turn.
+struct Doors {
+    addresses: Vec<HostPort>,
+    trust: Trust,
+}
+
+impl Dial for Doors {
+    fn channel(&self, attempt: u64) -> Result<Channel, String> {
+        let at = usize::try_from(attempt % self.addresses.len() as u64).unwrap_or(0);
+        to_join(Tcp, &Limits::default(), self.addresses[at].clone(), &self.trust).map_err(|error| error.to_string())
+    }
+}
+
+fn shuffled(addresses: &[String]) -> Result<Vec<HostPort>> {
+    let parse = |address: &String| HostPort::parse(address).with_context(|| format!("{address:?} is not host:port"));
+    let mut addresses = addresses.iter().map(parse).collect::<Result<Vec<_>>>()?;
+    // Else all agents of a fleet would begin with the first.
+    let shift = rand::random_range(0..addresses.len());
+    addresses.rotate_left(shift);
+    Ok(addresses)
+}
+
+/// An identity that the agent gets and keeps by itself.
+struct Enrolment {
+    folder: Folder,
+    ask: Ask,
+    doors: Doors,
+}
+
+impl Enrolment {
+    fn open(config: &Config, join: &config::Join) -> Result<Self> {
+        let trust = match &join.trust {
+            config::Trust::Authority(path) => Trust::Authority(path.clone()),
+            config::Trust::Fingerprint(print) => {
+                Trust::fingerprint(print).with_context(|| format!("{print:?} is no fingerprint"))?
+            }
+        };
+        let doors = Doors { addresses: shuffled(&join.addresses)?, trust };
+        let ask = Ask { agent_id: config.agent_id.clone(), token: join.token.clone() };
+        Ok(Self { folder: Folder::open(&join.folder)?, ask, doors })
+    }
+
+    fn files(&self) -> TlsFiles {
+        let files = self.folder.files();
+        TlsFiles { cert: files.cert, key: files.key, ca: files.ca }
+    }
+}
+
+fn files_of(tls: &config::Tls) -> TlsFiles {
+    TlsFiles { cert: tls.cert.clone(), key: tls.key.clone(), ca: tls.ca.clone() }
 }
 
 fn agent(config: &Config) -> Result<ExitCode> {
     server::init_log(&config.log_format, &config.log_filter)?;
-    let nodes = nodes(config)?;
-    let host = Host::default();
+    let runtime = tokio::runtime::Runtime::new().context("the runtime")?;
+    let served = runtime.block_on(async {
+        tokio::select! {
+            served = serve(config) => served,
+            () = stop::signal() => {
+                tracing::info!("shutting down");
+                Ok(())
+            }
+        }
+    });
+    // A thread in a driver that hangs must not hold up the end.
+    runtime.shutdown_background();
+    served.map(|()| ExitCode::SUCCESS)
+}
+
+/// Runs until it is dropped, or cannot begin.
+async fn serve(config: &Config) -> Result<()> {
     if let Err(error) = std::fs::create_dir_all(&config.state_dir) {
         tracing::error!("ARG-1104: {}: {error}; going on in memory", config.state_dir.display());
     }
+    let enrolment = config.join.as_ref().map(|join| Enrolment::open(config, join)).transpose()?;
+    let Some(enrolment) = enrolment else {
+        watch(config, nodes(config, config.tls.as_ref().map(files_of))?).await;
+        return Ok(());
+    };
+    let Enrolment { folder, ask, doors } = &enrolment;
+    let term = identity::obtain(folder, ask, doors).await?;
+    // Connections of their own: a renewal needs none of the stream's, and leaves it alone.
+    let renewals = nodes(config, Some(enrolment.files()))?;
+    tokio::select! {
+        () = watch(config, nodes(config, Some(enrolment.files()))?) => {}
+        () = identity::keep(folder, ask, term, doors, &renewals) => {}
+    }
+    Ok(())
+}
+
+/// The machine into the journal, and the journal to the nodes.
+async fn watch(config: &Config, nodes: Nodes) {
+    let host = Host::default();
     let disk = FileDisk::new(config.state_dir.join("journal"));
     let journal = Journal::open(Box::new(disk), &argosy_agent::journal::fresh_name(), config.journal_limit);
     let log = config.kernel_log.as_deref().and_then(|path| {
@@ -164,14 +244,5 @@ fn agent(config: &Config) -> Result<ExitCode> {
         log,
     };
     let post = Arc::new(Post::new(journal, &host.boot_id()));
-    let runtime = tokio::runtime::Runtime::new().context("the runtime")?;
-    runtime.block_on(async {
-        tokio::select! {
-            () = argosy_agent::run::run(settings, machine, post, nodes) => {}
-            () = stop::signal() => tracing::info!("shutting down"),
-        }
-    });
-    // A thread in a driver that hangs must not hold up the end.
-    runtime.shutdown_background();
-    Ok(ExitCode::SUCCESS)
+    Box::pin(argosy_agent::run::run(settings, machine, post, nodes)).await;
 }

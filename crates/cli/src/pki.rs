@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use argosy_server::authz::Principal;
-use argosy_server::pki::{Authority, CertificateFacts, LeafPaths, LeafRequest, Validity};
+use argosy_server::pki::{AgentsAuthority, Authority, CertificateFacts, LeafPaths, LeafRequest, Validity};
 use clap::{Args, Subcommand};
 
 use crate::output;
@@ -23,6 +23,15 @@ enum PkiCommand {
     /// Make a certificate authority; never replaces one
     Init {
         /// Where its files go; created if it is not there.
+        #[arg(long, value_name = "DIR")]
+        dir: PathBuf,
+        /// Tells it from other authorities in a listing.
+        #[arg(long, default_value = "argosy")]
+        name: String,
+    },
+    /// Make the authority of agents, which nodes sign with; never replaces one
+    Agents {
+        /// Where its files go, beside those of the installation's authority or elsewhere.
         #[arg(long, value_name = "DIR")]
         dir: PathBuf,
         /// Tells it from other authorities in a listing.
@@ -81,6 +90,10 @@ pub(crate) fn run(args: PkiArgs) -> Result<ExitCode> {
         PkiCommand::Init { dir, name } => {
             let authority = Authority::create(&dir, &name)?;
             output::line(format_args!("authority    {}", authority.certificate_path().display()))?;
+        }
+        PkiCommand::Agents { dir, name } => {
+            let (certificate, key) = AgentsAuthority::create(&dir, &name)?;
+            say(&LeafPaths { certificate, key })?;
         }
         PkiCommand::Issue { dir, whose, dns, ip } => {
             let paths = LeafPaths::of(&dir, &whose.identity);

@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use argosy_proto::authz::Role;
+use argosy_server::join::JoinToken;
+use argosy_server::pki::write_private;
 use serde_json::{Value, json};
 
 use crate::blueprint::Blueprint;
@@ -34,6 +36,7 @@ pub struct Agents {
     library: Option<PathBuf>,
     layout: Layout,
     blueprint: Blueprint,
+    token: Option<JoinToken>,
     hosts: BTreeMap<String, Host>,
 }
 
@@ -48,7 +51,15 @@ struct Host {
 impl Agents {
     /// None yet. `library` is the stand-in for NVIDIA's library, where there is one.
     pub fn new(program: PathBuf, library: Option<PathBuf>, layout: &Layout, blueprint: &Blueprint) -> Self {
-        Self { program, library, layout: layout.clone(), blueprint: blueprint.clone(), hosts: BTreeMap::new() }
+        let (layout, blueprint) = (layout.clone(), blueprint.clone());
+        Self { program, library, layout, blueprint, token: None, hosts: BTreeMap::new() }
+    }
+
+    /// The same, and every agent makes its own key and joins with this token.
+    #[must_use]
+    pub fn joining_with(mut self, token: JoinToken) -> Self {
+        self.token = Some(token);
+        self
     }
 
     /// Whether their machines have GPUs.
@@ -131,22 +142,35 @@ impl Agents {
     }
 
     fn config(&self, shard: &str, machine: &str, reference: &str, folder: &Path) -> Result<String, FleetError> {
-        let holder = certificates::holder(Role::Agent, machine)?;
-        certificates::issue(&self.layout.pki(), &holder)?;
-        let tls = certificates::files(&self.layout.pki(), &holder);
         let servers: Vec<String> = self.blueprint.nodes.iter().map(|node| node.address.to_string()).collect();
         let gpus = match &self.library {
             Some(_) => json!({"library": folder.join(LIBRARY), "expected": GPUS}),
             None => json!({"expected": 0}),
         };
         // JSON is YAML, and quotes what needs it.
-        let config = json!({
+        let mut config = json!({
             "servers": servers, "agent_id": machine, "shard": shard, "instance_id": reference,
-            "tls": {"cert": tls.cert, "key": tls.key, "ca": tls.ca},
             "state_dir": "state", "kernel_log": KERNEL_LOG, "gpus": gpus,
             "sample_interval": "1s", "heartbeat_interval": "2s",
         });
+        let (key, identity) = self.identity(machine, folder)?;
+        config[key] = identity;
         Ok(format!("{config:#}\n"))
+    }
+
+    /// How an agent gets its identity: with a token, or from files that were issued for it.
+    fn identity(&self, machine: &str, folder: &Path) -> Result<(&'static str, Value), FleetError> {
+        let Some(token) = &self.token else {
+            let holder = certificates::holder(Role::Agent, machine)?;
+            certificates::issue(&self.layout.pki(), &holder)?;
+            let tls = certificates::files(&self.layout.pki(), &holder);
+            return Ok(("tls", json!({"cert": tls.cert, "key": tls.key, "ca": tls.ca})));
+        };
+        let file = folder.join("join-token");
+        write_private(&file, &token.reveal()).map_err(|error| FleetError::Certificates(error.to_string()))?;
+        let doors: Vec<String> =
+            self.blueprint.nodes.iter().filter_map(|node| node.door).map(|door| door.to_string()).collect();
+        Ok(("join", json!({"addresses": doors, "token_file": file, "ca": self.layout.pki().join("ca.crt")})))
     }
 }
 

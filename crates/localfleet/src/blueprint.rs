@@ -88,6 +88,9 @@ pub struct NodeSite {
     pub address: SocketAddr,
     /// Where it serves metrics and readiness.
     pub metrics: SocketAddr,
+    /// Where it takes join tokens; nowhere in fleets that were laid out before there were any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub door: Option<SocketAddr>,
 }
 
 /// One shard.
@@ -119,11 +122,16 @@ pub struct ProviderSite {
 impl Blueprint {
     /// Lays out a fleet on free loopback ports.
     pub fn new(sizing: Sizing) -> Result<Self, FleetError> {
-        let mut ports = free_ports(sizing.regions.len() * 2 + 1)?.into_iter();
-        Self::placed(sizing, |_| SocketAddr::from((Ipv4Addr::LOCALHOST, ports.next().unwrap_or_default())))
+        let mut ports = free_ports(sizing.regions.len() * 3 + 1)?.into_iter();
+        let mut next = || SocketAddr::from((Ipv4Addr::LOCALHOST, ports.next().unwrap_or_default()));
+        let mut made = Self::placed(sizing, |_| next())?;
+        for node in &mut made.nodes {
+            node.door = Some(next());
+        }
+        Ok(made)
     }
 
-    /// Lays out a fleet whose processes listen where `address` says.
+    /// Lays out a fleet whose processes listen where `address` says. Nobody can join it by token.
     pub fn placed(sizing: Sizing, mut address: impl FnMut(Place<'_>) -> SocketAddr) -> Result<Self, FleetError> {
         if sizing.regions.is_empty() || sizing.shards == 0 {
             return Err(FleetError::Sizing { what: "a fleet needs at least one region and one shard" });
@@ -136,6 +144,7 @@ impl Blueprint {
                 region: region.clone(),
                 address: address(Place::Node { region }),
                 metrics: address(Place::Metrics { region }),
+                door: None,
             })
             .collect();
         let provider = ProviderSite { name: "sim".to_owned(), address: address(Place::Provider) };

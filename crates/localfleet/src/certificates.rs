@@ -7,7 +7,7 @@ use std::path::Path;
 use argosy_proto::authz::Role;
 use argosy_server::authz::Principal;
 use argosy_server::config::TlsFiles;
-use argosy_server::pki::{Authority, LeafPaths, LeafRequest, PkiError, Validity};
+use argosy_server::pki::{AgentsAuthority, Authority, LeafPaths, LeafRequest, PkiError, Validity};
 
 use crate::blueprint::Blueprint;
 use crate::error::FleetError;
@@ -29,6 +29,9 @@ pub fn create(dir: &Path, blueprint: &Blueprint, further_clusters: &[String]) ->
     } else {
         Authority::create(dir, "local fleet").map_err(failed)?
     };
+    if !AgentsAuthority::paths(dir).0.exists() {
+        AgentsAuthority::create(dir, "local fleet").map_err(failed)?;
+    }
     let nodes = blueprint.nodes.iter().map(|node| holder(Role::Node, &node.id));
     let clusters = blueprint.shards.iter().flat_map(|shard| &shard.clusters).chain(further_clusters);
     let holders = nodes

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use argosy_proto::argosy::v1::admin_client::AdminClient;
 use argosy_proto::argosy::v1::fleet_client::FleetClient;
+use argosy_proto::argosy::v1::join_tokens_client::JoinTokensClient;
 use argosy_proto::argosy::v1::lockstep_client::LockstepClient;
 use argosy_proto::argosy::v1::machine_health_client::MachineHealthClient;
 use argosy_proto::argosy::v1::machine_repair_client::MachineRepairClient;
@@ -81,6 +82,11 @@ impl Clients {
     /// Looks at agents through one node.
     pub fn agents(&self, node: &str) -> Result<NodeAgentsClient<Channel>, Status> {
         Ok(NodeAgentsClient::new(self.node(node)?).max_decoding_message_size(LARGEST_ANSWER))
+    }
+
+    /// Makes join tokens through one node.
+    pub fn tokens(&self, node: &str) -> Result<JoinTokensClient<Channel>, Status> {
+        self.node(node).map(JoinTokensClient::new)
     }
 
     /// Steps shards through one node.

@@ -162,6 +162,13 @@ fn config(layout: &Layout, blueprint: &Blueprint, node: &NodeSite, tuning: &Tuni
         keep = tuning.keep_behind_snapshot,
         filter = tuning.log_filter,
     );
+    if let Some(door) = node.door {
+        let pki = pki.display();
+        let _infallible = write!(
+            text,
+            "\n[join]\nauthority = \"{pki}/agents-ca.crt\"\nauthority_key = \"{pki}/agents-ca.key\"\nlisten = \"{door}\"\n"
+        );
+    }
     for peer in blueprint.nodes.iter().filter(|peer| peer.id != node.id) {
         let (id, number, region, address) = (&peer.id, peer.number, &peer.region, peer.address);
         let _infallible = write!(

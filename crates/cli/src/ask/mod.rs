@@ -17,6 +17,7 @@ mod repair;
 mod shards;
 mod table;
 mod target;
+mod token;
 mod whatif;
 
 use std::path::Path;
@@ -41,6 +42,7 @@ pub(crate) use operations::{OperationsArgs, run as operations};
 pub(crate) use pools::{PoolArgs, PoolsArgs, run as pools, run_one as pool};
 pub(crate) use repair::{RepairArgs, run as repair};
 pub(crate) use shards::{ShardsArgs, run as shards};
+pub(crate) use token::{TokenArgs, run as token};
 pub(crate) use whatif::{WhatIfArgs, run as what_if};
 
 /// Runs a command's future to its end on a small runtime.

@@ -90,6 +90,11 @@ impl Target {
         Ok(Dialer::new(security, Limits::default()).channel(&Peer::any_node(address))?)
     }
 
+    /// The file of the installation's authority; `None` where nothing is secured.
+    pub(crate) fn authority(&self) -> Result<Option<PathBuf>> {
+        Ok(self.address_and_files()?.1.map(|files| files.ca))
+    }
+
     fn address_and_files(&self) -> Result<(HostPort, Option<TlsFiles>)> {
         if let Some(dir) = &self.up {
             let layout = Layout::new(dir)?;

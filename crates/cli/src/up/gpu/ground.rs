@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use argosy_health::policy::DEFAULT;
-use argosy_localfleet::{Blueprint, Clients};
+use argosy_localfleet::{Blueprint, Clients, asked};
 use argosy_proto::argosy::v1::{
-    ApplyPoolsRequest, SetHealthModeRequest, SetHealthPolicyRequest, SetRepairPolicyRequest,
+    ApplyPoolsRequest, CreateTokenRequest, SetHealthModeRequest, SetHealthPolicyRequest, SetRepairPolicyRequest,
 };
 use argosy_provider::sim::{Catalogue, Latencies, Offering, Payment};
+use argosy_server::join::{JoinToken, fresh_token};
 use tokio::time::Instant;
 use tonic::Status;
 
@@ -26,6 +27,8 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(3);
 const SETTLE: Duration = Duration::from_secs(15);
 const AGAIN: Duration = Duration::from_millis(500);
 const REASON: &str = "argosy up --gpu";
+/// Agents that may join in one life of the demonstration.
+const USES: u64 = 1_000;
 
 /// What the provider offers: machines with eight GPUs, in every zone.
 pub(crate) fn catalogue(blueprint: &Blueprint) -> Catalogue {
@@ -95,6 +98,29 @@ pub(super) async fn lay(blueprint: &Blueprint, clients: &Clients, shard: &str) -
             }
         }
     }
+}
+
+/// A token for every agent of the demonstration. Hosts are replaced under their machine's id, each with a disk and a key of its own.
+pub(super) async fn token(blueprint: &Blueprint, clients: &Clients) -> Result<JoinToken> {
+    let token = fresh_token().context("the system has no randomness")?;
+    let ask = CreateTokenRequest {
+        id: token.id().to_owned(),
+        secret_hash: token.secret_hash().to_vec().into(),
+        agents: "*".to_owned(),
+        uses: USES,
+        rejoin: true,
+        lifetime_s: 24 * 3_600,
+        reason: REASON.to_owned(),
+    };
+    let made = async |node: &str| clients.tokens(node)?.create_token(asked(ask.clone(), PATIENCE)).await.map(drop);
+    let deadline = Instant::now() + SETTLE;
+    while let Err(status) = first(blueprint, made).await {
+        if Instant::now() >= deadline {
+            return Err(status).context("ARG-0830: no join token was made for the agents of the demonstration");
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+    Ok(token)
 }
 
 /// Asks one node after the other, until one answers.

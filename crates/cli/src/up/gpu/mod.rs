@@ -20,7 +20,7 @@ use serde::Serialize;
 use tonic::Status;
 
 pub(crate) use self::ground::catalogue;
-use self::ground::{PATIENCE, POOL, SIZE, first, lay};
+use self::ground::{PATIENCE, POOL, SIZE, first, lay, token};
 use self::story::{Act, Seen, Story};
 
 /// The GPU that breaks.
@@ -55,7 +55,10 @@ impl Demo {
         let (blueprint, layout) = (fleet.blueprint(), fleet.layout());
         let shard = blueprint.shards.first().map(|shard| shard.id.clone()).unwrap_or_default();
         lay(blueprint, fleet.clients(), &shard).await?;
-        let agents = Agents::new(std::env::current_exe()?, library, layout, blueprint);
+        let mut agents = Agents::new(std::env::current_exe()?, library, layout, blueprint);
+        if blueprint.nodes.iter().all(|node| node.door.is_some()) {
+            agents = agents.joining_with(token(blueprint, fleet.clients()).await?);
+        }
         if !agents.have_gpus() {
             eprintln!(
                 "argosy up: no stand-in for NVIDIA's library (`make demo-gpu` builds one): the agents read XIDs from the kernel's log alone"
