@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use argosy_health::policy::DEFAULT;
-use argosy_localfleet::{Blueprint, Clients, asked};
+use argosy_localfleet::{Blueprint, Clients, within};
 use argosy_proto::argosy::v1::{
     ApplyPoolsRequest, CreateTokenRequest, SetHealthModeRequest, SetHealthPolicyRequest, SetRepairPolicyRequest,
 };
@@ -112,7 +112,7 @@ pub(super) async fn token(blueprint: &Blueprint, clients: &Clients) -> Result<Jo
         lifetime_s: 24 * 3_600,
         reason: REASON.to_owned(),
     };
-    let made = async |node: &str| clients.tokens(node)?.create_token(asked(ask.clone(), PATIENCE)).await.map(drop);
+    let made = async |node: &str| clients.tokens(node)?.create_token(within(PATIENCE, ask.clone())).await.map(drop);
     let deadline = Instant::now() + SETTLE;
     while let Err(status) = first(blueprint, made).await {
         if Instant::now() >= deadline {
