@@ -61,7 +61,8 @@ fn until(runtime: &Runtime, what: &str, mut condition: impl FnMut() -> bool) {
     let began = Instant::now();
     while !condition() {
         assert!(began.elapsed() < PATIENCE, "{what}");
-        runtime.block_on(tokio::time::sleep(LOOK));
+        // Made inside: a timer belongs to a runtime.
+        runtime.block_on(async { tokio::time::sleep(LOOK).await });
     }
 }
 
