@@ -134,8 +134,10 @@ pub async fn run(options: &Options, progress: &dyn Fn(&str)) -> Result<Report, L
     progress("measuring");
     // The greetings' own work has to be over: the first round of samples is left out.
     sleep(options.interval).await;
+    tally.forget_answers();
     let (before, said) = (stage.read().await?, tally.read());
     sleep_until(before.at + options.span).await;
+    let quantiles = tally.quantiles();
     let (after, heard) = (stage.read().await?, tally.read());
 
     progress("faults");
@@ -144,7 +146,6 @@ pub async fn run(options: &Options, progress: &dyn Fn(&str)) -> Result<Report, L
     let unhealthy = verdicts(&stage, options).await?;
     let told = faulted.elapsed();
     let last = stage.read().await?;
-    let quantiles = tally.quantiles();
     drop((crowd, carried));
     stage.stop().await?;
     let seen = report::Seen {

@@ -62,6 +62,13 @@ impl Tally {
         self.answers[ms].fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Answers are counted from now on: those amid the greetings say nothing about the time after them.
+    pub(super) fn forget_answers(&self) {
+        for count in &self.answers {
+            count.store(0, Ordering::Relaxed);
+        }
+    }
+
     /// A stream ended.
     pub(super) fn refusal(&self, reason: &str) {
         let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
@@ -172,5 +179,7 @@ mod tests {
         assert_eq!((tally.quantiles(), tally.read().acknowledged), ([50, 99, 100], 100));
         tally.acknowledged(Duration::from_secs(3_600));
         assert_eq!(tally.quantiles()[2], 60_000);
+        tally.forget_answers();
+        assert_eq!(tally.quantiles(), [0; 3]);
     }
 }
