@@ -18,6 +18,7 @@ pub mod journal;
 pub mod json;
 pub mod kernel_log;
 pub mod merge;
+mod pause;
 pub mod pci;
 pub mod post;
 pub mod run;

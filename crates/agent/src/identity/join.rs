@@ -8,6 +8,7 @@ use tokio::time::timeout;
 use tonic::{Code, Request, Status};
 
 use super::{Ask, Folder, IdentityError, Term, causes, unix_now};
+use crate::pause::jittered;
 use crate::uplink::Dial;
 
 /// Pauses between attempts: the first and the longest, each drawn between half of it and all of it.
@@ -39,7 +40,7 @@ pub async fn obtain<D: Dial>(folder: &Folder, ask: &Ask, doors: &D) -> Result<Te
             told = why;
         }
         attempt = attempt.wrapping_add(1);
-        tokio::time::sleep(pause.mul_f64(0.5 + rand::random::<f64>() / 2.0)).await;
+        jittered(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }

@@ -10,6 +10,7 @@ use tonic::Request;
 
 use super::join::{Failed, once};
 use super::{Ask, Folder, Term, causes, unix_now};
+use crate::pause::jittered;
 use crate::uplink::Dial;
 
 /// How long one attempt may take.
@@ -43,8 +44,7 @@ pub async fn keep<D: Dial, N: Dial>(folder: &Folder, ask: &Ask, mut term: Term, 
                 Err(why) => {
                     let left_s = term.until_unix_s - unix_now();
                     tracing::warn!("ARG-1129: the certificate was not renewed and holds for {left_s} s more: {why}");
-                    let pause = term.retry_after(unix_now());
-                    tokio::time::sleep(pause.mul_f64(0.5 + rand::random::<f64>() / 2.0)).await;
+                    jittered(term.retry_after(unix_now())).await;
                 }
             }
         }

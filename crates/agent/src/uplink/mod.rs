@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, watch};
 use tonic::transport::Channel;
 
 use crate::host::Host;
+use crate::pause::jittered;
 use crate::post::Post;
 
 /// Pauses between attempts: the first, and the longest. Each is drawn between half of it and all of it, so that the agents of a
@@ -69,7 +70,7 @@ impl<D: Dial> Uplink<D> {
             told = ended.reason;
             pause = if ended.welcomed { FIRST_PAUSE } else { (pause * 2).min(LONGEST_PAUSE) };
             attempt = attempt.wrapping_add(1);
-            tokio::time::sleep(pause.mul_f64(0.5 + rand::random::<f64>() / 2.0)).await;
+            jittered(pause).await;
         }
     }
 }

@@ -7,16 +7,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use argosy_proto::authz::Role;
-use rustls::client::danger::HandshakeSignatureValid;
-use rustls::crypto::CryptoProvider;
+use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::{
-    CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError, RootCertStore, SignatureScheme,
-};
+use rustls::{CertificateError, DistinguishedName, Error, OtherError, RootCertStore};
 
 use super::plant::{Bug, planted};
+use super::signatures::signatures_of_tls13;
 use crate::authz::{Identity, IdentityError};
 
 /// A certificate of the agents' authority that is no agent's.
@@ -44,6 +42,7 @@ pub(super) struct CallerVerifier {
     installation: Arc<dyn ClientCertVerifier>,
     agents: Option<Arc<dyn ClientCertVerifier>>,
     hints: Vec<DistinguishedName>,
+    algorithms: WebPkiSupportedAlgorithms,
 }
 
 impl CallerVerifier {
@@ -59,7 +58,8 @@ impl CallerVerifier {
         };
         let hints = agents.map(|agents| agents.subjects()).unwrap_or_default();
         let hints = installation.subjects().into_iter().chain(hints).collect();
-        Arc::new(Self { installation: one(installation), agents: agents.map(one), hints })
+        let algorithms = provider.signature_verification_algorithms;
+        Arc::new(Self { installation: one(installation), agents: agents.map(one), hints, algorithms })
     }
 }
 
@@ -95,27 +95,7 @@ impl ClientCertVerifier for CallerVerifier {
         Err(Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(no_agent)))))
     }
 
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        Err(Error::General("only TLS 1.3 is spoken".to_owned()))
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.installation.verify_tls13_signature(message, certificate, signature)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.installation.supported_verify_schemes()
-    }
+    signatures_of_tls13!();
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod limits;
 mod network;
 mod pinned;
 mod plant;
+mod signatures;
 mod verify;
 mod wire;
 

@@ -8,17 +8,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use argosy_proto::authz::Role;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::CryptoProvider;
+use rustls::client::danger::{ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::version::TLS13;
-use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme,
-};
+use rustls::{CertificateError, ClientConfig, Error, OtherError, RootCertStore};
 use sha2::{Digest as _, Sha256};
 
 use super::TlsError;
 use super::credentials::{ALPN, read_roots};
+use super::signatures::signatures_of_tls13;
 use super::verify::ExpectIdentity;
 
 /// How the installation is known.
@@ -66,7 +65,7 @@ pub(super) fn client(trust: &Trust) -> Result<Arc<ClientConfig>, TlsError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let verifier: Arc<dyn ServerCertVerifier> = match trust {
         Trust::Authority(path) => any_node().verifier(Arc::new(read_roots(path)?), Arc::clone(&provider)),
-        Trust::Fingerprint(print) => Arc::new(Pinned { print: *print, provider: Arc::clone(&provider) }),
+        Trust::Fingerprint(print) => Arc::new(Pinned::new(*print, &provider)),
     };
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&TLS13])
@@ -87,6 +86,13 @@ const fn any_node() -> ExpectIdentity {
 struct Pinned {
     print: [u8; 32],
     provider: Arc<CryptoProvider>,
+    algorithms: WebPkiSupportedAlgorithms,
+}
+
+impl Pinned {
+    fn new(print: [u8; 32], provider: &Arc<CryptoProvider>) -> Self {
+        Self { print, provider: Arc::clone(provider), algorithms: provider.signature_verification_algorithms }
+    }
 }
 
 impl ServerCertVerifier for Pinned {
@@ -106,28 +112,7 @@ impl ServerCertVerifier for Pinned {
         ordinary.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
     }
 
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        Err(Error::General("only TLS 1.3 is spoken".to_owned()))
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        rustls::crypto::verify_tls13_signature(message, certificate, signature, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
-    }
+    signatures_of_tls13!();
 }
 
 #[cfg(test)]

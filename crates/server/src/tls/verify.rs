@@ -8,11 +8,12 @@ use std::sync::Arc;
 
 use argosy_proto::authz::Role;
 use rustls::client::WebPkiServerVerifier;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::CryptoProvider;
+use rustls::client::danger::{ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{CertificateError, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme};
+use rustls::{CertificateError, Error, OtherError, RootCertStore};
 
+use super::signatures::signatures_of_tls13;
 use crate::authz::{Identity, IdentityError};
 
 /// Who the other end must be.
@@ -57,16 +58,18 @@ impl ExpectIdentity {
 
     /// The check, on top of the ordinary one of chain, time and name.
     pub(super) fn verifier(self, roots: Arc<RootCertStore>, provider: Arc<CryptoProvider>) -> Arc<IdentityVerifier> {
+        let algorithms = provider.signature_verification_algorithms;
         let chain = WebPkiServerVerifier::builder_with_provider(roots, provider)
             .build()
             .expect("the roots are not empty, and there are no revocation lists");
-        Arc::new(IdentityVerifier { chain, expect: self })
+        Arc::new(IdentityVerifier { chain, algorithms, expect: self })
     }
 }
 
 #[derive(Debug)]
 pub(super) struct IdentityVerifier {
     chain: Arc<WebPkiServerVerifier>,
+    algorithms: WebPkiSupportedAlgorithms,
     expect: ExpectIdentity,
 }
 
@@ -86,25 +89,5 @@ impl ServerCertVerifier for IdentityVerifier {
         Ok(verified)
     }
 
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        Err(Error::General("only TLS 1.3 is spoken".to_owned()))
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.chain.verify_tls13_signature(message, certificate, signature)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.chain.supported_verify_schemes()
-    }
+    signatures_of_tls13!();
 }

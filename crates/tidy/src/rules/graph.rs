@@ -12,7 +12,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("engine", &["model"]),
     // The engine's oracle: it may be linked into what tests and simulates, never into what is deployed.
     ("proof", &["model", "engine"]),
-    ("pool", &["model"]),
+    ("pool", &["model", "failpoint"]),
     // Its schedules are those of pools.
     ("repair", &["model", "pool", "failpoint"]),
     // Its spans of time are written as those of pools.
@@ -22,7 +22,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("health", &["model"]),
     // What a leader concludes from soft state: the server and the simulator share it.
     ("desk", &["model", "pool", "shard", "health", "repair", "failpoint"]),
-    ("coordinator", &["model"]),
+    ("coordinator", &["model", "failpoint"]),
     ("storage", &["failpoint"]),
     ("proto", &[]),
     // The one HTTP client to the outside.
