@@ -77,6 +77,8 @@ pub struct Task {
     pub user_data: Bytes,
     /// How long the workload may take to leave, seconds.
     pub grace_s: u32,
+    /// `Shown` has been said of it, in this run or an earlier one.
+    pub shown: bool,
 }
 
 /// What a backend knows of a transition.
@@ -95,6 +97,9 @@ pub enum Outcome {
     },
     /// It is under way.
     Pending(String),
+    /// It is under way, and the site has shown what it makes. That is kept: what the site shows no more after that has ended, and
+    /// is not to be taken for something that never was.
+    Shown(String),
     /// Nobody knows.
     Doubt(String),
 }

@@ -178,7 +178,7 @@ impl Crew {
                 self.desk.run(move |book| book.begin(&id)).await?;
                 Ok(Some(self.backend.begin(task).await))
             }
-            Stage::Begun => Ok(Some(self.backend.resolve(task).await)),
+            Stage::Begun | Stage::Shown => Ok(Some(self.backend.resolve(task).await)),
         }
     }
 
@@ -203,7 +203,7 @@ fn backoff(asked: u32) -> Duration {
 fn text(outcome: &Outcome) -> &str {
     match outcome {
         Outcome::Done(_) => "done",
-        Outcome::Failed(text) | Outcome::Pending(text) | Outcome::Doubt(text) => text,
+        Outcome::Failed(text) | Outcome::Pending(text) | Outcome::Shown(text) | Outcome::Doubt(text) => text,
         Outcome::NotBegun { reason, .. } => reason,
     }
 }
@@ -215,7 +215,7 @@ fn say(task: &Task, outcome: &Outcome) {
         Outcome::Done(_) => tracing::info!(machine, verb, key, operation, "done"),
         Outcome::Failed(_) => tracing::warn!(machine, verb, key, operation, text, "failed"),
         Outcome::NotBegun { .. } => tracing::info!(machine, verb, key, operation, text, "not begun; it is tried again"),
-        Outcome::Pending(_) => tracing::debug!(machine, verb, key, operation, text, "under way"),
+        Outcome::Pending(_) | Outcome::Shown(_) => tracing::debug!(machine, verb, key, operation, text, "under way"),
         Outcome::Doubt(_) => {
             tracing::warn!(machine, verb, key, operation, text, "in doubt; it is asked for, not repeated")
         }

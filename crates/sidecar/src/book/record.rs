@@ -15,6 +15,8 @@ pub(crate) enum Stage {
     Accepted,
     /// The backend may have been told. From here on it is asked.
     Begun,
+    /// The site has shown what the transition makes.
+    Shown,
 }
 
 /// A transition under way.

@@ -39,6 +39,7 @@ impl Book {
             metadata: record.binding.as_ref().map(|binding| binding.metadata.clone()).unwrap_or_default(),
             user_data: job.user_data.clone().into(),
             grace_s: job.grace_s,
+            shown: job.stage == Stage::Shown,
         };
         Some((job.stage, task))
     }
@@ -55,7 +56,8 @@ impl Book {
     }
 
     fn stage(&mut self, id: &str, stage: Stage) {
-        if let Some(job) = self.records.get_mut(id).and_then(|record| record.job.as_mut()) {
+        let job = self.records.get_mut(id).and_then(|record| record.job.as_mut());
+        if let Some(job) = job.filter(|job| job.stage != stage) {
             job.stage = stage;
             self.changed.insert(id.to_owned());
         }
@@ -77,6 +79,10 @@ impl Book {
                 self.stage(id, Stage::Accepted);
                 Next::Begin(wait)
             }
+            Outcome::Shown(_) => {
+                self.stage(id, Stage::Shown);
+                Next::Ask
+            }
             Outcome::Pending(_) | Outcome::Doubt(_) => Next::Ask,
         }
     }
@@ -89,7 +95,7 @@ impl Book {
         match outcome {
             Outcome::Done(_) => self.breakers.succeeded(&Lane::of(offer)),
             Outcome::Failed(_) => self.breakers.failed(Lane::of(offer), now),
-            Outcome::NotBegun { .. } | Outcome::Pending(_) | Outcome::Doubt(_) => {}
+            Outcome::NotBegun { .. } | Outcome::Pending(_) | Outcome::Shown(_) | Outcome::Doubt(_) => {}
         }
     }
 

@@ -97,7 +97,7 @@ impl Bootstrapped {
         let given_up = self.journal.given_up(&task.machine, &task.key);
         let host = match (outcome, given_up) {
             // The site has nothing left of it, which is what giving up was to lead to.
-            (Outcome::Failed(_), Some(why)) => return Outcome::Failed(why),
+            (Outcome::Failed(_) | Outcome::NotBegun { .. }, Some(why)) => return Outcome::Failed(why),
             (Outcome::Done(host), Some(why)) => return self.give_back(task, host, why).await,
             (Outcome::Done(host), None) if !steps.is_empty() => host,
             (outcome, _) => return outcome,
@@ -123,7 +123,10 @@ impl Bootstrapped {
         match outcome {
             Outcome::Done(_) => Outcome::Failed(why),
             Outcome::Doubt(text) => Outcome::Doubt(format!("{why}; giving it back: {text}")),
-            Outcome::Pending(text) | Outcome::Failed(text) | Outcome::NotBegun { reason: text, .. } => {
+            Outcome::Pending(text)
+            | Outcome::Shown(text)
+            | Outcome::Failed(text)
+            | Outcome::NotBegun { reason: text, .. } => {
                 Outcome::Pending(format!("{why}; giving it back: {text}"))
             }
         }

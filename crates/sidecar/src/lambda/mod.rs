@@ -1,7 +1,8 @@
 //! `argosy provider lambda`: Lambda Cloud as the backend, through its public HTTP API.
 //!
 //! A launch has no idempotency key, so the name of an instance is one: it is the transition's own. Whatever became of a launch
-//! is learnt by looking for that name; until nothing has shown it for a while, nothing is launched again. A termination may be repeated.
+//! is learnt by looking for that name; until nothing has shown it for a while, nothing is launched again. Lists are of instances that
+//! run: one that was there and is in none has ended, and its Create has failed. A termination may be repeated.
 //!
 //! The API cannot hand anything to an instance that runs: user data goes with the launch.
 
@@ -29,6 +30,8 @@ use crate::backend::{Backend, Host, Offer, Outcome, Row, Task};
 use crate::error::SidecarError;
 use crate::template::Template;
 
+/// Why a Create fails whose instance came, and went.
+const ENDED_EARLY: &str = "the instance ended before it was ready";
 /// The code of a call that names what does not exist.
 const NOT_THERE: &str = "global/object-does-not-exist";
 
@@ -91,7 +94,7 @@ impl LambdaCloud {
             user_data: &user_data,
         };
         match self.api.launch(&launch).await {
-            Ok(ids) => Outcome::Pending(format!("launched: {}", ids.join(", "))),
+            Ok(ids) => Outcome::Shown(format!("launched: {}", ids.join(", "))),
             Err(ApiError::Refused(reason)) => Outcome::Failed(ApiError::Refused(reason).to_string()),
             Err(ApiError::Later { text, wait }) => {
                 Outcome::NotBegun { reason: text, wait: wait.or(Some(self.config.pace.launches.0)) }
@@ -121,33 +124,36 @@ impl LambdaCloud {
         let name = name_of(task);
         let mut ours: Vec<&Instance> = instances.iter().filter(|one| one.name.as_deref() == Some(name)).collect();
         ours.sort_by_key(|one| (one.status.is_over(), one.id.as_str()));
-        let Some(instance) = ours.first() else { return self.not_seen(name) };
+        let Some(instance) = ours.first() else { return self.not_seen(task) };
         self.seen(name);
         if ours.iter().filter(|one| !one.status.is_over()).count() > 1 {
             tracing::error!(name, kept = instance.id, "more than one instance has this name; look at the others");
         }
         match (instance.status, &instance.ip) {
             (Status::Active, Some(_)) => Outcome::Done(Some(host(instance))),
-            (Status::Terminated | Status::Preempted, _) => {
-                Outcome::Failed("the instance ended before it was ready".to_owned())
-            }
+            (Status::Terminated | Status::Preempted, _) => Outcome::Failed(ENDED_EARLY.to_owned()),
             // One that came up broken is of no use, and costs.
             (Status::Unhealthy, _) => match self.api.terminate(&instance.id).await {
-                Ok(()) => Outcome::Pending("it came up unhealthy, and is given back".to_owned()),
-                Err(error) => Outcome::Doubt(error.to_string()),
+                Ok(()) => Outcome::Shown("it came up unhealthy, and is given back".to_owned()),
+                Err(error) => Outcome::Shown(format!("it came up unhealthy; giving it back: {error}")),
             },
-            (status, _) => Outcome::Pending(format!("{status:?}")),
+            (status, _) => Outcome::Shown(format!("{status:?}")),
         }
     }
 
-    /// No list shows the name. A launch may show late, so that counts only when it has been so for a while.
-    fn not_seen(&self, name: &str) -> Outcome {
+    /// No list shows the name. A launch may show late, so that counts only when it has been so for a while. An instance that ends leaves
+    /// the lists, so of one that was there once it means that it has ended, and of no other that it never was.
+    fn not_seen(&self, task: &Task) -> Outcome {
+        let name = name_of(task);
         let mut missing = self.missing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let since = *missing.entry(name.to_owned()).or_insert_with(Instant::now);
         if since.elapsed() < self.config.lost_after.0 {
-            return Outcome::Pending("no list shows it yet".to_owned());
+            return Outcome::Pending("no list shows it".to_owned());
         }
         missing.remove(name);
+        if task.shown {
+            return Outcome::Failed(ENDED_EARLY.to_owned());
+        }
         let reason = format!("no list has shown it for {:?}", self.config.lost_after.0);
         Outcome::NotBegun { reason, wait: Some(Duration::ZERO) }
     }

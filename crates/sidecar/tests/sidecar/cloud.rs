@@ -39,6 +39,8 @@ pub(crate) struct Account {
     pub(crate) hides: u32,
     pub(crate) capacity: Vec<&'static str>,
     pub(crate) terminations: usize,
+    /// How often the instances have been listed.
+    pub(crate) lists: usize,
 }
 
 pub(crate) type Cloud = Arc<Mutex<Account>>;
@@ -79,6 +81,7 @@ async fn instances(State(cloud): State<Cloud>, headers: HeaderMap) -> Answer {
         return refusal;
     }
     let mut account = cloud.lock().expect("no panic");
+    account.lists += 1;
     if account.hides > 0 && !account.instances.is_empty() {
         account.hides -= 1;
         return said(200, &json!({"data": []}));
@@ -148,11 +151,13 @@ async fn terminate(State(cloud): State<Cloud>, body: String) -> Answer {
     let mut account = cloud.lock().expect("no panic");
     account.terminations += 1;
     let id = asked["instance_ids"][0].clone();
-    match account.instances.iter_mut().find(|one| one["id"] == id) {
+    // The list is of instances that run: one that was terminated is in none.
+    match account.instances.iter().position(|one| one["id"] == id) {
         None => error(404, "global/object-does-not-exist", "Specified instance does not exist."),
-        Some(instance) => {
+        Some(at) => {
+            let mut instance = account.instances.remove(at);
             instance["status"] = "terminated".into();
-            said(200, &json!({"data": {"terminated_instances": [instance.clone()]}}))
+            said(200, &json!({"data": {"terminated_instances": [instance]}}))
         }
     }
 }

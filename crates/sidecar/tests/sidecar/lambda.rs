@@ -7,13 +7,14 @@ use std::time::Duration;
 use argosy_model::{MicroUsd, State};
 use argosy_provider::client::Mutation;
 use argosy_provider::conformance::{self, Settings};
+use argosy_sidecar::bootstrap::Bootstrapped;
 use argosy_sidecar::config::Span;
 use argosy_sidecar::lambda::{ApiKey, LambdaCloud, LambdaConfig};
 use argosy_sidecar::{SidecarError, exec};
 use tempfile::TempDir;
 
 use crate::cloud::{Cloud, Fault, cloud};
-use crate::rig::{Rig, order};
+use crate::rig::{Rig, order, until};
 
 const FIRST: &str = "prod-h100-us-south-2-000";
 
@@ -32,7 +33,8 @@ fn parse(dir: &TempDir, api: &str, list_every: &str) -> LambdaConfig {
 struct Fleet {
     rig: Rig,
     cloud: Cloud,
-    _dir: TempDir,
+    config: LambdaConfig,
+    dir: TempDir,
 }
 
 async fn fleet() -> Fleet {
@@ -43,9 +45,12 @@ async fn fleet_that_looks(every: &str) -> Fleet {
     let (cloud, api) = cloud().await;
     let dir = tempfile::tempdir().expect("a directory");
     let config = parse(&dir, &api, every);
-    let backend = LambdaCloud::connect(&config, ApiKey::new("secret-key").expect("a key")).await.expect("it answers");
-    let rig = Rig::over(config.sidecar.settings(), Arc::new(backend)).await.expect("it starts");
-    Fleet { rig, cloud, _dir: dir }
+    Fleet { rig: run(&config).await, cloud, config, dir }
+}
+
+async fn run(config: &LambdaConfig) -> Rig {
+    let backend = LambdaCloud::connect(config, ApiKey::new("secret-key").expect("a key")).await.expect("it answers");
+    Rig::over(config.sidecar.settings(), Arc::new(backend)).await.expect("it starts")
 }
 
 impl Fleet {
@@ -77,7 +82,8 @@ async fn an_instance_is_launched_under_the_transitions_name_and_terminated() {
     assert_eq!(machine.host.expect("launched").reference, format!("{:032x}", 1));
     fleet.rig.client.carry_out(order(FIRST, Mutation::Delete, 2)).await.expect("accepted");
     fleet.rig.reaches(FIRST, State::Speculative).await;
-    assert_eq!(fleet.cloud.lock().expect("no panic").instances[0]["status"], "terminated");
+    assert_eq!(fleet.cloud.lock().expect("no panic").terminations, 1);
+    assert_eq!(fleet.instances(), 0);
     fleet.rig.stop().await;
 }
 
@@ -147,6 +153,50 @@ async fn an_instance_that_comes_up_unhealthy_is_given_back_before_the_create_fai
     assert_eq!(fleet.cloud.lock().expect("no panic").terminations, 1);
     assert_eq!(fleet.launches(), 1);
     fleet.rig.stop().await;
+}
+
+#[tokio::test]
+async fn an_instance_that_ends_before_it_is_ready_is_a_failed_create_and_no_second_purchase_even_after_a_restart() {
+    let fleet = fleet_that_looks("1h").await;
+    fleet.cloud.lock().expect("no panic").comes_up = "booting";
+    fleet.rig.client.carry_out(order(FIRST, Mutation::Create, 1)).await.expect("accepted");
+    // The first list is of the start; whoever asks for the second has written down what the launch was answered with.
+    until(async || (fleet.cloud.lock().expect("no panic").lists > 1).then_some(())).await;
+    let Fleet { rig, cloud, mut config, dir: _dir } = fleet;
+    rig.stop().await;
+    config.sidecar.recover_after = Span(Duration::from_secs(3600));
+    cloud.lock().expect("no panic").instances.clear();
+    let rig = run(&config).await;
+    let failed = rig.reaches(FIRST, State::Failed).await;
+    assert!(failed.last_error.contains("ended before it was ready"), "{}", failed.last_error);
+    assert_eq!(cloud.lock().expect("no panic").launches.len(), 1);
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn an_instance_that_does_not_get_ready_is_given_back_and_not_bought_again() {
+    let fleet = fleet_that_looks("1h").await;
+    let Fleet { rig, cloud, mut config, dir } = fleet;
+    rig.stop().await;
+    config.sidecar.recover_after = Span(Duration::from_secs(3600));
+    // No step is tried: the API names no host keys, and no file does.
+    for name in ["id", "ssh"] {
+        std::fs::copy("/bin/true", dir.path().join(name)).expect("copied");
+    }
+    let here = dir.path().display();
+    let section = format!(
+        "{{user: ubuntu, identity_file: {here}/id, ssh: {here}/ssh, after_create: [{{run: 'true', timeout: 1s}}]}}"
+    );
+    let section = serde_saphyr::from_str(&section).expect("it is sound");
+    let inner = LambdaCloud::connect(&config, ApiKey::new("secret-key").expect("a key")).await.expect("it answers");
+    let backend = Bootstrapped::new(Arc::new(inner), section, "lambda", dir.path()).expect("it fits");
+    let rig = Rig::over(config.sidecar.settings(), Arc::new(backend)).await.expect("it starts");
+    rig.client.carry_out(order(FIRST, Mutation::Create, 1)).await.expect("accepted");
+    let failed = rig.reaches(FIRST, State::Failed).await;
+    assert!(failed.last_error.contains("no key of the host is known"), "{}", failed.last_error);
+    rig.stop().await;
+    let account = cloud.lock().expect("no panic");
+    assert_eq!((account.launches.len(), account.terminations, account.instances.len()), (1, 1, 0));
 }
 
 #[tokio::test]
