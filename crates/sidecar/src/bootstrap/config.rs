@@ -131,6 +131,17 @@ impl BootstrapConfig {
         }
     }
 
+    /// What of it does not hold on this machine.
+    pub(super) fn check_here(&self, data_dir: &Path, faults: &mut Faults) {
+        let (key, known) = (Some(self.identity_file.as_path()), self.known_hosts.as_deref());
+        let paths =
+            [("bootstrap.identity_file", key), ("bootstrap.known_hosts", known), ("sidecar.data_dir", Some(data_dir))];
+        for (name, path) in paths {
+            let plain = path.is_none_or(|path| !path.to_string_lossy().contains("${"));
+            faults.check(plain, name, "OpenSSH takes `${` for the beginning of a variable");
+        }
+    }
+
     fn template(&self, text: &str) -> Result<Template, String> {
         let known: Vec<&str> = NAMES.into_iter().chain(self.values.keys().map(String::as_str)).collect();
         Template::parse(text, &known)

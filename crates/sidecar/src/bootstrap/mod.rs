@@ -26,6 +26,7 @@ pub use self::journal::read_log;
 use self::journal::{Journal, Log};
 use self::remote::{Ran, Remote};
 use crate::backend::{Backend, Host, Outcome, Row, Task};
+use crate::config::Faults;
 use crate::error::SidecarError;
 
 /// Between two attempts to reach a host.
@@ -59,6 +60,9 @@ impl Bootstrapped {
         if !config.after_create.is_empty() && !inner.gives_back() {
             return Err(unfit("`after_create`: a host that does not get ready could not be given back".to_owned()));
         }
+        let mut faults = Faults::default();
+        config.check_here(data_dir, &mut faults);
+        faults.done(Path::new("bootstrap"))?;
         let keys = data_dir.join("host-keys");
         std::fs::create_dir_all(&keys).map_err(|error| unfit(format!("{}: {error}", keys.display())))?;
         Ok(Self {
@@ -126,9 +130,7 @@ impl Bootstrapped {
             Outcome::Pending(text)
             | Outcome::Shown(text)
             | Outcome::Failed(text)
-            | Outcome::NotBegun { reason: text, .. } => {
-                Outcome::Pending(format!("{why}; giving it back: {text}"))
-            }
+            | Outcome::NotBegun { reason: text, .. } => Outcome::Pending(format!("{why}; giving it back: {text}")),
         }
     }
 

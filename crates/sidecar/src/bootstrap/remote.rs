@@ -3,7 +3,7 @@
 //! The host must prove who it is by a key that is known beforehand, and nothing is ever asked of a person. The client reads no
 //! configuration of the user's, so what it does is what stands here.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -83,7 +83,7 @@ impl Remote<'_> {
     fn client(&self) -> Command {
         let config = self.config;
         let mut ssh = Command::new(&config.ssh);
-        ssh.args(["-F", "none", "-T", "-p", &config.port.to_string(), "-i"]).arg(&config.identity_file);
+        ssh.args(["-F", "none", "-T", "-p", &config.port.to_string()]);
         let fixed = [
             "BatchMode=yes",
             "StrictHostKeyChecking=yes",
@@ -101,7 +101,9 @@ impl Remote<'_> {
             ssh.args(["-o", option]);
         }
         ssh.args(["-o", &format!("ConnectTimeout={}", config.connect_timeout.0.as_secs().max(1))]);
-        ssh.args(["-o", &format!("UserKnownHostsFile={}", self.known_hosts.display())]);
+        // Not `-i`: the client looks for that path both as it is and with its tokens expanded, so no percent sign could be in it.
+        ssh.args(["-o", &format!("IdentityFile={}", as_value(&config.identity_file))]);
+        ssh.args(["-o", &format!("UserKnownHostsFile={}", as_value(&self.known_hosts))]);
         if let Some(alias) = self.alias {
             ssh.args(["-o", &format!("HostKeyAlias={alias}")]);
         }
@@ -109,6 +111,13 @@ impl Remote<'_> {
         ssh.process_group(0).kill_on_drop(true);
         ssh
     }
+}
+
+/// A path as the value of an option: one word, in which nothing is a token. What begins an environment variable cannot be written
+/// down so; who makes a `Remote` sees to it that there is none.
+fn as_value(path: &Path) -> String {
+    let path = path.display().to_string();
+    format!("\"{}\"", path.replace('\\', r"\\").replace('"', "\\\"").replace('%', "%%"))
 }
 
 /// Reads to the end, writes it into the log, and returns the end of it.

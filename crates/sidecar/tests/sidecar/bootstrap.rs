@@ -63,6 +63,22 @@ async fn a_new_host_counts_as_one_when_its_commands_have_ended_well_and_they_go_
 }
 
 #[tokio::test]
+async fn a_machine_may_have_any_name_and_its_files_may_lie_anywhere() {
+    let site = site();
+    std::fs::write(site.path("slots"), "rack.1:u2 metal.4 hall-1 4 16Gi\n").expect("written");
+    let mut config = config(&site, "  after_create:\n  - {run: 'echo {{sh machine}} > ready', timeout: 10s}\n");
+    config.sidecar.data_dir = site.path("a book, 100% \"ours\"");
+    let rig = Rig::with_bootstrap(&config).await;
+    rig.client.carry_out(order("rack.1:u2", Mutation::Create, 1)).await.expect("accepted");
+    rig.reaches("rack.1:u2", State::Idle).await;
+    assert_eq!(read(&site, "ready"), "rack.1:u2\n");
+    let option = read(&site, "args").lines().find(|line| line.starts_with("UserKnownHostsFile=")).map(str::to_owned);
+    let written = "/a book, 100%% \\\"ours\\\"/host-keys/rack%%2e1%%3au2\"";
+    assert!(option.as_ref().is_some_and(|option| option.ends_with(written)), "{option:?}");
+    rig.stop().await;
+}
+
+#[tokio::test]
 async fn a_host_that_does_not_answer_yet_is_waited_for() {
     let site = site();
     std::fs::write(site.path("refuses"), "1").expect("written");

@@ -4,7 +4,14 @@
 here="$(dirname "$0")"
 printf '%s\n' "$@" > "$here/args"
 for arg in "$@"; do
-    case "$arg" in UserKnownHostsFile=*) cp "${arg#*=}" "$here/known" ;; esac
+    # As the client reads a path: in quotes, quotes in it behind a backslash, and with the percent sign twice.
+    case "$arg" in UserKnownHostsFile=\"*\")
+        path="${arg#*=\"}"
+        path="${path%\"}"
+        path="${path//\\\"/\"}"
+        cp "${path//%%/%}" "$here/known"
+        ;;
+    esac
 done
 if [[ -s "$here/refuses" ]]; then
     left="$(cat "$here/refuses")"

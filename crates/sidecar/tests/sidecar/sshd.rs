@@ -76,11 +76,17 @@ async fn a_host_is_made_ready_over_real_ssh_and_an_impostor_is_refused() {
         user.trim(),
         server.port
     );
-    let config = site.config_with(&Site::script(), &section);
+    let mut config = site.config_with(&Site::script(), &section);
+    // What the client would take for a token, the end of a word, or its beginning.
+    config.sidecar.data_dir = site.path("a book, 100% \"ours\"");
+    let key = site.path("100% \"mine\"");
+    std::fs::rename(site.path("client_key"), &key).expect("renamed");
+    config.bootstrap.as_mut().expect("there is a section").identity_file = key;
+    std::fs::write(site.path("slots"), "rack.1 metal.4 hall-1 4 16Gi\nb metal.4 hall-1 4 16Gi\n").expect("written");
     let rig = Rig::with_bootstrap(&config).await;
-    rig.client.carry_out(order("a", Mutation::Create, 1)).await.expect("accepted");
-    rig.reaches("a", State::Idle).await;
-    assert_eq!(std::fs::read_to_string(site.path("ready")).expect("written"), "a\n");
+    rig.client.carry_out(order("rack.1", Mutation::Create, 1)).await.expect("accepted");
+    rig.reaches("rack.1", State::Idle).await;
+    assert_eq!(std::fs::read_to_string(site.path("ready")).expect("written"), "rack.1\n");
 
     // The site says that the next host has another key than the one that answers.
     std::fs::write(site.path("host-key"), generate(&site.path("other_key"))).expect("written");
