@@ -40,8 +40,7 @@ pub(super) fn exec(command: &SidecarCommand) -> Result<ExitCode> {
     }
     crate::server::init_log("text", "info")?;
     let backend = Arc::new(Scripts::new(&config));
-    Runtime::new()?.block_on(run(&config.sidecar, backend, config.bootstrap))?;
-    Ok(ExitCode::SUCCESS)
+    Runtime::new()?.block_on(run(&config.sidecar, backend, config.bootstrap))
 }
 
 pub(super) fn lambda(command: &SidecarCommand) -> Result<ExitCode> {
@@ -58,8 +57,7 @@ pub(super) fn lambda(command: &SidecarCommand) -> Result<ExitCode> {
     Runtime::new()?.block_on(async {
         let backend = Arc::new(LambdaCloud::connect(&config, key).await?);
         run(&config.sidecar, backend, config.bootstrap).await
-    })?;
-    Ok(ExitCode::SUCCESS)
+    })
 }
 
 /// Show what the newest bootstrap of a machine said
@@ -96,10 +94,17 @@ fn refuse(error: &SidecarError) -> ExitCode {
 }
 
 /// Serves a sidecar until a signal, or until its book can no longer be kept.
-async fn run(config: &SidecarConfig, backend: Arc<dyn Backend>, bootstrap: Option<BootstrapConfig>) -> Result<()> {
+async fn run(
+    config: &SidecarConfig,
+    backend: Arc<dyn Backend>,
+    bootstrap: Option<BootstrapConfig>,
+) -> Result<ExitCode> {
     let backend = match bootstrap {
         None => backend,
-        Some(section) => Arc::new(Bootstrapped::new(backend, section, &config.provider, &config.data_dir)?),
+        Some(section) => match Bootstrapped::new(backend, section, &config.provider, &config.data_dir) {
+            Ok(bootstrapped) => Arc::new(bootstrapped),
+            Err(error) => return Ok(refuse(&error)),
+        },
     };
     let security = match &config.tls {
         None => Security::Plaintext,
@@ -123,5 +128,5 @@ async fn run(config: &SidecarConfig, backend: Arc<dyn Backend>, bootstrap: Optio
     if broken {
         bail!("the sidecar's book can no longer be kept; its log says why");
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }

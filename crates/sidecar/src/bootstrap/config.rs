@@ -1,15 +1,20 @@
 //! The `bootstrap` section of a sidecar's configuration.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::remote::try_client;
 use crate::config::{Faults, Span, beside};
 use crate::template::Template;
 
 /// What a command may name, beside what `values` adds.
 const NAMES: [&str; 8] = ["provider", "machine", "instance_type", "zone", "host", "address", "cluster", "key"];
+
+/// Why a path cannot be given to OpenSSH's client.
+const NO_VARIABLE: &str = "OpenSSH takes `${` for the beginning of a variable";
 
 /// How hosts are made ready over SSH.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -131,14 +136,23 @@ impl BootstrapConfig {
         }
     }
 
-    /// What of it does not hold on this machine.
+    /// What of it does not hold on this machine. Found before anything is bought: later it would look like a host that does not answer, and
+    /// cost one each time.
     pub(super) fn check_here(&self, data_dir: &Path, faults: &mut Faults) {
-        let (key, known) = (Some(self.identity_file.as_path()), self.known_hosts.as_deref());
-        let paths =
-            [("bootstrap.identity_file", key), ("bootstrap.known_hosts", known), ("sidecar.data_dir", Some(data_dir))];
-        for (name, path) in paths {
-            let plain = path.is_none_or(|path| !path.to_string_lossy().contains("${"));
-            faults.check(plain, name, "OpenSSH takes `${` for the beginning of a variable");
+        faults.check(expressible(data_dir), "sidecar.data_dir", NO_VARIABLE);
+        let files = [
+            ("bootstrap.identity_file", Some(&self.identity_file)),
+            ("bootstrap.known_hosts", self.known_hosts.as_ref()),
+        ];
+        for (key, path) in files {
+            let Some(path) = path else { continue };
+            faults.check(expressible(path), key, NO_VARIABLE);
+            if let Err(error) = File::open(path) {
+                faults.check(false, key, &format!("{}: {error}", path.display()));
+            }
+        }
+        if let Err(why) = try_client(&self.ssh) {
+            faults.check(false, "bootstrap.ssh", &why);
         }
     }
 
@@ -152,4 +166,9 @@ impl BootstrapConfig {
             |step: &StepConfig| Ok(Step { run: self.template(&step.run)?, stdin: step.stdin, limit: step.timeout.0 });
         steps.iter().map(read).collect()
     }
+}
+
+/// Whether a path can be written down as the value of an option of OpenSSH's: all but this can be escaped.
+fn expressible(path: &Path) -> bool {
+    !path.to_string_lossy().contains("${")
 }

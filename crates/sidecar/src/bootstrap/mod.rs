@@ -49,7 +49,8 @@ impl Bootstrapped {
     /// Around a backend.
     ///
     /// # Errors
-    /// When the backend cannot give back what fails to get ready, or there is no place for logs and keys.
+    /// ARG-0518 when the backend cannot give back what fails to get ready, when the key or OpenSSH's client cannot be used, or when there is
+    /// no place for logs and host keys.
     pub fn new(
         inner: Arc<dyn Backend>,
         config: BootstrapConfig,

@@ -51,7 +51,8 @@ impl Remote<'_> {
         ssh.arg("--").arg(format!("{}@{}", self.config.user, self.address)).arg(command);
         let mut child = match ssh.spawn() {
             Ok(child) => child,
-            Err(error) => return Ran::NoConnection(format!("{}: {error}", self.config.ssh)),
+            // Its cause lies on this side, so it says nothing of the host.
+            Err(error) => return Ran::Badly(format!("{}: {error}", self.config.ssh)),
         };
         let group = Group::of(&child);
         let (input, out, err) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
@@ -76,7 +77,7 @@ impl Remote<'_> {
             Ok(Some(OWN_FAILURE)) if said.contains("Host key verification failed") => Ran::Stranger,
             Ok(Some(OWN_FAILURE)) => Ran::NoConnection(last_line(&said)),
             Ok(code) => Ran::Badly(format!("it ended with {}: {}", crate::exec::ending(code), last_line(&said))),
-            Err(error) => Ran::NoConnection(error.to_string()),
+            Err(error) => Ran::Badly(error.to_string()),
         }
     }
 
@@ -110,6 +111,17 @@ impl Remote<'_> {
         ssh.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         ssh.process_group(0).kill_on_drop(true);
         ssh
+    }
+}
+
+/// Whether the client can be started.
+pub(super) fn try_client(program: &str) -> Result<(), String> {
+    let mut client = std::process::Command::new(program);
+    client.arg("-V").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    match client.status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("{program} -V ended with {}", crate::exec::ending(status.code()))),
+        Err(error) => Err(format!("{program}: {error}")),
     }
 }
 

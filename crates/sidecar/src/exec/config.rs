@@ -93,6 +93,9 @@ impl ExecConfig {
         config.sidecar.find_faults(file, &mut faults);
         if let Some(bootstrap) = &mut config.bootstrap {
             bootstrap.find_faults(file, &mut faults);
+            let returned = bootstrap.after_create.is_empty() || config.verbs.delete.is_some();
+            let what = "a host that does not get ready could not be given back: set `verbs.delete`";
+            faults.check(returned, "bootstrap.after_create", what);
         }
         let output = (1..=MAX_OUTPUT_BYTES).contains(&config.output_bytes);
         faults.check(output, "output_bytes", "it lies between 1 byte and 64 MiB");

@@ -1,11 +1,12 @@
 //! Hosts are made ready by commands; OpenSSH's client is played by a script that runs them here.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use argosy_model::State;
 use argosy_provider::client::Mutation;
-use argosy_sidecar::bootstrap::read_log;
-use argosy_sidecar::exec::ExecConfig;
+use argosy_sidecar::bootstrap::{Bootstrapped, read_log};
+use argosy_sidecar::exec::{ExecConfig, Scripts};
 
 use crate::crash::life;
 use crate::rig::{Rig, Site, configure, order, until};
@@ -19,6 +20,7 @@ fn site() -> Site {
     std::fs::write(site.path("host-key"), KEY).expect("written");
     let stub = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sidecar/ssh-stub.sh");
     std::fs::copy(stub, site.path("ssh")).expect("copied");
+    site.tell("key");
     site
 }
 
@@ -140,6 +142,43 @@ async fn a_host_whose_key_nobody_knows_is_not_spoken_to() {
     assert!(failed.last_error.contains("no key of the host is known"), "{}", failed.last_error);
     assert!(!site.path("args").exists(), "nobody was called");
     rig.stop().await;
+}
+
+#[tokio::test]
+async fn a_key_that_cannot_be_read_and_a_client_that_is_not_there_are_found_before_anything_is_bought() {
+    let site = site();
+    let config = config(&site, "");
+    for (missing, key) in [("ssh", "`bootstrap.ssh`"), ("key", "`bootstrap.identity_file`")] {
+        std::fs::rename(site.path(missing), site.path("away")).expect("moved");
+        let section = config.bootstrap.clone().expect("there is one");
+        let made = Bootstrapped::new(Arc::new(Scripts::new(&config)), section, "site", &config.sidecar.data_dir);
+        let told = made.err().expect("refused").to_string();
+        assert!(told.starts_with("ARG-0518") && told.contains(key), "{told}");
+        std::fs::rename(site.path("away"), site.path(missing)).expect("moved back");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_cannot_be_started_is_not_taken_for_a_host_that_does_not_answer() {
+    let site = site();
+    let config = config(&site, "  after_create:\n  - {run: 'true', timeout: 10s}\n");
+    let rig = Rig::with_bootstrap(&config).await;
+    std::fs::remove_file(site.path("ssh")).expect("removed");
+    rig.client.carry_out(order("a", Mutation::Create, 1)).await.expect("accepted");
+    let failed = rig.reaches("a", State::Failed).await;
+    assert!(failed.last_error.contains("command 1 of 1: ") && failed.last_error.contains("/ssh: "), "{failed:?}");
+    assert!(!failed.last_error.contains("it cannot be reached"), "{}", failed.last_error);
+    rig.stop().await;
+}
+
+#[test]
+fn commands_after_a_create_without_a_command_for_delete_are_found_when_the_file_is_read() {
+    let text = "version: 1\nsidecar: {provider: x, data_dir: /x}\nverbs:\n  list: &v {command: [/x], timeout: 1s}\n  create: *v\n  \
+                configure: *v\n  drain: *v\n  status: *v\nbootstrap:\n  user: x\n  identity_file: k\n  after_create:\n  \
+                - {run: 'true', timeout: 1s}\n";
+    let told = ExecConfig::parse(Path::new("x.yaml"), text).expect_err("refused").to_string();
+    assert!(told.starts_with("ARG-0518") && told.contains("`bootstrap.after_create`"), "{told}");
+    assert!(ExecConfig::parse(Path::new("x.yaml"), &text.replace("  status:", "  delete: *v\n  status:")).is_ok());
 }
 
 #[test]
