@@ -23,6 +23,7 @@ mod desk;
 mod error;
 pub mod exec;
 pub mod lambda;
+mod private;
 mod service;
 mod store;
 mod template;
@@ -82,7 +83,7 @@ impl Sidecar {
     /// Opens the book, asks the backend once what exists, and goes on with what an earlier run left.
     pub async fn start(settings: Settings, backend: Arc<dyn Backend>) -> Result<Self, SidecarError> {
         let dir = &settings.data_dir;
-        std::fs::create_dir_all(dir).map_err(|error| SidecarError::Store(format!("{}: {error}", dir.display())))?;
+        private::make_folder(dir).map_err(|error| SidecarError::Store(format!("{}: {error}", dir.display())))?;
         let (store, stored) = Store::open(&dir.join(STORE_FILE))?;
         let rules = Rules {
             provider: settings.provider.clone(),

@@ -1,6 +1,7 @@
 //! What survives a crash: every record of the book, one write transaction for each answer, synced before it is given.
 
 use std::collections::BTreeMap;
+use std::fs::OpenOptions;
 use std::path::Path;
 
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
@@ -8,6 +9,7 @@ use uuid::Uuid;
 
 use crate::book::{Record, Stored};
 use crate::error::SidecarError;
+use crate::private;
 
 const HEADER: TableDefinition<&str, &str> = TableDefinition::new("header");
 const RECORDS: TableDefinition<&str, &[u8]> = TableDefinition::new("records");
@@ -30,6 +32,8 @@ fn failed(error: impl std::fmt::Display) -> SidecarError {
 impl Store {
     /// Opens the store, or makes a new one, and reads what it knows.
     pub(crate) fn open(path: &Path) -> Result<(Self, Stored), SidecarError> {
+        // The library makes it for all to read.
+        private::open(path, OpenOptions::new().append(true)).map_err(failed)?;
         let database = Database::builder().set_cache_size(CACHE_BYTES).create(path).map_err(failed)?;
         let store = Self { database };
         let book = store.name()?;

@@ -7,6 +7,8 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use crate::private;
+
 /// The folder in the data directory.
 const FOLDER: &str = "bootstrap";
 
@@ -33,9 +35,8 @@ impl Journal {
     /// Goes on with the log of a transition; the oldest logs of the machine make room.
     pub(super) fn open(&self, machine: &str, key: &str) -> io::Result<Log> {
         let folder = self.root.join(file_name(machine));
-        fs::create_dir_all(&folder)?;
-        let path = folder.join(format!("{}.log", file_name(key)));
-        let file = OpenOptions::new().create(true).append(true).open(&path)?;
+        private::make_folder(&folder)?;
+        let file = private::open(&folder.join(format!("{}.log", file_name(key))), OpenOptions::new().append(true))?;
         let written = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
         for (_, old) in logs(&folder)?.into_iter().rev().skip(self.logs_kept) {
             fs::remove_file(&old)?;
@@ -47,9 +48,9 @@ impl Journal {
     /// Puts down for good that a new host has been given up, and why.
     pub(super) fn give_up(&self, machine: &str, key: &str, why: &str) -> io::Result<()> {
         let folder = self.root.join(file_name(machine));
-        fs::create_dir_all(&folder)?;
+        private::make_folder(&folder)?;
         let path = folder.join(format!("{}.failed", file_name(key)));
-        let mut file = File::create(&path)?;
+        let mut file = private::open(&path, OpenOptions::new().write(true).truncate(true))?;
         file.write_all(why.as_bytes())?;
         file.sync_all()?;
         File::open(&folder)?.sync_all()

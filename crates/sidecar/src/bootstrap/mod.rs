@@ -28,6 +28,7 @@ use self::remote::{Ran, Remote};
 use crate::backend::{Backend, Host, Outcome, Row, Task};
 use crate::config::Faults;
 use crate::error::SidecarError;
+use crate::private;
 
 /// Between two attempts to reach a host.
 const KNOCK: Duration = Duration::from_secs(2);
@@ -65,7 +66,7 @@ impl Bootstrapped {
         config.check_here(data_dir, &mut faults);
         faults.done(Path::new("bootstrap"))?;
         let keys = data_dir.join("host-keys");
-        std::fs::create_dir_all(&keys).map_err(|error| unfit(format!("{}: {error}", keys.display())))?;
+        private::make_folder(&keys).map_err(|error| unfit(format!("{}: {error}", keys.display())))?;
         Ok(Self {
             inner,
             provider: provider.to_owned(),

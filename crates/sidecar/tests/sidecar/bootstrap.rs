@@ -1,10 +1,13 @@
 //! Hosts are made ready by commands; OpenSSH's client is played by a script that runs them here.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
 use argosy_model::State;
 use argosy_provider::client::Mutation;
+use argosy_sidecar::STORE_FILE;
 use argosy_sidecar::bootstrap::{Bootstrapped, read_log};
 use argosy_sidecar::exec::{ExecConfig, Scripts};
 
@@ -142,6 +145,38 @@ async fn a_host_whose_key_nobody_knows_is_not_spoken_to() {
     assert!(failed.last_error.contains("no key of the host is known"), "{}", failed.last_error);
     assert!(!site.path("args").exists(), "nobody was called");
     rig.stop().await;
+}
+
+/// The permissions of what lies there.
+fn mode(path: &Path) -> u32 {
+    std::fs::metadata(path).expect("it is there").permissions().mode() & 0o777
+}
+
+#[tokio::test]
+async fn the_book_and_the_logs_are_for_the_sidecars_user_alone_also_where_they_were_for_all() {
+    let site = site();
+    let config = config(&site, "  after_create:\n  - {run: 'true', timeout: 10s}\n");
+    let dir = config.sidecar.data_dir.clone();
+    let book = dir.join(STORE_FILE);
+    for again in [false, true] {
+        if again {
+            for (path, mode) in [(&dir, 0o755), (&book, 0o644)] {
+                std::fs::set_permissions(path, Permissions::from_mode(mode)).expect("it is ours");
+            }
+        }
+        let rig = Rig::with_bootstrap(&config).await;
+        let machine = if again { "b" } else { "a" };
+        rig.client.carry_out(order(machine, Mutation::Create, 1)).await.expect("accepted");
+        rig.reaches(machine, State::Idle).await;
+        rig.stop().await;
+        assert_eq!(mode(&dir), if again { 0o755 } else { 0o700 }, "who made it says who looks in");
+        assert_eq!(mode(&book), 0o600);
+        let logs: Vec<_> = std::fs::read_dir(dir.join("bootstrap").join(machine)).expect("there").collect();
+        assert_eq!(logs.len(), 1);
+        for log in logs {
+            assert_eq!(mode(&log.expect("readable").path()), 0o600);
+        }
+    }
 }
 
 #[tokio::test]
