@@ -14,7 +14,8 @@ use tokio::process::Command;
 pub struct Order {
     /// The executable and its arguments.
     pub argv: Vec<String>,
-    /// Added to the agent's own environment.
+    /// Added to the agent's own environment, which is what a site has to set up its commands by. No secret of the agent's is in it: tokens
+    /// and keys are files.
     pub environment: Vec<(String, String)>,
     /// For how long at most.
     pub limit: Duration,

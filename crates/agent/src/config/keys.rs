@@ -137,7 +137,7 @@ pub(super) const KEYS: &[Key] = &[
         "commands.NAME.exec",
         "a list of words",
         None,
-        "What to run for the command NAME: an executable and its arguments. A command without it is refused. It finds `ARGOSY_COMMAND`, `ARGOSY_COMMAND_ID`, `ARGOSY_GPUS` (UUIDs, with commas) and `ARGOSY_REASON` in its environment.",
+        "What to run for the command NAME: an executable and its arguments. A command without it is refused. It finds `ARGOSY_COMMAND`, `ARGOSY_COMMAND_ID`, `ARGOSY_GPUS` (UUIDs, with commas) and `ARGOSY_REASON` in its environment, beside all that the agent has in its own.",
     ),
     key("commands.NAME.timeout", "a duration", Some("10m"), "It is ended after this, with everything that it started."),
     key("log.format", "text or json", Some("text"), "The form of the agent's own log lines, on standard error."),

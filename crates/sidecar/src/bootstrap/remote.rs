@@ -1,7 +1,7 @@
 //! One command on a host: OpenSSH's client as a child process.
 //!
 //! The host must prove who it is by a key that is known beforehand, and nothing is ever asked of a person. The client reads no
-//! configuration of the user's, so what it does is what stands here.
+//! configuration of the user's and inherits no environment, so what it does is what stands here.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use super::config::BootstrapConfig;
 use super::journal::Log;
-use crate::exec::Group;
+use crate::exec::{Group, PATH};
 
 /// How much of the end of standard error is looked at, to tell how a connection failed.
 const TAIL_BYTES: usize = 4_096;
@@ -84,6 +84,8 @@ impl Remote<'_> {
     fn client(&self) -> Command {
         let config = self.config;
         let mut ssh = Command::new(&config.ssh);
+        // The key of an account may be in the sidecar's own environment.
+        ssh.env_clear().env("PATH", PATH);
         ssh.args(["-F", "none", "-T", "-p", &config.port.to_string()]);
         let fixed = [
             "BatchMode=yes",
@@ -117,7 +119,7 @@ impl Remote<'_> {
 /// Whether the client can be started.
 pub(super) fn try_client(program: &str) -> Result<(), String> {
     let mut client = std::process::Command::new(program);
-    client.arg("-V").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    client.arg("-V").env_clear().env("PATH", PATH).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     match client.status() {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(format!("{program} -V ended with {}", crate::exec::ending(status.code()))),

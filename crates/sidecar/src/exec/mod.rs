@@ -17,7 +17,7 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 
 pub use self::config::{ExecConfig, Verb, Verbs};
-pub(crate) use self::process::Group;
+pub(crate) use self::process::{Group, PATH};
 use self::process::{Order, Said, run};
 pub(crate) use self::talk::ending;
 use self::talk::{Answer, Listed, Request};

@@ -11,8 +11,8 @@ use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWriteEx
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::time::timeout;
 
-/// What a script finds in `PATH` when its site says nothing else.
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// What a child process finds in `PATH` when its site says nothing else.
+pub(crate) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// Longest line of its standard error that goes into the log.
 const LINE_BYTES: u64 = 2_048;
 

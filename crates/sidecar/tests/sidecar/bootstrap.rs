@@ -57,6 +57,8 @@ async fn a_new_host_counts_as_one_when_its_commands_have_ended_well_and_they_go_
     }
     assert!(args.contains("-F\nnone\n") && args.contains("--\nubuntu@127.0.0.1\n"), "{args}");
     assert_eq!(read(&site, "known"), format!("host {KEY}\n"));
+    let environment = read(&site, "environment");
+    assert!(environment.contains("PATH=") && !environment.contains("CARGO_MANIFEST_DIR="), "{environment}");
     let log = read_log(&config.sidecar.data_dir, "a").expect("there is one");
     assert!(log.contains("a host-a joins") && log.contains("more") && log.contains("[2/2] done"), "{log}");
 

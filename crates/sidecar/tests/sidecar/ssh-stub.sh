@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # Stands in for OpenSSH's client: it runs the command here. Files beside it tell it what else to do:
-#   refuses N times    stranger    and it puts down what it was called with, one argument a line, in `args`.
+#   refuses N times    stranger    and it puts down what it was called with, one argument a line, in `args`,
+#   and what it found in its environment, in `environment`.
 here="$(dirname "$0")"
 if [[ "$1" == -V ]]; then exit; fi
 printf '%s\n' "$@" > "$here/args"
+env > "$here/environment"
 for arg in "$@"; do
     # As the client reads a path: in quotes, quotes in it behind a backslash, and with the percent sign twice.
     case "$arg" in UserKnownHostsFile=\"*\")
