@@ -154,10 +154,17 @@ impl Crew {
                 Next::Begin(wait) => wait.unwrap_or_else(|| backoff(asked)),
                 Next::Ask => backoff(asked),
             };
-            if began.elapsed() > self.settings.deadline {
-                let (name, text) = (id.to_owned(), text(&outcome).to_owned());
-                self.desk.run(move |book| book.overdue(&name, &text, now)).await?;
-            }
+            let wait = match self.settings.deadline.checked_sub(began.elapsed()) {
+                // However long a site asks us to wait, the deadline is looked at in time.
+                Some(left) => wait.min(left.max(FIRST_PAUSE)),
+                None => {
+                    let (name, text) = (id.to_owned(), text(&outcome).to_owned());
+                    match self.desk.run(move |book| book.overdue(&name, &text, now)).await? {
+                        Next::Aside => return self.bring_back(id).await,
+                        Next::Ended | Next::Begin(_) | Next::Ask => wait,
+                    }
+                }
+            };
             asked += 1;
             if !self.pause(wait).await {
                 return Ok(());

@@ -101,12 +101,14 @@ impl Book {
 
     /// A transition has taken longer than anybody waits. One that never began has failed; of any other the machine is shown as failed, and
     /// the transition is asked for on: until its end is known nothing else is done with the machine.
-    pub(crate) fn overdue(&mut self, id: &str, text: &str, now: Duration) {
-        let Some(record) = self.records.get(id) else { return };
-        let Some(job) = &record.job else { return };
+    pub(crate) fn overdue(&mut self, id: &str, text: &str, now: Duration) -> Next {
+        let Some(record) = self.records.get(id) else { return Next::Ended };
+        let Some(job) = &record.job else { return Next::Ended };
         if job.stage == Stage::Accepted {
             self.change(id, |record| record.fail(&format!("it could not begin in time: {text}")));
-        } else if record.state != State::Failed {
+            return Next::Aside;
+        }
+        if record.state != State::Failed {
             let creates = job.kind == Kind::Create;
             if let Some(offer) = record.offer.as_ref().filter(|_| creates) {
                 self.breakers.failed(Lane::of(offer), now);
@@ -116,6 +118,7 @@ impl Book {
                 (record.state, record.trouble) = (State::Failed, Some(Trouble { text, cause: Cause::Transition }));
             });
         }
+        Next::Ask
     }
 
     /// A machine that was kept aside is offered again.

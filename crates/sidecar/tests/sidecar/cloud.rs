@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use serde_json::{Value, json};
@@ -39,6 +39,8 @@ pub(crate) struct Account {
     pub(crate) hides: u32,
     pub(crate) capacity: Vec<&'static str>,
     pub(crate) terminations: usize,
+    /// What too many calls are told to wait, seconds.
+    pub(crate) retry_after: &'static str,
     /// How often the instances have been listed.
     pub(crate) lists: usize,
 }
@@ -47,7 +49,7 @@ pub(crate) type Cloud = Arc<Mutex<Account>>;
 
 /// Serves an account; returns it and the API's address.
 pub(crate) async fn cloud() -> (Cloud, String) {
-    let account = Account { comes_up: "active", capacity: vec!["us-south-2"], ..Account::default() };
+    let account = Account { comes_up: "active", capacity: vec!["us-south-2"], retry_after: "0", ..Account::default() };
     let account = Arc::new(Mutex::new(account));
     let routes = Router::new()
         .route("/api/v1/instances", get(instances))
@@ -115,7 +117,7 @@ async fn launch(State(cloud): State<Cloud>, headers: HeaderMap, body: String) ->
         return refusal.into_response();
     }
     let asked: Value = serde_json::from_str(&body).expect("JSON");
-    let (fault, id) = {
+    let (fault, id, retry_after) = {
         let mut account = cloud.lock().expect("no panic");
         account.launches.push(asked.clone());
         let fault = account.faults.pop_front();
@@ -128,7 +130,7 @@ async fn launch(State(cloud): State<Cloud>, headers: HeaderMap, body: String) ->
                 "region": {"name": asked["region_name"], "description": "North Texas, USA"}
             }));
         }
-        (fault, id)
+        (fault, id, account.retry_after)
     };
     match fault {
         Some(Fault::NoCapacity) => {
@@ -137,7 +139,7 @@ async fn launch(State(cloud): State<Cloud>, headers: HeaderMap, body: String) ->
         }
         Some(Fault::TooMany) => {
             let mut refusal = error(429, "global/quota-exceeded", "Too many requests.").into_response();
-            refusal.headers_mut().insert("retry-after", "0".parse().expect("a header"));
+            refusal.headers_mut().insert("retry-after", HeaderValue::from_static(retry_after));
             refusal
         }
         Some(Fault::BreaksBefore | Fault::BreaksAfter) => (StatusCode::BAD_GATEWAY, "<html>").into_response(),

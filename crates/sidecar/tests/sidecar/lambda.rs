@@ -134,6 +134,24 @@ async fn too_many_calls_are_waited_out_and_no_capacity_is_a_failure_that_passes(
 }
 
 #[tokio::test]
+async fn whoever_says_to_wait_for_a_day_holds_up_nothing_beyond_the_deadline() {
+    let Fleet { rig, cloud, mut config, dir: _dir } = fleet().await;
+    rig.stop().await;
+    config.sidecar.deadline = Span(Duration::from_millis(300));
+    config.sidecar.recover_after = Span(Duration::from_secs(3600));
+    {
+        let mut account = cloud.lock().expect("no panic");
+        account.retry_after = "86400";
+        account.faults.extend([Fault::TooMany; 9]);
+    }
+    let rig = run(&config).await;
+    rig.client.carry_out(order(FIRST, Mutation::Create, 1)).await.expect("accepted");
+    let failed = rig.reaches(FIRST, State::Failed).await;
+    assert!(failed.last_error.contains("could not begin in time"), "{}", failed.last_error);
+    rig.stop().await;
+}
+
+#[tokio::test]
 async fn a_region_without_capacity_is_not_offered_until_it_has_some() {
     let fleet = fleet().await;
     fleet.cloud.lock().expect("no panic").capacity.clear();
