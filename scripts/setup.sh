@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Everything a new machine needs beyond Rust itself: scripts/setup.sh [packages] [rocksdb] [components] [tools]; no argument
+# Everything a new machine needs beyond Rust itself: scripts/setup.sh [packages] [rocksdb] [components] [tools] [ssh]; no argument
 # means all of these. `valgrind`, which only the benchmarks' gate needs, and `hosts`, for plays on
 # real hosts, are installed when they are asked for. Needs no terminal and no stdin, and costs under a second where there is nothing left to do.
 set -euo pipefail
@@ -21,6 +21,17 @@ as_root() {
     fi
 }
 
+# install_packages PACKAGE..: from Debian's archive.
+install_packages() {
+    if ! command -v apt-get >/dev/null; then
+        echo "setup: not a Debian system; install what provides these, then run setup again: $*" >&2
+        return 1
+    fi
+    echo "setup: installing $*"
+    as_root apt-get update -qq </dev/null
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" </dev/null
+}
+
 # Names the Debian packages that are missing, one per line.
 missing_packages() {
     command -v c++ >/dev/null || echo g++
@@ -36,15 +47,7 @@ missing_packages() {
 packages() {
     local missing
     mapfile -t missing < <(missing_packages)
-    if [[ ${#missing[@]} -gt 0 ]]; then
-        if ! command -v apt-get >/dev/null; then
-            echo "setup: not a Debian system; install what provides these, then run setup again: ${missing[*]}" >&2
-            return 1
-        fi
-        echo "setup: installing ${missing[*]}"
-        as_root apt-get update -qq </dev/null
-        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" </dev/null
-    fi
+    [[ ${#missing[@]} == 0 ]] || install_packages "${missing[@]}"
     if ! command -v cargo >/dev/null; then
         echo "setup: cargo is not on the PATH; install Rust (https://rustup.rs), then run setup again" >&2
         return 1
@@ -86,9 +89,7 @@ tools() {
 
 valgrind() {
     type -P valgrind >/dev/null && return 0
-    echo "setup: installing valgrind"
-    as_root apt-get update -qq </dev/null
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends valgrind </dev/null
+    install_packages valgrind
 }
 
 # What plays on real hosts need. Where libfaketime cannot be had, the play that lets clocks jump is left out, and says so.
@@ -97,25 +98,21 @@ hosts() {
     type -P ip >/dev/null || missing+=(iproute2)
     type -P unshare >/dev/null || missing+=(util-linux)
     compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null || missing+=(libfaketime)
-    [[ ${#missing[@]} -gt 0 ]] || return 0
-    echo "setup: installing ${missing[*]}"
-    as_root apt-get update -qq </dev/null
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" </dev/null
+    [[ ${#missing[@]} == 0 ]] || install_packages "${missing[@]}"
 }
 
-# For the test of bootstraps that speaks to a real server; without one it says that nothing was tried.
+# For the test of bootstraps that speaks to a real server. Without one it says that nothing was tried, and under CI it fails.
 ssh() {
-    [[ -x /usr/sbin/sshd ]] && return 0
-    echo "setup: installing openssh-server"
-    as_root apt-get update -qq </dev/null
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends openssh-server </dev/null
+    [[ -x /usr/sbin/sshd ]] || install_packages openssh-server
+    # The server of root wants this folder, which goes with every restart and comes with the service only.
+    [[ "$(id -u)" != 0 ]] || mkdir -p /run/sshd
 }
 
 rocksdb() {
     "$root/scripts/rocksdb.sh"
 }
 
-[[ $# -gt 0 ]] || set -- packages rocksdb components tools
+[[ $# -gt 0 ]] || set -- packages rocksdb components tools ssh
 for part in "$@"; do
     case "$part" in
         packages | rocksdb | components | tools | valgrind | hosts | ssh) "$part" ;;
