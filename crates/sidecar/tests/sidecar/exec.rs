@@ -42,6 +42,10 @@ async fn a_script_that_runs_past_its_limit_is_ended_with_all_its_children_and_it
     rig.client.carry_out(order("a", Mutation::Create, 1)).await.expect("accepted");
     rig.reaches("a", State::Idle).await;
     assert_eq!((site.runs_of("create"), site.runs_of("status")), (1, 1), "{:?}", site.runs());
+    let child = std::fs::read_to_string(site.path("child")).expect("it had one");
+    let child = Path::new("/proc").join(child.trim()).join("cmdline");
+    // One that has ended and that nobody has waited for has no command line any more.
+    until(async || std::fs::read(&child).unwrap_or_default().is_empty().then_some(())).await;
     rig.stop().await;
 }
 
@@ -150,8 +154,11 @@ async fn no_more_scripts_run_side_by_side_than_are_allowed() {
     for machine in ["a", "b", "c"] {
         rig.client.carry_out(order(machine, Mutation::Create, 1)).await.expect("accepted");
     }
-    // The inventory has been asked for again and again meanwhile: whoever could start has started.
-    until(async || (site.runs_of("create") == 1).then_some(())).await;
+    until(async || (site.runs_of("create") > 0).then_some(())).await;
+    // While the inventory is asked for again and again, whoever can start starts.
+    let lists = || std::fs::read_to_string(site.path("lists")).unwrap_or_default().lines().count();
+    let before = lists();
+    until(async || (lists() >= before + 10).then_some(())).await;
     rig.stop().await;
     assert_eq!(site.runs_of("create"), 1);
 }
