@@ -120,6 +120,20 @@ async fn a_host_that_does_not_get_ready_is_given_back_before_its_create_fails() 
     }
 }
 
+#[tokio::test]
+async fn a_host_that_was_given_up_is_not_bought_again_where_its_site_then_knows_nothing_of_it() {
+    let site = site();
+    site.tell("delete.pends");
+    site.tell("delete.forgets");
+    let config = config(&site, "  after_create:\n  - {run: 'exit 3', timeout: 10s}\n");
+    let rig = Rig::with_bootstrap(&config).await;
+    rig.client.carry_out(order("a", Mutation::Create, 1)).await.expect("accepted");
+    let failed = rig.reaches("a", State::Failed).await;
+    assert!(failed.last_error.contains("status 3"), "{}", failed.last_error);
+    assert_eq!((site.runs_of("create"), site.runs_of("delete undo-")), (1, 1), "{:?}", site.runs());
+    rig.stop().await;
+}
+
 #[test]
 fn a_host_that_was_given_up_before_a_crash_is_given_back_after_it_even_if_it_would_get_ready_now() {
     let site = site();
