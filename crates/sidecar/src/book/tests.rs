@@ -269,3 +269,18 @@ fn a_create_whose_end_nobody_knows_counts_as_a_failure_and_keeps_no_probe_away()
     book.tend(MINUTE);
     assert_eq!(offered(&book, "eu"), ["eu-3"]);
 }
+
+#[test]
+fn a_create_counts_once_also_when_it_fails_after_its_time_was_over() {
+    let mut book = market(&["eu"]);
+    for (n, id) in (1..).zip(["eu-0", "eu-1"]) {
+        book.mutate(call(id, Ask::Create, n)).expect("accepted");
+        book.begin(id);
+        book.overdue(id, "no answer", NOW);
+        assert_eq!(book.settle(id, Outcome::Failed("no capacity".to_owned()), NOW), Next::Aside);
+        book.tend(NOW);
+    }
+    assert_eq!(offered(&book, "eu"), ["eu-2", "eu-3"], "two have failed, and the third one shuts the lane");
+    buy(&mut book, "eu", false, NOW, &mut 2);
+    assert!(offered(&book, "eu").is_empty());
+}

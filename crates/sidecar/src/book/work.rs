@@ -94,6 +94,8 @@ impl Book {
         let Some(offer) = record.offer.as_ref().filter(|_| creates) else { return };
         match outcome {
             Outcome::Done(_) => self.breakers.succeeded(&Lane::of(offer)),
+            // One whose end was not known in time has been counted then.
+            Outcome::Failed(_) if record.state == State::Failed => {}
             Outcome::Failed(_) => self.breakers.failed(Lane::of(offer), now),
             Outcome::NotBegun { .. } | Outcome::Pending(_) | Outcome::Shown(_) | Outcome::Doubt(_) => {}
         }
