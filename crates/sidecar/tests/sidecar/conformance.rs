@@ -10,8 +10,9 @@ use crate::rig::{Rig, Site};
 #[tokio::test]
 async fn the_example_scripts_keep_every_rule_of_the_contract() {
     let site = Site::new();
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/provider-exec/rack.sh");
-    let rig = Rig::start(&site.config_for(&script)).await;
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/provider-exec");
+    std::fs::copy(example.join("rack-data/slots"), site.path("slots")).expect("the example has slots");
+    let rig = Rig::start(&site.config_for(&example.join("rack.sh"))).await;
     let settings = Settings { slots: ["a", "b", "c"].map(str::to_owned), epoch: 1, patience: Duration::from_secs(60) };
     let findings = conformance::run(rig.channel.clone(), &settings).await;
     let broken: Vec<_> = findings.iter().filter(|found| found.broken.is_some()).collect();
