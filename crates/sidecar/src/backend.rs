@@ -112,7 +112,8 @@ pub trait Backend: Send + Sync + 'static {
     /// Carries a transition out. Called once for a key, unless it was answered with `NotBegun`.
     fn begin(&self, task: Task) -> BoxFuture<'_, Outcome>;
 
-    /// What has become of a transition that was begun. Changes nothing.
+    /// What has become of a transition that was begun. It begins nothing a second time; it may do what is left to do of it, such as giving back
+    /// a host that came up broken or making one ready, as long as it bears being asked again at any point of that.
     fn resolve(&self, task: Task) -> BoxFuture<'_, Outcome>;
 
     /// Everything that exists.
