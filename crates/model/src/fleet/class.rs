@@ -100,6 +100,17 @@ impl Classes {
             .take_while(move |(class, _)| class.state == state && class.cluster == cluster)
     }
 
+    /// The classes of `cluster` in `state` that have one shape.
+    pub fn of_shape(
+        &self,
+        state: State,
+        cluster: Option<ClusterIx>,
+        shape: ShapeIx,
+    ) -> impl Iterator<Item = (Class, &Members)> {
+        self.from(Class { shape, ..Class::first(state, cluster) })
+            .take_while(move |(class, _)| (class.state, class.cluster, class.shape) == (state, cluster, shape))
+    }
+
     /// The shapes of `cluster`'s machines in `state`, in order; a shape may come several times.
     pub fn of(&self, state: State, cluster: Option<ClusterIx>) -> impl Iterator<Item = (ShapeIx, &Members)> {
         self.held(state, cluster).map(|(class, members)| (class.shape, members))

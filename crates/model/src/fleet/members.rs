@@ -56,7 +56,7 @@ impl Members {
     }
 
     /// All of them, by slot.
-    pub fn iter(&self) -> impl Iterator<Item = &MachineIx> {
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &MachineIx> {
         let (run, tree) = match &self.0 {
             Kind::Few(run) => (Some(run.iter()), None),
             Kind::Many(tree) => (None, Some(tree.iter())),
@@ -119,7 +119,7 @@ mod tests {
                 }
                 prop_assert_eq!(members.len(), model.len());
             }
-            prop_assert!(members.iter().eq(model.iter()));
+            prop_assert!(members.iter().eq(model.iter()) && members.iter().rev().eq(model.iter().rev()));
             prop_assert!((0..150).map(MachineIx::from_index).all(|ix| members.contains(&ix) == model.contains(&ix)));
         }
     }

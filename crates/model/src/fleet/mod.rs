@@ -41,7 +41,6 @@ pub struct Fleet {
     classes: Classes,
     elastic_idle: OrdSet<(ShardTime, MachineIx)>,
     condemned: OrdSet<MachineIx>,
-    flagged: OrdSet<MachineIx>,
     changes: Journal<Change>,
 }
 
@@ -129,11 +128,6 @@ impl Fleet {
     /// Elastic idle machines that are neither condemned nor kept, longest idle first: what a release looks at.
     pub fn elastic_idle(&self) -> impl Iterator<Item = (ShardTime, MachineIx)> + '_ {
         self.elastic_idle.iter().copied()
-    }
-
-    /// Machines that are cordoned, unhealthy, condemned or under notice, by slot.
-    pub fn flagged(&self) -> impl Iterator<Item = MachineIx> + '_ {
-        self.flagged.iter().copied()
     }
 
     /// How many machines of `cluster` are in `state`.
@@ -253,9 +247,6 @@ impl Fleet {
             Release::AtOnce => drop(self.condemned.insert(ix)),
             Release::Never => {}
         }
-        if !machine.is_usable() {
-            self.flagged.insert(ix);
-        }
     }
 
     fn unindex(&mut self, ix: MachineIx, machine: &Machine) {
@@ -264,9 +255,6 @@ impl Fleet {
             Release::AfterHold => drop(self.elastic_idle.remove(&(machine.since, ix))),
             Release::AtOnce => drop(self.condemned.remove(&ix)),
             Release::Never => {}
-        }
-        if !machine.is_usable() {
-            self.flagged.remove(&ix);
         }
     }
 
