@@ -210,7 +210,7 @@ impl Specification {
             "say what each machine must offer, such as {nvidia.com/gpu: \"8\"}",
         );
         faults.extend(self.metrics.faults());
-        faults.extend(self.sellers.iter().flat_map(Sellers::faults));
+        faults.extend(self.sellers.iter().flat_map(|sellers| sellers.faults(&self.machine)));
         faults.extend(self.machine.resources.iter().filter_map(|(dim, text)| resource_fault(dim, text)));
         faults.extend(
             self.autoscaler

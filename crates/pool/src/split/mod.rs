@@ -14,13 +14,18 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
+use crate::offerings;
 use crate::plant::{Bug, planted};
-use crate::specification::{Fault, MAX_MACHINES};
+use crate::specification::{Fault, MAX_MACHINES, Machine};
 
 /// Most sellers of one pool.
 pub const MAX_SELLERS: usize = 32;
 /// Largest weight.
 const MAX_WEIGHT: u32 = 1_000;
+/// Most regions, or instance types, of one seller: a row of demand takes no more.
+const MAX_ITEMS: usize = 256;
+/// Longest name of a provider, a region or an instance type, in bytes.
+const MAX_SELLER_BYTES: usize = 256;
 
 /// How a pool's demand is shared out among its sellers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,9 +88,9 @@ fn weight() -> u32 {
 }
 
 impl Sellers {
-    /// Everything in it that makes no sense.
+    /// Everything in it that makes no sense, for a pool of such machines.
     #[must_use]
-    pub fn faults(&self) -> Vec<Fault> {
+    pub fn faults(&self, machine: &Machine) -> Vec<Fault> {
         let mut faults = Vec::new();
         let mut check = |fine: bool, path: &str, what: &str| {
             if !fine {
@@ -99,19 +104,42 @@ impl Sellers {
         );
         check(self.among.len() <= MAX_SELLERS, "sellers.among", "a pool has at most 32 sellers");
         check(self.moves <= MAX_MACHINES, "sellers.moves", "it is above 1,000,000");
-        let same = |a: &Seller, b: &Seller| {
-            (&a.provider, &a.regions, &a.instance_types) == (&b.provider, &b.regions, &b.instance_types)
-        };
         for (at, seller) in self.among.iter().enumerate() {
             let path = format!("sellers.among[{at}]");
             check(!seller.provider.is_empty(), &path, "`provider` is empty");
             check((1..=MAX_WEIGHT).contains(&seller.weight), &path, "`weight` is not from 1 to 1,000");
             check(seller.quota.is_none_or(|quota| quota <= MAX_MACHINES), &path, "`quota` is above 1,000,000");
-            let is_new = !self.among[..at].iter().any(|other| same(other, seller));
-            check(is_new, &path, "the same provider, regions and types are there already");
+            let lists = [seller.regions.len(), offerings::expand(&seller.instance_types).len()];
+            check(lists.iter().all(|items| *items <= MAX_ITEMS), &path, "a list has more than 256 names");
+            let mut names = seller.regions.iter().chain(&seller.instance_types).chain([&seller.provider]);
+            check(names.all(|name| name.len() <= MAX_SELLER_BYTES), &path, "a name is longer than 256 bytes");
+            let sells_it_too = |other: &Seller| seller.overlaps(other, machine);
+            check(
+                !self.among[..at].iter().any(sells_it_too),
+                &path,
+                "it would sell machines that one before it sells too: say which regions or instance types are whose",
+            );
         }
         faults
     }
+}
+
+impl Seller {
+    /// Whether a machine could be of both. What is of one is asked for, counted and held against a quota there alone.
+    fn overlaps(&self, other: &Self, machine: &Machine) -> bool {
+        let regions = |seller: &Self| own_or(&seller.regions, &machine.regions);
+        let types = |seller: &Self| offerings::expand(&own_or(&seller.instance_types, &machine.instance_types));
+        self.provider == other.provider && meet(&regions(self), &regions(other)) && meet(&types(self), &types(other))
+    }
+}
+
+fn own_or(own: &[String], of_machine: &[String]) -> Vec<String> {
+    if own.is_empty() { of_machine.to_vec() } else { own.to_vec() }
+}
+
+/// Whether two lists have something in common; an empty one names everything.
+fn meet(a: &[String], b: &[String]) -> bool {
+    a.is_empty() || b.is_empty() || a.iter().any(|name| b.contains(name))
 }
 
 /// What a seller has for a pool now.
@@ -128,6 +156,11 @@ pub struct Stand {
 }
 
 impl Stand {
+    /// Machines of the pool that work.
+    fn working(&self) -> u32 {
+        self.ready.min(self.held)
+    }
+
     /// What may be had, all prices together.
     #[must_use]
     pub fn to_be_had(&self) -> u32 {
@@ -143,17 +176,12 @@ pub fn split(sellers: &Sellers, target: u32, stands: &[Stand]) -> Vec<u32> {
     asks(sellers.moves, target, &shares, stands)
 }
 
-/// What each seller is to have in the end: the split without regard to what has to move.
-#[must_use]
-pub fn ideal(sellers: &Sellers, target: u32, stands: &[Stand]) -> Vec<u32> {
-    shares::shares(sellers, target, stands)
-}
-
-/// On the way from what there is to the shares: first whatever is lacking, then `moves` machines at a time; and what is too
-/// much in one place is kept for as long as it is lacking elsewhere.
+/// On the way from what there is to the shares: first whatever is lacking, then `moves` machines at a time. What is too much in one
+/// place is kept for as long as it is lacking elsewhere: what works until what follows it works, and what is on its way until
+/// something else is.
 fn asks(moves: u32, target: u32, shares: &[u32], stands: &[Stand]) -> Vec<u32> {
     let held: u32 = stands.iter().map(|stand| stand.held).sum();
-    let ready: u32 = stands.iter().map(|stand| stand.ready.min(stand.held)).sum();
+    let ready: u32 = stands.iter().map(Stand::working).sum();
     let moving = moves.saturating_sub(held - ready);
     let mut more = target.saturating_sub(held).saturating_add(if held < target { 0 } else { moving });
     let mut asks: Vec<u32> = Vec::with_capacity(shares.len());
@@ -162,13 +190,19 @@ fn asks(moves: u32, target: u32, shares: &[u32], stands: &[Stand]) -> Vec<u32> {
         more -= grows;
         asks.push(stand.held.min(*share) + grows);
     }
-    let working: u32 = shares.iter().zip(stands).map(|(share, stand)| stand.ready.min(*share)).sum();
-    let mut lacking = target.saturating_sub(working);
     if planted(Bug::MovedTooSoon) {
-        lacking = 0;
+        return asks;
     }
+    let in_place: u32 = shares.iter().zip(stands).map(|(share, stand)| stand.working().min(*share)).sum();
+    let mut lacking = target.saturating_sub(in_place);
     for ((ask, share), stand) in asks.iter_mut().zip(shares).zip(stands) {
-        let kept = stand.held.saturating_sub(*share).min(lacking);
+        let kept = stand.working().saturating_sub(*share).min(lacking);
+        lacking -= kept;
+        *ask += kept;
+    }
+    let mut lacking = target.saturating_sub(asks.iter().sum());
+    for (ask, stand) in asks.iter_mut().zip(stands) {
+        let kept = stand.held.saturating_sub(*ask).min(lacking);
         lacking -= kept;
         *ask += kept;
     }

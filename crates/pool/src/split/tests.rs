@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use proptest::prelude::*;
 
-use super::{Seller, Sellers, Stand, Strategy as How, ideal, split};
+use super::{Seller, Sellers, Stand, Strategy as How, shares, split};
 use crate::plant::{Bug, with};
 
 const STRATEGIES: [How; 4] = [How::Priority, How::Weighted, How::Availability, How::Cost];
@@ -186,7 +186,10 @@ fn cost_goes_by_price_and_unknown_prices_come_last() {
     assert_eq!(split(&of, 13, &[unknown, mixed]), [1, 12]);
 }
 
-fn market() -> impl Strategy<Value = (Sellers, u32, Vec<(u32, u32, u32)>)> {
+/// Held, not ready, free, refusals.
+type Numbers = (u32, u32, u32, u32);
+
+fn market() -> impl Strategy<Value = (Sellers, u32, Vec<Numbers>)> {
     let among = proptest::collection::vec((0..3_u32, 1..5_u32, proptest::option::of(0..20_u32)), 1..5);
     (0..4_usize, 0..3_u32, among).prop_flat_map(|(how, moves, among)| {
         let named = among.iter().enumerate();
@@ -195,7 +198,7 @@ fn market() -> impl Strategy<Value = (Sellers, u32, Vec<(u32, u32, u32)>)> {
             ..seller(&at.to_string(), *priority, *weight)
         };
         let sellers = Sellers { strategy: STRATEGIES[how], moves, among: named.map(one).collect() };
-        let stands = proptest::collection::vec((0..20_u32, 0..20_u32, 0..4_u32), sellers.among.len());
+        let stands = proptest::collection::vec((0..20_u32, 0..20_u32, 0..20_u32, 0..4_u32), sellers.among.len());
         (Just(sellers), 0..40_u32, stands)
     })
 }
@@ -203,18 +206,75 @@ fn market() -> impl Strategy<Value = (Sellers, u32, Vec<(u32, u32, u32)>)> {
 proptest! {
     #[test]
     fn shares_add_up_keep_quotas_and_asks_keep_what_works((sellers, target, stands) in market()) {
-        let stand = |(held, free, refusals): &(u32, u32, u32)| Stand {
-            held: *held, ready: *held, free: vec![(1, *free)], refusals: *refusals,
+        let stand = |(held, unready, free, refusals): &Numbers| Stand {
+            held: *held, ready: held.saturating_sub(*unready), free: vec![(1, *free)], refusals: *refusals,
         };
         let stands: Vec<Stand> = stands.iter().map(stand).collect();
-        let (shares, asks) = (ideal(&sellers, target, &stands), split(&sellers, target, &stands));
+        let (shares, asks) = (shares::shares(&sellers, target, &stands), split(&sellers, target, &stands));
         let quotas: Vec<u32> = sellers.among.iter().map(|seller| seller.quota.unwrap_or(u32::MAX)).collect();
         prop_assert!(shares.iter().zip(&quotas).all(|(share, quota)| share <= quota), "{:?}", shares);
         let room = quotas.iter().fold(0_u32, |sum, quota| sum.saturating_add(*quota));
         prop_assert_eq!(shares.iter().sum::<u32>(), target.min(room));
         let held: u32 = stands.iter().map(|stand| stand.held).sum();
         let asked: u32 = asks.iter().sum();
-        prop_assert!(asked >= target.min(held).min(room), "{:?}: what works is kept", asks);
-        prop_assert!(asked <= target.saturating_add(sellers.moves), "{:?}: one move at a time", asks);
+        let ready: u32 = stands.iter().map(|stand| stand.ready).sum();
+        prop_assert!(asked >= target.min(held).min(room), "{:?}: what is there is kept", asks);
+        let works: u32 = stands.iter().zip(&asks).map(|(stand, ask)| stand.ready.min(*ask)).sum();
+        prop_assert!(works >= target.min(ready), "{:?}: what works is kept until what follows it works", asks);
+        let grows = |(stand, ask): (&Stand, &u32)| ask.saturating_sub(stand.held);
+        let grown: u32 = stands.iter().zip(&asks).map(grows).sum();
+        prop_assert!(grown <= target.saturating_sub(held).max(sellers.moves), "{:?}: one move at a time", asks);
+        let known = if ready == held { target.saturating_add(sellers.moves) } else { held.max(target) };
+        prop_assert!(asked <= known, "{:?}: nothing more than there is, and one move", asks);
+    }
+}
+
+/// What is wrong with a pool of these sellers, and machines of these regions and types.
+fn faults(machine: &str, sellers: &str) -> Vec<String> {
+    let text = format!(
+        "version: 1\npools: [{{name: p, min: 0, max: 9, machine: {{resources: {{cpu: 1}}, {machine}}}, sellers: {{among: [{sellers}]}}}}]"
+    );
+    match crate::PoolFile::parse("p", &text) {
+        Ok(_) => Vec::new(),
+        Err(crate::FileError::Values { faults, .. }) => faults,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+#[test]
+fn no_machine_is_sold_to_a_pool_by_two_sellers() {
+    let overlapping = [
+        ("", "{provider: aws, regions: [r1], quota: 3}, {provider: aws, priority: 2}"),
+        ("regions: [r1]", "{provider: aws, quota: 3}, {provider: aws, regions: [r1]}"),
+        ("", "{provider: aws, regions: [r1, r2]}, {provider: aws, regions: [r2, r3]}"),
+        ("", "{provider: aws, instance_types: [h100-8x]}, {provider: aws, instance_types: [p5.48xlarge]}"),
+        ("instance_types: [t1]", "{provider: aws, regions: [r1]}, {provider: aws, instance_types: [t1]}"),
+    ];
+    for (machine, sellers) in overlapping {
+        let faults = faults(machine, sellers);
+        assert!(faults.len() == 1 && faults[0].contains("sellers.among[1]"), "{machine} {sellers}: {faults:?}");
+    }
+    let apart = [
+        ("", "{provider: aws}, {provider: gcp}"),
+        ("", "{provider: aws, regions: [r1]}, {provider: aws, regions: [r2]}"),
+        ("", "{provider: aws, instance_types: [t1]}, {provider: aws, instance_types: [t2]}"),
+        ("regions: [r1]", "{provider: aws}, {provider: aws, regions: [r2]}"),
+    ];
+    for (machine, sellers) in apart {
+        assert_eq!(faults(machine, sellers), Vec::<String>::new(), "{machine} {sellers}");
+    }
+}
+
+#[test]
+fn a_seller_with_longer_lists_or_names_than_demand_may_have_is_a_fault() {
+    let many: Vec<String> = (0..257).map(|n| format!("r{n}")).collect();
+    let long = "r".repeat(257);
+    for sellers in [
+        format!("{{provider: aws, regions: [{}]}}", many.join(", ")),
+        format!("{{provider: aws, instance_types: [{}]}}", many.join(", ")),
+        format!("{{provider: aws, regions: [{long}]}}"),
+        format!("{{provider: {long}}}"),
+    ] {
+        assert_eq!(faults("", &sellers).len(), 1, "{sellers}");
     }
 }
