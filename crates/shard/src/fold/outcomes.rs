@@ -75,6 +75,8 @@ impl Fold<'_> {
         }
         self.creation_failed(&operation, Trouble::of(refusal));
         match refusal {
+            // Its provider is at it: that the same attempt was held back as well is a word too late.
+            Refusal::HeldBack if operation.attempt.progress != Progress::Open => {}
             Refusal::Fenced => {
                 self.state.counters.fenced += 1;
                 self.events.push(Event::Fenced(operation.id));
