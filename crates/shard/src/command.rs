@@ -430,9 +430,11 @@ mod tests {
             Command::ResetBreaker { domain: None, by: by() },
             Command::SetSinks { file: Box::default(), by: by() },
             Command::Notified(vec![]),
+            Command::SetLanePolicy { policy: None, by: by() },
+            Command::CloseLanes { lane: None, by: by() },
         ];
         let numbers: Vec<u8> = commands.into_iter().map(number).collect();
-        assert_eq!(numbers, (0..28).collect::<Vec<u8>>());
+        assert_eq!(numbers, (0..30).collect::<Vec<u8>>());
     }
 
     fn pool() -> Specification {

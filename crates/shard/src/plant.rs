@@ -11,6 +11,8 @@ pub(crate) enum Bug {
     BreakerForgotten,
     /// A breaker that opens a second time never lets a probe through.
     Lockout,
+    /// A half-open breaker waits for a probe that nobody sends.
+    NoParole,
 }
 
 argosy_failpoint::bugs_of_tests!(Bug);

@@ -57,6 +57,18 @@ impl Pool {
         }
     }
 
+    /// The largest row that may ever be asked of each of its sellers, or of all providers.
+    pub(crate) fn largest_rows(&self) -> Vec<NeedRow> {
+        let most = self.specification.max;
+        match &self.specification.sellers {
+            None => vec![self.row_of(None, most)],
+            Some(sellers) => {
+                let most = most.saturating_add(sellers.moves);
+                sellers.among.iter().map(|seller| self.row_of(Some(seller), most)).collect()
+            }
+        }
+    }
+
     /// A row for so many machines, of a seller or of any.
     pub(crate) fn row_of(&self, seller: Option<&Seller>, machines: u32) -> NeedRow {
         let of = &self.specification;

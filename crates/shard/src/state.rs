@@ -15,6 +15,7 @@ use crate::cooling::Cooling;
 use crate::counters::Counters;
 use crate::digest::Digest;
 use crate::echo;
+use crate::fold::Market;
 use crate::health::HealthBook;
 use crate::lanes::LaneBook;
 use crate::ledger::Ledger;
@@ -95,6 +96,8 @@ pub struct ShardState {
     pub(crate) lanes: LaneBook,
     /// The pools with sellers: in no snapshot, for their specifications say so.
     pub(crate) sold: OrdSet<String>,
+    /// What the pools with sellers were last split by: in no snapshot, for splitting them once more changes nothing.
+    pub(crate) market: Option<Arc<Market>>,
 }
 
 impl ShardState {

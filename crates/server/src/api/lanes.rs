@@ -112,7 +112,7 @@ fn row(lane: LaneView, now: ShardTime) -> LaneRow {
     let (breaker, passed_by) = (lane.breaker(), lane.passed_by().map(|why| why.name().to_owned()).unwrap_or_default());
     let opens_in_ms = match breaker {
         BreakerState::Open { until } => Some(until.since(now).0),
-        BreakerState::Closed | BreakerState::HalfOpen => None,
+        BreakerState::Closed | BreakerState::HalfOpen { .. } => None,
     };
     LaneRow {
         provider: lane.name.provider,

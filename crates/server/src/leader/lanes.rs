@@ -15,7 +15,7 @@ pub(super) fn measure(shard: &str, state: &ShardState) {
         ];
         let stands = match lane.breaker() {
             BreakerState::Closed => 0,
-            BreakerState::HalfOpen => 1,
+            BreakerState::HalfOpen { .. } => 1,
             BreakerState::Open { .. } => 2,
         };
         metrics::gauge!(names::LANE_BREAKER, &labels).set(f64::from(stands));

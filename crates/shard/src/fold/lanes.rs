@@ -1,26 +1,19 @@
-//! Lanes: creations that fail and succeed move their breakers, and slots beyond what a lane may take are held back.
+//! Lanes: creations that fail and succeed move their breakers, and a unit that would buy more than lanes allow is dropped.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use argosy_engine::{Action, ActionKind, Unit};
-use argosy_model::{Flags, MachineIx, ShapeIx, ShardTime, State};
+use argosy_model::{MachineIx, ShardTime};
 use argosy_pool::LanePolicy;
 
 use super::Fold;
 use crate::command::By;
 use crate::event::Event;
-use crate::lanes::{BreakerState, Lane, LaneName, LaneRecord, Trouble};
+use crate::lanes::{self, BreakerState, Lane, LaneName, LaneRecord, Trouble};
 use crate::operation::{Operation, Step};
 use crate::plant::{Bug, planted};
 use crate::response::{DropReason, Rejection, Response};
 use crate::state::ShardState;
-
-/// The free slots of one shape: those on offer, and those held back.
-#[derive(Default)]
-struct Pile {
-    shown: Vec<MachineIx>,
-    hidden: Vec<MachineIx>,
-}
 
 impl Fold<'_> {
     pub(super) fn set_lane_policy(&mut self, policy: Option<LanePolicy>, by: By) -> Result<Response, Rejection> {
@@ -31,6 +24,10 @@ impl Fold<'_> {
         let act = format!("set lanes {policy:?}");
         // Whatever the old quotas held back is looked at once more.
         self.stirred.extend(self.state.all_lanes());
+        if policy.breaker.after == 0 {
+            let shut: Vec<Lane> = self.state.lanes.shut().collect();
+            shut.into_iter().for_each(|lane| self.move_breaker(lane, None));
+        }
         self.state.lanes.set_policy(policy, self.index);
         Ok(self.audit(act, by))
     }
@@ -69,11 +66,14 @@ impl Fold<'_> {
         }
     }
 
-    /// Lets a probe through wherever a breaker has been open for long enough.
-    pub(super) fn half_open_lanes(&mut self) {
-        while let Some(lane) = self.state.lanes.overdue(self.state.now) {
+    /// Moves the breakers whose time is over.
+    pub(super) fn move_overdue_breakers(&mut self) {
+        let now = self.state.now;
+        for lane in self.state.lanes.overdue(now) {
             let record = *self.state.lanes.record(lane).expect("what is due is remembered");
-            self.move_breaker(lane, Some(LaneRecord { breaker: BreakerState::HalfOpen, ..record }));
+            let is_probed = lanes::is_probed(lane, &self.state.fleet, &self.state.ledger);
+            let next = record.overdue(now, &self.state.lanes.policy().breaker, is_probed);
+            self.move_breaker(lane, Some(next));
         }
     }
 
@@ -85,11 +85,16 @@ impl Fold<'_> {
         }
     }
 
+    /// What is remembered of lanes that have no machine and no slot any more is forgotten.
+    pub(super) fn forget_gone_lanes(&mut self) {
+        self.state.lanes.gone().into_iter().for_each(|lane| self.move_breaker(lane, None));
+    }
+
     fn move_breaker(&mut self, lane: Lane, record: Option<LaneRecord>) {
         let breaker = |record: Option<&LaneRecord>| record.map_or(BreakerState::Closed, |record| record.breaker);
         let (from, to) = (breaker(self.state.lanes.record(lane)), breaker(record.as_ref()));
         self.state.lanes.put(lane, record);
-        if from == to {
+        if from.name() == to.name() {
             return;
         }
         self.stirred.insert(lane);
@@ -97,7 +102,7 @@ impl Fold<'_> {
     }
 
     /// Whether a unit buys more in some lane than that may take now.
-    pub(super) fn check_lanes(&mut self, unit: &Unit) -> Result<(), DropReason> {
+    pub(crate) fn check_lanes(&mut self, unit: &Unit) -> Result<(), DropReason> {
         let is_bought = |action: &&Action| matches!(action.kind, ActionKind::Provision(_));
         if !self.state.lanes.is_limiting() || !unit.actions.iter().any(|action| is_bought(&action)) {
             return Ok(());
@@ -107,52 +112,14 @@ impl Fold<'_> {
         for action in unit.actions.iter().filter(is_bought) {
             *bought.entry(self.state.lane_of(action.machine)).or_default() += 1;
         }
-        // Lanes may share a quota, so what a unit buys in one counts for the others.
-        let state = &*self.state;
-        let kin = |lane: Lane| -> u32 {
-            let kin: BTreeSet<Lane> = state.lanes.with_kin(lane, &state.fleet.words).into_iter().collect();
-            kin.iter().filter_map(|lane| bought.get(lane)).sum()
-        };
-        for (lane, count) in &bought {
-            let Some((most, why)) = state.lanes.allowance(*lane, &state.fleet) else { continue };
-            let asked = if why == DropReason::QuotaReached { kin(*lane) } else { *count };
-            if asked > most {
-                return Err(why);
-            }
-        }
-        Ok(())
+        self.state.lanes.check(&bought, &self.state.fleet, &self.state.ledger)
     }
 
-    fn count_lanes(&mut self) {
+    /// Counts the machines of lanes up to now: what a lane may take is as of the last count, and a replica that was just
+    /// restored has not counted yet.
+    pub(super) fn count_lanes(&mut self) {
         let touched = self.state.lanes.count(&self.state.fleet);
         self.stirred.extend(touched);
-    }
-
-    /// Holds back what lanes may not take, and lets go what they may. At the end of every entry.
-    pub(super) fn level_lanes(&mut self) {
-        self.count_lanes();
-        if self.stirred.is_empty() {
-            return;
-        }
-        let words = &self.state.fleet.words;
-        let stirred = std::mem::take(&mut self.stirred);
-        let kin: BTreeSet<Lane> = stirred.iter().flat_map(|lane| self.state.lanes.with_kin(*lane, words)).collect();
-        let state = &*self.state;
-        let allowance = |lane: &Lane| state.lanes.allowance(*lane, &state.fleet).map(|(most, _)| most as usize);
-        let allowed: BTreeMap<Lane, Option<usize>> = kin.iter().map(|lane| (*lane, allowance(lane))).collect();
-        for ((lane, _), pile) in self.state.piles(&allowed) {
-            let most = allowed[&lane].unwrap_or(usize::MAX);
-            let shown = pile.shown.len();
-            let room = most.saturating_sub(shown);
-            for ix in pile.shown.into_iter().skip(most) {
-                self.set_flag(ix, Flags::HELD_BACK, true);
-            }
-            for ix in pile.hidden.into_iter().take(room) {
-                self.set_flag(ix, Flags::HELD_BACK, false);
-            }
-        }
-        // What was written just now is no news to the next entry.
-        self.state.lanes.count(&self.state.fleet);
     }
 }
 
@@ -171,8 +138,7 @@ impl ShardState {
     /// The moment before which a lane's breaker lets no other attempt at a creation through; now, if it is closed.
     pub(crate) fn after_breaker(&self, operation: &Operation) -> ShardTime {
         match self.breaker_on(operation) {
-            BreakerState::Open { until } => until,
-            BreakerState::HalfOpen => self.now.plus(self.lanes.policy().breaker.first.0),
+            BreakerState::Open { until } | BreakerState::HalfOpen { until } => until,
             BreakerState::Closed => self.now,
         }
     }
@@ -190,37 +156,13 @@ impl ShardState {
         match self.breaker_on(operation) {
             BreakerState::Closed => false,
             BreakerState::Open { .. } => true,
-            BreakerState::HalfOpen if planted(Bug::HalfOpenWide) => false,
-            BreakerState::HalfOpen => {
+            BreakerState::HalfOpen { .. } if planted(Bug::HalfOpenWide) => false,
+            BreakerState::HalfOpen { .. } => {
                 let lane = self.lane_of(operation.machine);
                 let is_probe =
                     |other: &&Operation| other.is_creation_on_its_way() && self.lane_of(other.machine) == lane;
                 self.ledger.iter().find(is_probe).is_some_and(|first| first.id != operation.id)
             }
         }
-    }
-
-    /// The free slots of some lanes by shape, each pile in order of slots. A slot that may not be taken for another reason is
-    /// left as it is, unless nothing limits its lane any more.
-    fn piles(&self, allowed: &BTreeMap<Lane, Option<usize>>) -> BTreeMap<(Lane, ShapeIx), Pile> {
-        let words = &self.fleet.words;
-        let mut piles: BTreeMap<(Lane, ShapeIx), Pile> = BTreeMap::new();
-        for (class, members) in self.fleet.classes().in_state(State::Speculative) {
-            let lane = Lane::of(words.shape_of(class.shape), words);
-            let Some(most) = allowed.get(&lane) else { continue };
-            let is_hidden = class.flags.has(Flags::HELD_BACK);
-            let is_usable = class.flags.with(Flags::HELD_BACK, false).is_usable();
-            let pile = piles.entry((lane, class.shape)).or_default();
-            if is_hidden && (is_usable || most.is_none()) {
-                pile.hidden.extend(members.iter());
-            } else if is_usable {
-                pile.shown.extend(members.iter());
-            }
-        }
-        piles.values_mut().for_each(|pile| {
-            pile.shown.sort_unstable();
-            pile.hidden.sort_unstable();
-        });
-        piles
     }
 }

@@ -9,6 +9,7 @@ mod begin;
 mod gangs;
 mod health;
 mod lanes;
+mod level;
 mod machines;
 mod notify;
 mod observe;
@@ -34,6 +35,8 @@ use crate::event::{Applied, Event};
 use crate::lanes::Lane;
 use crate::response::{Rejection, Response};
 use crate::state::{Halt, ShardState};
+
+pub(crate) use self::split::Market;
 
 /// Longest evidence that is kept of a halt, in bytes.
 const MAX_EVIDENCE: usize = 4_096;

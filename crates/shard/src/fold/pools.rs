@@ -40,6 +40,10 @@ impl Fold<'_> {
         let is_sold = specification.sellers.is_some();
         let (specified_at, specification) = (self.index, Arc::new(specification));
         let mut pool = Pool { specification, specified_at, standing, decision: None, asks: Vec::new() };
+        // Demand moves between sellers long after this: what is asked of each may be anything up to the most.
+        if let Some(error) = pool.largest_rows().iter().find_map(|row| row.check().err()) {
+            return Err(Rejection::Pool { pool: name, why: error.to_string().as_str().into() });
+        }
         pool.asks = self.asks_of(&name, &pool);
         self.demand_of_pool(&name, &pool)?;
         match is_sold {

@@ -1,14 +1,16 @@
 //! Pools with sellers: what is asked of each, worked out anew from the state at the end of every entry that may have changed it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use argosy_model::fleet::Class;
 use argosy_model::money::effective_cost;
-use argosy_model::{ClusterIx, MicroUsd, NeedKey, Profile, Resources, Shape, State};
+use argosy_model::{ClusterIx, Edition, MicroUsd, NeedKey, Profile, Resources, Shape, State};
 use argosy_pool::split::{Sellers, Stand, split};
+use imbl::OrdMap;
 
 use super::Fold;
-use crate::lanes::Lane;
+use crate::lanes::{self, Lane, LaneBook};
 use crate::pools::Pool;
 use crate::state::ShardState;
 
@@ -21,19 +23,57 @@ struct Wanted {
 /// Free machines of one seller in one lane at one price.
 type Lot = (u128, Lane, bool, u32);
 
+/// Everything that a split depends on, as it was: copies that share structure with the state they were made of.
+#[derive(Clone, Debug)]
+pub(crate) struct Market {
+    fleet: Edition,
+    pools: OrdMap<String, Pool>,
+    lanes: LaneBook,
+    /// Half-open lanes with a probe on its way.
+    probed: Vec<Lane>,
+}
+
+impl Market {
+    pub(crate) fn of(state: &ShardState) -> Self {
+        let (pools, lanes) = (state.pools.clone(), state.lanes.clone());
+        Self { fleet: state.fleet.edition(), pools, lanes, probed: probed(state) }
+    }
+
+    /// Whether a split would come to what it came to.
+    pub(crate) fn is_still(&self, state: &ShardState) -> bool {
+        self.fleet == state.fleet.edition()
+            && self.pools.ptr_eq(&state.pools)
+            && self.lanes.is_same(&state.lanes)
+            && self.probed == probed(state)
+    }
+}
+
+fn probed(state: &ShardState) -> Vec<Lane> {
+    let half_open = state.lanes.half_open();
+    half_open.filter(|lane| lanes::is_probed(*lane, &state.fleet, &state.ledger)).collect()
+}
+
 impl Fold<'_> {
     /// Splits every pool that has sellers anew, where that changes what is asked of them.
     pub(super) fn split_pools(&mut self) {
+        let is_split = |state: &ShardState| state.market.as_ref().is_some_and(|market| market.is_still(state));
+        if self.state.sold.is_empty() || is_split(self.state) {
+            return;
+        }
         let names: Vec<String> = self.state.sold.iter().cloned().collect();
         for name in names {
             let mut pool = self.state.pools.get(&name).expect("a pool with sellers is a pool").clone();
             let asks = self.asks_of(&name, &pool);
-            if asks != pool.asks {
-                pool.asks = asks;
-                self.demand_of_pool(&name, &pool).expect("the rows of a pool that was taken keep the rules");
+            if asks == pool.asks {
+                continue;
+            }
+            pool.asks = asks;
+            // A pool that an earlier release took may break a rule of demand: then what was asked before is asked still.
+            if self.demand_of_pool(&name, &pool).is_ok() {
                 self.state.pools.insert(name, pool);
             }
         }
+        self.state.market = Some(Arc::new(Market::of(self.state)));
     }
 
     /// What is to be asked of each seller of a pool now; nothing for a pool without sellers.
@@ -44,6 +84,7 @@ impl Fold<'_> {
     }
 
     fn stands_of(&mut self, name: &str, pool: &Pool, sellers: &Sellers) -> Vec<Stand> {
+        self.count_lanes();
         let cluster = self.state.fleet.words.cluster(&Pool::claimant(name));
         let rows = sellers.among.iter().map(|seller| pool.row_of(Some(seller), 1));
         let wanted: Vec<Wanted> = rows
@@ -63,7 +104,6 @@ impl ShardState {
         let Some(pool) = self.pools.get(name) else { return Vec::new() };
         let Some(sellers) = &pool.specification.sellers else { return Vec::new() };
         let mut copy = self.clone();
-        copy.lanes.count(&copy.fleet);
         let stands = Fold::on(&mut copy, self.revision + 1, self.leader_term).stands_of(name, pool, sellers);
         stands.into_iter().zip(pool.asks.iter().copied()).collect()
     }
@@ -122,7 +162,7 @@ impl ShardState {
     fn to_be_had(&self, lots: &[Lot], allowed: &mut BTreeMap<Lane, Option<u32>>) -> Vec<(u128, u32)> {
         let mut found: BTreeMap<u128, u32> = BTreeMap::new();
         for (price, lane, is_slot, count) in lots {
-            let look = || self.lanes.allowance(*lane, &self.fleet).map(|(more, _)| more);
+            let look = || self.lanes.allowance(*lane, &self.fleet, &self.ledger).map(|(more, _)| more);
             let taken = match allowed.entry(*lane).or_insert_with(look) {
                 Some(more) if *is_slot => {
                     let taken = (*count).min(*more);

@@ -16,7 +16,7 @@ impl Fold<'_> {
         while let Some(ix) = self.state.cooling.pop_due(now) {
             self.set_flag(ix, Flags::COOLING, false);
         }
-        self.half_open_lanes();
+        self.move_overdue_breakers();
         for id in self.state.ledger.overdue(now) {
             self.time_out(id);
         }

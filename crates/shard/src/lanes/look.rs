@@ -70,7 +70,7 @@ impl LaneView {
         match (self.breaker(), self.allowance) {
             (BreakerState::Open { until }, _) => Some(PassedBy::BreakerOpen(until)),
             (_, Some((0, DropReason::QuotaReached))) => Some(PassedBy::QuotaReached),
-            (BreakerState::HalfOpen, Some((0, _))) => Some(PassedBy::BreakerHalfOpen),
+            (BreakerState::HalfOpen { .. }, Some((0, _))) => Some(PassedBy::BreakerHalfOpen),
             _ => None,
         }
     }
@@ -91,7 +91,7 @@ impl ShardState {
                 free: 0,
                 held_back: 0,
                 held: 0,
-                allowance: book.allowance(lane, &self.fleet),
+                allowance: book.allowance(lane, &self.fleet, &self.ledger),
                 record: book.record(lane).copied(),
             });
             let count = u32::try_from(members.len()).unwrap_or(u32::MAX);

@@ -14,19 +14,22 @@ mod record;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use argosy_model::vocabulary::REGION_KEY;
-use argosy_model::{Fleet, Shape, ShardTime, Sym, Vocabulary};
+use argosy_model::{Fleet, Shape, ShapeIx, ShardTime, State, Sym, Vocabulary};
 use argosy_pool::LanePolicy;
 use argosy_pool::lanes::Quota;
 use imbl::{OrdMap, OrdSet};
 use serde::{Deserialize, Serialize};
 
 use self::census::Census;
+pub(crate) use self::census::Slots;
 pub use self::look::{LaneView, PassedBy};
 pub use self::record::{BreakerState, LaneRecord, Trouble};
+use crate::ledger::Ledger;
+use crate::operation::Operation;
 use crate::plant::{Bug, planted};
 use crate::response::DropReason;
 
@@ -96,7 +99,7 @@ pub struct LaneBook {
     records: OrdMap<Lane, LaneRecord>,
     /// Lanes whose breaker is not closed.
     shut: OrdSet<Lane>,
-    /// When open breakers let a probe through.
+    /// When they move by themselves.
     due: OrdSet<(ShardTime, Lane)>,
     /// Derived from the fleet: in no snapshot.
     census: Census,
@@ -124,13 +127,18 @@ impl LaneBook {
         self.revision
     }
 
+    /// Whether nothing has been written to either since one was cloned from the other. What is derived is left aside.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.policy, &other.policy) && self.records.ptr_eq(&other.records)
+    }
+
     /// What is remembered of a lane: creations refused since the last one that succeeded.
     #[must_use]
     pub fn record(&self, lane: Lane) -> Option<&LaneRecord> {
         self.records.get(&lane)
     }
 
-    /// The next moment at which an open breaker lets a probe through.
+    /// The next moment at which a breaker moves by itself.
     #[must_use]
     pub fn next_deadline(&self) -> Option<ShardTime> {
         self.due.get_min().map(|(at, _)| *at)
@@ -159,26 +167,24 @@ impl LaneBook {
 
     /// Writes what is remembered of a lane, and keeps what is found by it in step.
     pub(crate) fn put(&mut self, lane: Lane, record: Option<LaneRecord>) {
-        if let Some(LaneRecord { breaker: BreakerState::Open { until }, .. }) = self.records.get(&lane) {
-            self.due.remove(&(*until, lane));
+        if let Some(until) = self.records.get(&lane).and_then(|record| record.breaker.until()) {
+            self.due.remove(&(until, lane));
         }
         self.shut.remove(&lane);
         let Some(record) = record else {
             self.records.remove(&lane);
             return;
         };
-        if record.breaker != BreakerState::Closed {
+        if let Some(until) = record.breaker.until() {
             self.shut.insert(lane);
-        }
-        if let BreakerState::Open { until } = record.breaker {
             self.due.insert((until, lane));
         }
         self.records.insert(lane, record);
     }
 
-    /// An open breaker whose time is over by `now`, if there is one.
-    pub(crate) fn overdue(&self, now: ShardTime) -> Option<Lane> {
-        self.due.get_min().filter(|(at, _)| *at <= now).map(|(_, lane)| *lane)
+    /// Lanes of breakers whose time is over by `now`.
+    pub(crate) fn overdue(&self, now: ShardTime) -> Vec<Lane> {
+        self.due.iter().take_while(|(at, _)| *at <= now).map(|(_, lane)| *lane).collect()
     }
 
     /// Lanes whose breaker is not closed.
@@ -202,9 +208,31 @@ impl LaneBook {
         lanes.into_iter().for_each(|lane| self.put(lane, None));
     }
 
-    /// Counts the fleet as it is now. Returns the lanes of which machines have changed since the last count.
+    /// Lanes of which something is remembered, and that have no machine and no slot any more. As of the last count.
+    pub(crate) fn gone(&self) -> Vec<Lane> {
+        self.records.keys().filter(|lane| !self.census.has(**lane)).copied().collect()
+    }
+
+    /// Half-open lanes.
+    pub(crate) fn half_open(&self) -> impl Iterator<Item = Lane> + '_ {
+        let is_half_open = |lane: &Lane| matches!(self.records[lane].breaker, BreakerState::HalfOpen { .. });
+        self.shut.iter().copied().filter(is_half_open)
+    }
+
+    /// Counts the fleet as it is now, if anything limits a lane. Returns the lanes of which machines have changed since the last
+    /// count.
     pub(crate) fn count(&mut self, fleet: &Fleet) -> BTreeSet<Lane> {
         if self.is_limiting() { self.census.follow(fleet) } else { self.census.let_go() }
+    }
+
+    /// Counts the fleet as it is now, whatever it is for.
+    pub(crate) fn recount(&mut self, fleet: &Fleet) {
+        self.census.follow(fleet);
+    }
+
+    /// The free slots of a lane, by shape. As of the last count.
+    pub(crate) fn slots_of(&self, lane: Lane) -> impl Iterator<Item = (ShapeIx, Slots)> + '_ {
+        self.census.slots_of(lane)
     }
 
     /// Lanes that share a quota with this one, itself included.
@@ -214,27 +242,55 @@ impl LaneBook {
         self.census.lanes().filter(is_kin).chain([lane]).collect()
     }
 
-    /// How many more machines a lane may take now, and what allows no more; `None` where nothing limits it. As of the last
-    /// [`LaneBook::count`].
-    pub(crate) fn allowance(&self, lane: Lane, fleet: &Fleet) -> Option<(u32, DropReason)> {
-        let breaker = match self.records.get(&lane).map(|record| record.breaker) {
-            Some(BreakerState::Open { .. }) => Some(0),
-            Some(BreakerState::HalfOpen) if planted(Bug::HalfOpenWide) => None,
-            Some(BreakerState::HalfOpen) => Some(1_u32.saturating_sub(self.census.of(lane).creating)),
-            Some(BreakerState::Closed) | None => None,
-        };
+    /// How many more machines a lane may take now, and what allows no more; `None` where nothing limits it. As of the last count.
+    pub(crate) fn allowance(&self, lane: Lane, fleet: &Fleet, ledger: &Ledger) -> Option<(u32, DropReason)> {
         let words = &fleet.words;
+        let breaker = self.left_by_breaker(lane, fleet, ledger);
         let quotas = self.policy.quotas.iter().filter(|quota| lane.is_within(quota, words));
-        let quota = quotas.map(|quota| quota.machines.saturating_sub(self.used(quota, fleet))).min();
+        let quota = quotas.map(|quota| self.left_of(quota, words)).min();
         let limits = [breaker.map(|n| (n, DropReason::BreakerOpen)), quota.map(|n| (n, DropReason::QuotaReached))];
         limits.into_iter().flatten().min_by_key(|(n, _)| *n)
     }
 
-    /// How many machines count against a quota: all that are there, or on their way in or out.
-    fn used(&self, quota: &Quota, fleet: &Fleet) -> u32 {
-        let words = &fleet.words;
-        let standing = self.census.lanes().filter(|lane| lane.is_within(quota, words));
-        let standing: u32 = standing.map(|lane| self.census.of(lane).held).sum();
-        standing.saturating_add(census::failed(fleet, |lane| lane.is_within(quota, words)))
+    /// Whether so many more machines of each lane may be had together. As of the last count.
+    pub(crate) fn check(&self, bought: &BTreeMap<Lane, u32>, fleet: &Fleet, ledger: &Ledger) -> Result<(), DropReason> {
+        let is_shut =
+            |(lane, n): (&Lane, &u32)| self.left_by_breaker(*lane, fleet, ledger).is_some_and(|left| left < *n);
+        if bought.iter().any(is_shut) {
+            return Err(DropReason::BreakerOpen);
+        }
+        let is_reached = |quota: &Quota| {
+            let within = bought.iter().filter(|(lane, _)| lane.is_within(quota, &fleet.words));
+            let asked = within.fold(0, |sum: u32, (_, n)| sum.saturating_add(*n));
+            asked > 0 && asked > self.left_of(quota, &fleet.words)
+        };
+        if self.policy.quotas.iter().any(is_reached) { Err(DropReason::QuotaReached) } else { Ok(()) }
     }
+
+    /// How many more machines a lane's breaker lets through now; `None` for a closed one.
+    fn left_by_breaker(&self, lane: Lane, fleet: &Fleet, ledger: &Ledger) -> Option<u32> {
+        match self.records.get(&lane)?.breaker {
+            BreakerState::Closed => None,
+            BreakerState::Open { .. } => Some(0),
+            BreakerState::HalfOpen { .. } if planted(Bug::HalfOpenWide) => None,
+            BreakerState::HalfOpen { .. } => Some(u32::from(!is_probed(lane, fleet, ledger))),
+        }
+    }
+
+    /// How many more machines a quota allows: what is there counts against it, and what is on its way in or out.
+    fn left_of(&self, quota: &Quota, words: &Vocabulary) -> u32 {
+        let within = self.census.lanes().filter(|lane| lane.is_within(quota, words));
+        let counted = within.fold(0, |sum: u32, lane| sum.saturating_add(self.census.counted(lane)));
+        quota.machines.saturating_sub(counted)
+    }
+}
+
+/// Whether a creation is on its way in a lane of which its provider may yet make something. A machine that somebody else is
+/// creating says nothing of how calls go.
+pub(crate) fn is_probed(lane: Lane, fleet: &Fleet, ledger: &Ledger) -> bool {
+    let words = &fleet.words;
+    let creating = fleet.classes().in_state(State::Creating);
+    let of_lane = creating.filter(|(class, _)| Lane::of(words.shape_of(class.shape), words) == lane);
+    let mut machines = of_lane.flat_map(|(_, members)| members.iter());
+    machines.any(|ix| ledger.on(*ix).is_some_and(Operation::is_creation_on_its_way))
 }

@@ -46,7 +46,10 @@ pub enum BreakerState {
         until: ShardTime,
     },
     /// One creation at a time passes: what comes of it decides.
-    HalfOpen,
+    HalfOpen {
+        /// If none is on its way then, there is nobody to wait for.
+        until: ShardTime,
+    },
 }
 
 impl BreakerState {
@@ -56,7 +59,16 @@ impl BreakerState {
         match self {
             Self::Closed => "closed",
             Self::Open { .. } => "open",
-            Self::HalfOpen => "half_open",
+            Self::HalfOpen { .. } => "half_open",
+        }
+    }
+
+    /// When it moves by itself; `None` while it is closed.
+    #[must_use]
+    pub fn until(self) -> Option<ShardTime> {
+        match self {
+            Self::Closed => None,
+            Self::Open { until } | Self::HalfOpen { until } => Some(until),
         }
     }
 }
@@ -89,8 +101,9 @@ impl LaneRecord {
             known.map_or((0, 0, BreakerState::Closed), |known| (known.refusals, known.trips, known.breaker));
         let refusals = refusals.saturating_add(1);
         let opens = match breaker {
-            BreakerState::Closed => policy.after > 0 && refusals >= policy.after,
-            BreakerState::HalfOpen => true,
+            // One that has been open, and saw no success since, is closed on parole.
+            BreakerState::Closed => policy.after > 0 && (trips > 0 || refusals >= policy.after),
+            BreakerState::HalfOpen { .. } => policy.after > 0,
             BreakerState::Open { .. } => false,
         };
         if !opens {
@@ -102,6 +115,19 @@ impl LaneRecord {
             false => at.plus(span(policy, trips, seed(shard, lane, trips))),
         };
         Self { refusals, trips, breaker: BreakerState::Open { until }, last, at }
+    }
+
+    /// The record when the time of its breaker is over. An open one lets a probe through. A half-open one waits for as long as a
+    /// probe is on its way; where nobody has sent one, it closes on parole: a gang needs more than one machine at a time, and would wait
+    /// for ever.
+    pub(crate) fn overdue(self, now: ShardTime, policy: &Breaker, is_probed: bool) -> Self {
+        let until = now.plus(policy.first.0);
+        let breaker = match self.breaker {
+            BreakerState::Open { .. } => BreakerState::HalfOpen { until },
+            BreakerState::HalfOpen { .. } if is_probed || planted(Bug::NoParole) => BreakerState::HalfOpen { until },
+            BreakerState::HalfOpen { .. } | BreakerState::Closed => BreakerState::Closed,
+        };
+        Self { breaker, ..self }
     }
 }
 

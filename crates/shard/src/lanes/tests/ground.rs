@@ -3,8 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use argosy_model::vocabulary::REGION_KEY;
-use argosy_model::{CapacityType, Duration, Flags, MicroUsd, ShardTime, State};
+use argosy_model::{CapacityType, Duration, Flags, MicroUsd, Operator, ShapeIx, ShardTime, State};
+use argosy_pool::{PoolFile, Specification};
 
+use crate::lanes::Lane;
+use crate::need_row::RequirementRow;
 use crate::{
     By, Call, Command, Envelope, Genesis, Listing, NeedRow, Observed, ObservedMachine, ObservedShape, OperationId,
     Outcome, PlanEntry, Refusal, Report, Response, Settings, ShardState, Verb,
@@ -35,6 +38,8 @@ pub(super) struct Ground {
     made: BTreeSet<(OperationId, u32)>,
     /// Whether what is accepted is done only at the next step.
     pub(super) is_slow: bool,
+    /// Whether before each entry a replica is restored from a snapshot, which must then come to the same.
+    pub(super) is_doubted: bool,
 }
 
 /// The region and provider of a slot by its name, `provider.region.number`.
@@ -58,6 +63,7 @@ impl Ground {
             fewest_serving: u32::MAX,
             made: BTreeSet::new(),
             is_slow: false,
+            is_doubted: false,
         };
         let mut settings = Settings::default();
         settings.policy.hold_on_demand = Duration::from_secs(30);
@@ -76,9 +82,41 @@ impl Ground {
 
     pub(super) fn apply(&mut self, command: Command) -> Response {
         let bytes = Envelope { at: self.at, proposed_in_term: self.term, command }.encode();
-        let applied = self.state.apply(self.state.revision() + 1, self.term, &bytes);
+        let index = self.state.revision() + 1;
+        let restored = self.is_doubted.then(|| self.restored());
+        let applied = self.state.apply(index, self.term, &bytes);
         assert_eq!(self.state.halted(), None);
+        if let Some(mut restored) = restored {
+            restored.apply(index, self.term, &bytes);
+            assert_eq!(restored.state_hash(), self.state.state_hash(), "entry {index}, on a restored replica");
+            self.assert_level();
+        }
         applied.response
+    }
+
+    /// Of each shape as many slots are on offer as its lane may take, if there are so many.
+    fn assert_level(&self) {
+        let mut book = self.state.lanes.clone();
+        book.recount(&self.state.fleet);
+        let mut shapes: BTreeMap<ShapeIx, (Lane, Vec<bool>)> = BTreeMap::new();
+        for (ix, machine) in self.state.fleet().iter().filter(|(_, machine)| machine.state == State::Speculative) {
+            let of_shape = shapes.entry(machine.shape).or_insert_with(|| (self.state.lane_of(ix), Vec::new()));
+            if machine.flags.with(Flags::HELD_BACK, false).is_usable() {
+                of_shape.1.push(machine.flags.has(Flags::HELD_BACK));
+            }
+        }
+        for (lane, held_back) in shapes.into_values() {
+            let most = book.allowance(lane, self.state.fleet(), self.state.ledger()).map_or(u32::MAX, |(most, _)| most);
+            let shown = held_back.iter().filter(|held_back| !**held_back).count();
+            assert_eq!(shown, held_back.len().min(most as usize), "{lane:?} may take {most}");
+        }
+    }
+
+    /// The state as a snapshot has it.
+    pub(super) fn restored(&self) -> ShardState {
+        let mut bytes = Vec::new();
+        self.state.write_snapshot(&mut bytes).expect("memory takes everything");
+        ShardState::read_snapshot(&mut bytes.as_slice()).expect("sound")
     }
 
     /// A leader of a new term takes over.
@@ -87,9 +125,20 @@ impl Ground {
         self.apply(Command::LeaderStarted);
     }
 
-    fn show(&mut self, provider: &str, machines: Vec<Observed>) {
+    /// A provider lists machines.
+    pub(super) fn show(&mut self, provider: &str, machines: Vec<Observed>) {
         let asked_at = self.state.revision();
         let listing = Listing { provider: provider.to_owned(), asked_at, machines, ..Listing::default() };
+        for command in self.state.diff_observation(&listing).commands {
+            self.apply(command);
+        }
+    }
+
+    /// A provider says that its first slots in r1 are gone.
+    pub(super) fn take_away(&mut self, provider: &str, slots: u32) {
+        let gone = (0..slots).map(|n| format!("{provider}.r1.{n}")).collect();
+        let asked_at = self.state.revision();
+        let listing = Listing { provider: provider.to_owned(), asked_at, gone, ..Listing::default() };
         for command in self.state.diff_observation(&listing).commands {
             self.apply(command);
         }
@@ -100,6 +149,23 @@ impl Ground {
         let amounts = |n: u64| vec![("nvidia.com/gpu".to_owned(), 8 * n)];
         let row = NeedRow { aggregate: amounts(machines), min_unit: amounts(1), ..NeedRow::default() };
         if let Some(command) = self.state.diff_rollup("c", &[row]) {
+            self.apply(command);
+        }
+    }
+
+    /// A cluster asks for gangs of so many machines, each in one domain of a topology key.
+    pub(super) fn ask_gangs(&mut self, key: &str, gangs: &[u64]) {
+        let amounts = |n: u64| vec![("nvidia.com/gpu".to_owned(), 8 * n)];
+        let same = RequirementRow { key: key.to_owned(), operator: Operator::Same, values: Vec::new() };
+        let gang = |(at, machines): (usize, &u64)| NeedRow {
+            requirements: vec![same.clone()],
+            group: Some(format!("g{at}")),
+            aggregate: amounts(*machines),
+            min_unit: amounts(1),
+            ..NeedRow::default()
+        };
+        let rows: Vec<NeedRow> = gangs.iter().enumerate().map(gang).collect();
+        if let Some(command) = self.state.diff_rollup("c", &rows) {
             self.apply(command);
         }
     }
@@ -116,15 +182,10 @@ impl Ground {
 
     /// A pool of so many machines, with these sellers.
     pub(super) fn pool(&mut self, machines: u32, sellers: &str) {
-        let text = format!(
-            "version: 1\npools:\n  - name: p\n    machine: {{resources: {{nvidia.com/gpu: \"8\"}}}}\n    min: 0\n    \
-             max: 100\n    replicas: {machines}\n    sellers: {sellers}\n"
-        );
-        let pool = argosy_pool::PoolFile::parse("pool", &text).expect("sound").pools.remove(0);
+        let pool = pool_of(machines, sellers);
         let response = self.apply(Command::SetPool { specification: Box::new(pool), by: By::default() });
         assert_eq!(response, Response::Done);
     }
-
     /// Serving machines of each provider, in the order given.
     pub(super) fn serving_of<const N: usize>(&self, providers: [&str; N]) -> [u32; N] {
         let there = self.count(State::Configured);
@@ -249,7 +310,15 @@ impl Ground {
     }
 }
 
-fn slot(id: &str, price: u64) -> Observed {
+pub(super) fn pool_of(machines: u32, sellers: &str) -> Specification {
+    let text = format!(
+        "version: 1\npools:\n  - name: p\n    machine: {{resources: {{nvidia.com/gpu: \"8\"}}}}\n    min: 0\n    \
+         max: 100\n    replicas: {machines}\n    sellers: {sellers}\n"
+    );
+    PoolFile::parse("pool", &text).expect("sound").pools.remove(0)
+}
+
+pub(super) fn slot(id: &str, price: u64) -> Observed {
     let (_, region) = place(id);
     let shape = ObservedShape {
         instance_type: Some("h100".to_owned()),

@@ -1,15 +1,19 @@
 //! Lanes through the fold and the engine, cycle after cycle; and the bugs that these tests notice.
 
+mod gangs;
 mod ground;
+mod probes;
 mod sellers;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use argosy_model::State;
+use argosy_model::{ShardTime, State, Sym};
+use argosy_pool::LanePolicy;
 
 use self::ground::{Answer, Ground};
+use super::{Lane, LaneRecord, StoredLanes, Trouble};
 use crate::plant::{Bug, with};
-use crate::{BreakerState, By, Command, LaneName, Refusal, ShardState};
+use crate::{BreakerState, By, Command, LaneName, Refusal};
 
 const PROVIDERS: [&str; 2] = ["cheap", "dear"];
 const REGIONS: [&str; 3] = ["r1", "r2", "r3"];
@@ -94,11 +98,12 @@ fn after_an_outage_of_every_provider_capacity_that_comes_back_is_used() {
 
 #[test]
 fn every_planted_bug_is_noticed() {
-    let proofs: [(Bug, fn()); 4] = [
+    let proofs: [(Bug, fn()); 5] = [
         (Bug::InFlightUncounted, quota_is_kept),
         (Bug::HalfOpenWide, one_probe_at_a_time),
         (Bug::BreakerForgotten, breakers_outlive_their_leader),
         (Bug::Lockout, capacity_that_comes_back_is_used),
+        (Bug::NoParole, gangs::gangs_alone_buy_again),
     ];
     for (bug, proof) in proofs {
         let outcome = with(bug, || catch_unwind(AssertUnwindSafe(proof)));
@@ -189,11 +194,10 @@ fn a_person_closes_a_breaker_with_a_reason() {
 #[test]
 fn a_restored_shard_goes_on_with_its_lanes_as_the_one_that_was_written() {
     let mut ground = broken_everywhere(STOCK_OUT, 10);
+    ground.is_doubted = true;
     ground.set("version: 1\nquotas:\n  - {provider: dear, machines: 3}\n");
     ground.run(4);
-    let mut bytes = Vec::new();
-    ground.state.write_snapshot(&mut bytes).expect("memory takes everything");
-    let restored = ShardState::read_snapshot(&mut bytes.as_slice()).expect("sound");
+    let restored = ground.restored();
     assert_eq!(restored.state_hash(), ground.state.state_hash());
     assert_eq!(restored.lanes().shut().collect::<Vec<_>>(), ground.state.lanes().shut().collect::<Vec<_>>());
     let mut twin = Ground::new(&[], &[], 0);
@@ -223,4 +227,33 @@ fn a_lane_says_why_it_is_passed_by() {
     assert!(told.len() == 2 && told[1] == "dear/r1/h100: quota_reached", "{told:?}");
     assert_eq!((lanes[0].held_back, lanes[1].held_back, lanes[1].held), (10, 8, 2));
     assert!(matches!(lanes[0].breaker(), BreakerState::Open { .. }));
+}
+
+#[test]
+fn the_numbers_of_what_lies_in_the_log_and_in_snapshots_never_change() {
+    fn number(value: &impl serde::Serialize) -> u8 {
+        postcard::to_stdvec(value).expect("plain data")[0]
+    }
+    let refusals = [
+        Refusal::StockOut,
+        Refusal::Throttled,
+        Refusal::OutOfPosition,
+        Refusal::Invalid,
+        Refusal::Unimplemented,
+        Refusal::NotFound,
+        Refusal::Fenced,
+        Refusal::NoBlob,
+        Refusal::Undone,
+        Refusal::HeldBack,
+    ];
+    assert!(refusals.iter().map(number).eq(0..10));
+    let until = ShardTime(0);
+    let breakers = [BreakerState::Closed, BreakerState::Open { until }, BreakerState::HalfOpen { until }];
+    assert!(breakers.iter().map(number).eq(0..3));
+    let troubles = [Trouble::Refused(Refusal::StockOut), Trouble::NoAnswer];
+    assert!(troubles.iter().map(number).eq(0..2));
+    let lane = Lane { provider: Sym::from_index(0), region: None, instance_type: None };
+    let record = LaneRecord { refusals: 0, trips: 0, breaker: breakers[0], last: troubles[1], at: until };
+    let stored = [StoredLanes::Policy(0, LanePolicy::default()), StoredLanes::Record(lane, record)];
+    assert!(stored.iter().map(number).eq(0..2));
 }

@@ -1,8 +1,12 @@
 //! Pools with sellers, through the fold and the engine: what each strategy buys where, in good times and bad.
 
+use argosy_model::{Duration, ShardTime};
+
 use super::STOCK_OUT;
-use super::ground::{Answer, Ground};
-use crate::{Refusal, ShardState};
+use super::ground::{Answer, Ground, pool_of};
+use crate::fold::Market;
+use crate::lanes::{BreakerState, LaneRecord, Trouble};
+use crate::{By, Command, Refusal, Response};
 
 const BOTH: [&str; 2] = ["cheap", "dear"];
 const REGIONS: [&str; 3] = ["r1", "r2", "r3"];
@@ -112,13 +116,12 @@ fn shares_hold_as_a_pool_grows_and_shrinks_and_over_a_change_of_leader() {
 fn a_restored_shard_splits_its_pools_as_the_one_that_was_written() {
     for strategy in STRATEGIES {
         let mut ground = bought(strategy, 8);
+        ground.is_doubted = true;
         ground.breaks("dear", &["r1"], STOCK_OUT);
         ground.pool(20, &sellers(strategy));
         ground.run(2);
-        let mut bytes = Vec::new();
-        ground.state.write_snapshot(&mut bytes).expect("memory takes everything");
         let mut twin = Ground::new(&[], &[], 0);
-        (twin.state, twin.at) = (ShardState::read_snapshot(&mut bytes.as_slice()).expect("sound"), ground.at);
+        (twin.state, twin.at) = (ground.restored(), ground.at);
         twin.broken = ground.broken.clone();
         for ground in [&mut ground, &mut twin] {
             ground.run(20);
@@ -127,4 +130,62 @@ fn a_restored_shard_splits_its_pools_as_the_one_that_was_written() {
         }
         assert_eq!(twin.state.state_hash(), ground.state.state_hash(), "{strategy}");
     }
+}
+
+#[test]
+fn a_replica_restored_before_any_entry_splits_in_that_entry_as_the_others_do() {
+    let mut ground = Ground::new(&BOTH, &["r1"], 20);
+    ground.is_doubted = true;
+    ground.set("version: 1\nquotas:\n  - {provider: dear, machines: 10}\n");
+    ground.pool(8, &sellers("priority"));
+    ground.run(4);
+    assert_eq!(ground.serving_of(BOTH), [0, 8]);
+    ground.pool(16, &sellers("priority"));
+    ground.run(4);
+    assert_eq!(ground.serving_of(BOTH), [6, 10]);
+}
+
+#[test]
+fn pools_are_split_anew_exactly_when_what_a_split_depends_on_has_changed() {
+    let mut ground = bought("priority", 8);
+    ground.at = ground.at.plus(Duration::from_secs(1));
+    let mut split = Market::of(&ground.state);
+    let mut is_still = |ground: &Ground| {
+        let before = std::mem::replace(&mut split, Market::of(&ground.state));
+        before.is_still(&ground.state)
+    };
+    ground.apply(Command::Tick);
+    ground.ask(0);
+    assert!(is_still(&ground), "time and the demand of others change nothing");
+    ground.apply(Command::Cordon { machine: "dear.r1.9".to_owned(), on: true, by: By::default() });
+    assert!(!is_still(&ground), "a free machine less");
+    ground.set("version: 1\nquotas:\n  - {provider: dear, machines: 9}\n");
+    assert!(!is_still(&ground), "a quota");
+    ground.pool(9, &sellers("priority"));
+    assert!(!is_still(&ground), "another target");
+    let lane = ground.state.lane_of(ground.state.fleet().find("dear.r1.0").expect("it is there"));
+    let breaker = BreakerState::Open { until: ShardTime(u64::MAX) };
+    let last = Trouble::Refused(Refusal::StockOut);
+    ground.state.lanes.put(lane, Some(LaneRecord { refusals: 5, trips: 1, breaker, last, at: ground.at }));
+    assert!(!is_still(&ground), "a breaker");
+    ground.apply(Command::Tick);
+    assert!(ground.state.market.as_ref().is_some_and(|market| market.is_still(&ground.state)), "split by it");
+}
+
+#[test]
+fn a_pool_is_refused_when_the_row_of_any_of_its_sellers_would_break_a_rule_of_demand() {
+    let mut ground = Ground::new(&BOTH, &["r1"], 20);
+    let mut pool = pool_of(2, "{among: [{provider: dear, quota: 3}, {provider: cheap, priority: 1}]}");
+    let sellers = pool.sellers.as_mut().expect("it has them");
+    sellers.among[1].instance_types = (0..300).map(|n| format!("type-{n}")).collect();
+    let specification = Box::new(pool.clone());
+    let response = ground.apply(Command::SetPool { specification, by: By::default() });
+    assert!(matches!(response, Response::Rejected(_)), "{response:?}");
+    // One that an earlier release has let in does no harm either.
+    ground.pool(2, "{among: [{provider: dear, quota: 3}, {provider: cheap, priority: 1}]}");
+    let mut known = ground.state.pools.get("p").expect("it was set").clone();
+    (known.specification, known.standing.target) = (std::sync::Arc::new(pool), 8);
+    ground.state.pools.insert("p".to_owned(), known);
+    ground.run(3);
+    assert_eq!(ground.serving_of(BOTH), [0, 2], "what was asked before is asked still");
 }
