@@ -1,8 +1,9 @@
 //! Two providers, three regions, and pools that say from whom they buy: an outage storm with refusals for want of quota, in a closed loop.
 
-use argosy_model::{CapacityType, State};
+use argosy_model::vocabulary::ZONE_KEY;
+use argosy_model::{CapacityType, Operator, State};
 use argosy_pool::{LanePolicy, PoolFile};
-use argosy_shard::{By, Command, Pool};
+use argosy_shard::{By, Command, NeedRow, Pool, RequirementRow};
 use argosy_sim::actor::Nobody;
 use argosy_sim::cloud::Faults;
 use argosy_sim::{FleetSim, Offer, Setup};
@@ -111,6 +112,35 @@ fn after_an_outage_of_every_provider_what_comes_back_is_used_under_every_strateg
             assert_eq!(serving(&fleet).iter().sum::<usize>(), 6, "{strategy}: {outage:?}");
         }
     }
+}
+
+/// A gang that must share a zone.
+fn gang(machines: u64) -> NeedRow {
+    let amounts = |n: u64| vec![("nvidia.com/gpu".to_owned(), 8 * n)];
+    let same = RequirementRow { key: ZONE_KEY.to_owned(), operator: Operator::Same, values: Vec::new() };
+    let (aggregate, min_unit) = (amounts(machines), amounts(1));
+    NeedRow { requirements: vec![same], group: Some("g".to_owned()), aggregate, min_unit, ..NeedRow::default() }
+}
+
+#[test]
+fn after_an_outage_of_every_provider_a_gang_is_put_together_beside_a_pool_and_within_the_quota() {
+    let mut fleet = begun("priority", 6);
+    let file = "version: 1\nquotas:\n  - {provider: cheap, region: r1, machines: 5}\n";
+    let policy = Some(Box::new(LanePolicy::parse("lanes.yaml", file).expect("sound")));
+    fleet.admin(0, Command::SetLanePolicy { policy, by: by() });
+    fleet.cloud_mut().set_faults(sold_out(&PROVIDERS));
+    fleet.bind("c", 0);
+    fleet.report("c", &[gang(8)]);
+    run(&mut fleet, 60);
+    assert_eq!(serving(&fleet), [0, 0]);
+    fleet.cloud_mut().set_faults(Faults::default());
+    run(&mut fleet, 180);
+    assert_eq!(serving(&fleet).iter().sum::<usize>(), 6);
+    let state = fleet.leaders()[0].state();
+    let cluster = state.fleet().words.find_cluster("c").expect("it asks");
+    let serving = state.fleet().iter().filter(|(_, m)| m.state == State::Configured && m.cluster() == Some(cluster));
+    let zones: Vec<_> = serving.map(|(_, machine)| state.fleet().words.shape_of(machine.shape).zone).collect();
+    assert!(zones.len() == 8 && zones.iter().all(|zone| *zone == zones[0]), "whole, in one zone: {zones:?}");
 }
 
 #[test]
