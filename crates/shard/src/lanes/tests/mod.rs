@@ -3,6 +3,7 @@
 mod gangs;
 mod ground;
 mod probes;
+mod restored;
 mod sellers;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
