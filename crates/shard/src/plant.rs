@@ -13,6 +13,8 @@ pub(crate) enum Bug {
     Lockout,
     /// A half-open breaker waits for a probe that nobody sends.
     NoParole,
+    /// What a lane may take is read in the middle of an entry as it was counted at the end of some other.
+    CountedLate,
 }
 
 argosy_failpoint::bugs_of_tests!(Bug);

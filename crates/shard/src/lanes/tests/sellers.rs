@@ -134,6 +134,10 @@ fn a_restored_shard_splits_its_pools_as_the_one_that_was_written() {
 
 #[test]
 fn a_replica_restored_before_any_entry_splits_in_that_entry_as_the_others_do() {
+    restored_replicas_split_alike();
+}
+
+pub(super) fn restored_replicas_split_alike() {
     let mut ground = Ground::new(&BOTH, &["r1"], 20);
     ground.is_doubted = true;
     ground.set("version: 1\nquotas:\n  - {provider: dear, machines: 10}\n");
