@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use argosy_provider::contract::{Kind, Payment};
 use bytes::Bytes;
-use futures::future::BoxFuture;
+use futures::FutureExt as _;
+use futures::future::{BoxFuture, ready};
 use serde::{Deserialize, Serialize};
 
 /// A real host, as its site knows it.
@@ -112,9 +113,15 @@ pub trait Backend: Send + Sync + 'static {
     /// Carries a transition out. Called once for a key, unless it was answered with `NotBegun`.
     fn begin(&self, task: Task) -> BoxFuture<'_, Outcome>;
 
-    /// What has become of a transition that was begun. It begins nothing a second time; it may do what is left to do of it, such as giving back
-    /// a host that came up broken or making one ready, as long as it bears being asked again at any point of that.
+    /// What has become of a transition that was begun. It begins nothing a second time; it may undo what came to nothing, such as giving back
+    /// a host that came up broken, as long as it bears being asked again at any point of that.
     fn resolve(&self, task: Task) -> BoxFuture<'_, Outcome>;
+
+    /// What is left to do once the site has answered, and for which nobody else has to wait, such as making a host ready. Called with the
+    /// outcome of every `begin` and `resolve`; as long as it says that the transition is under way, it is called again.
+    fn follow(&self, _task: Task, outcome: Outcome) -> BoxFuture<'_, Outcome> {
+        ready(outcome).boxed()
+    }
 
     /// Everything that exists.
     fn list(&self) -> BoxFuture<'_, Result<Vec<Row>, String>>;

@@ -12,7 +12,8 @@ use crate::{BreakerRules, Settings};
 
 /// The version of all formats.
 const VERSION: u32 = 1;
-const MAX_CONCURRENCY: usize = 1_024;
+/// Most that may go on side by side.
+pub(crate) const MAX_CONCURRENCY: usize = 1_024;
 
 /// A span of time, written as `90s` or `5m`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

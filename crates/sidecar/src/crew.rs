@@ -178,15 +178,17 @@ impl Crew {
             permit = self.gate.acquire() => permit,
             () = self.stopping.cancelled() => return Ok(None),
         };
-        let Ok(_permit) = permit else { return Ok(None) };
-        match stage {
+        let Ok(permit) = permit else { return Ok(None) };
+        let outcome = match stage {
             Stage::Accepted => {
                 let id = task.machine.clone();
                 self.desk.run(move |book| book.begin(&id)).await?;
-                Ok(Some(self.backend.begin(task).await))
+                self.backend.begin(task.clone()).await
             }
-            Stage::Begun | Stage::Shown => Ok(Some(self.backend.resolve(task).await)),
-        }
+            Stage::Begun | Stage::Shown => self.backend.resolve(task.clone()).await,
+        };
+        drop(permit);
+        Ok(Some(self.backend.follow(task, outcome).await))
     }
 
     /// After a while a machine whose transition failed is offered again.

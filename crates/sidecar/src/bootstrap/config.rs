@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::remote::try_client;
-use crate::config::{Faults, Span, beside};
+use crate::config::{Faults, MAX_CONCURRENCY, Span, beside};
 use crate::template::Template;
 
 /// What a command may name, beside what `values` adds.
@@ -33,6 +33,9 @@ pub struct BootstrapConfig {
     /// OpenSSH's client.
     #[serde(default = "program")]
     pub ssh: String,
+    /// Most hosts that are made ready at a time.
+    #[serde(default = "concurrency")]
+    pub concurrency: usize,
     /// How long one connection may take.
     #[serde(default = "connect_timeout")]
     pub connect_timeout: Span,
@@ -99,6 +102,10 @@ fn program() -> String {
     "ssh".to_owned()
 }
 
+fn concurrency() -> usize {
+    32
+}
+
 fn connect_timeout() -> Span {
     Span::seconds(10)
 }
@@ -122,6 +129,8 @@ impl BootstrapConfig {
         let user = !self.user.is_empty() && !self.user.starts_with('-') && !self.user.contains(['@', ' ']);
         faults.check(user, "bootstrap.user", "it is no name of a user");
         faults.check(!self.ssh.is_empty(), "bootstrap.ssh", "there is no program to run");
+        let concurrency = (1..=MAX_CONCURRENCY).contains(&self.concurrency);
+        faults.check(concurrency, "bootstrap.concurrency", "it lies between 1 and 1,024");
         faults.check(self.logs_kept > 0, "bootstrap.logs_kept", "no log would be kept");
         for (name, steps) in
             [("after_create", &self.after_create), ("configure", &self.configure), ("drain", &self.drain)]

@@ -18,6 +18,7 @@ use std::time::Duration;
 use argosy_provider::contract::Kind;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep};
 
 use self::config::Step;
@@ -42,6 +43,8 @@ pub struct Bootstrapped {
     configure: Vec<Step>,
     drain: Vec<Step>,
     journal: Journal,
+    /// Hosts that boot for minutes wait here, and hold up nobody but each other.
+    gate: Semaphore,
     /// Where the keys that sites give are written down for the client.
     keys: PathBuf,
 }
@@ -74,6 +77,7 @@ impl Bootstrapped {
             configure: config.steps(&config.configure).map_err(unfit)?,
             drain: config.steps(&config.drain).map_err(unfit)?,
             journal: Journal::new(data_dir, config.log_bytes, config.logs_kept),
+            gate: Semaphore::new(config.concurrency),
             config,
             keys,
         })
@@ -97,24 +101,31 @@ impl Bootstrapped {
         task
     }
 
-    /// After the backend is done, the commands.
-    async fn follow(&self, task: &Task, outcome: Outcome) -> Outcome {
-        let steps = self.steps(task.kind);
-        let given_up = self.journal.given_up(&task.machine, &task.key);
-        let host = match (outcome, given_up) {
+    /// What an answer of the site means for a host that has been given up; any other is passed on.
+    async fn judge(&self, task: &Task, outcome: Outcome) -> Outcome {
+        match (outcome, self.journal.given_up(&task.machine, &task.key)) {
             // The site has nothing left of it, which is what giving up was to lead to.
-            (Outcome::Failed(_) | Outcome::NotBegun { .. }, Some(why)) => return Outcome::Failed(why),
-            (Outcome::Done(host), Some(why)) => return self.give_back(task, host, why).await,
-            (Outcome::Done(host), None) if !steps.is_empty() => host,
-            (outcome, _) => return outcome,
-        };
-        let on = host.clone().or_else(|| task.host.clone());
-        let Err(why) = self.make_ready(task, on.as_ref(), steps).await else { return Outcome::Done(host) };
+            (Outcome::Failed(_) | Outcome::NotBegun { .. }, Some(why)) => Outcome::Failed(why),
+            (Outcome::Done(host), Some(why)) => self.give_back(task, host, why).await,
+            (outcome, _) => outcome,
+        }
+    }
+
+    /// After the site is done, the commands.
+    async fn run_commands(&self, task: &Task, outcome: Outcome) -> Outcome {
+        let steps = self.steps(task.kind);
+        let Outcome::Done(host) = outcome else { return outcome };
+        if steps.is_empty() {
+            return Outcome::Done(host);
+        }
+        let Ok(_permit) = self.gate.acquire().await else { return Outcome::Doubt("it is to stop".to_owned()) };
+        let on = host.as_ref().or(task.host.as_ref());
+        let Err(why) = self.make_ready(task, on, steps).await else { return Outcome::Done(host) };
         if task.kind != Kind::Create {
             return Outcome::Failed(why);
         }
         match self.journal.give_up(&task.machine, &task.key, &why) {
-            Ok(()) => self.give_back(task, host, why).await,
+            Ok(()) => Outcome::Pending(format!("{why}; it is given back")),
             Err(error) => Outcome::Doubt(format!("{why}; and that cannot be written down: {error}")),
         }
     }
@@ -244,7 +255,7 @@ impl Backend for Bootstrapped {
     fn begin(&self, task: Task) -> BoxFuture<'_, Outcome> {
         async move {
             let outcome = self.inner.begin(self.passed_on(&task)).await;
-            self.follow(&task, outcome).await
+            self.judge(&task, outcome).await
         }
         .boxed()
     }
@@ -252,9 +263,13 @@ impl Backend for Bootstrapped {
     fn resolve(&self, task: Task) -> BoxFuture<'_, Outcome> {
         async move {
             let outcome = self.inner.resolve(self.passed_on(&task)).await;
-            self.follow(&task, outcome).await
+            self.judge(&task, outcome).await
         }
         .boxed()
+    }
+
+    fn follow(&self, task: Task, outcome: Outcome) -> BoxFuture<'_, Outcome> {
+        async move { self.run_commands(&task, outcome).await }.boxed()
     }
 
     fn list(&self) -> BoxFuture<'_, Result<Vec<Row>, String>> {

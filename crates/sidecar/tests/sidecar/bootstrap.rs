@@ -121,6 +121,25 @@ async fn a_host_that_does_not_get_ready_is_given_back_before_its_create_fails() 
 }
 
 #[tokio::test]
+async fn a_host_that_is_made_ready_holds_up_nothing_else() {
+    let site = site();
+    std::fs::create_dir(site.path("hosts")).expect("made");
+    site.tell("hosts/b");
+    let steps = "  after_create:\n  - {run: 'while [ ! -e ready ]; do sleep 0.05; done', timeout: 60s}\n";
+    let mut config = config(&site, steps);
+    config.sidecar.concurrency = 1;
+    let rig = Rig::with_bootstrap(&config).await;
+    rig.client.carry_out(order("a", Mutation::Create, 1)).await.expect("accepted");
+    until(async || site.path("args").exists().then_some(())).await;
+    rig.client.carry_out(order("b", Mutation::Delete, 1)).await.expect("accepted");
+    rig.reaches("b", State::Speculative).await;
+    assert_eq!(rig.client.get("a").await.expect("there").state, State::Creating);
+    site.tell("ready");
+    rig.reaches("a", State::Idle).await;
+    rig.stop().await;
+}
+
+#[tokio::test]
 async fn a_host_that_was_given_up_is_not_bought_again_where_its_site_then_knows_nothing_of_it() {
     let site = site();
     site.tell("delete.pends");
