@@ -4,6 +4,9 @@
 
 use std::collections::BTreeMap;
 
+/// Names that a site adds, with what stands for them.
+pub(crate) type Values = BTreeMap<String, String>;
+
 /// A text with its places.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Template(Vec<Piece>);
@@ -15,8 +18,9 @@ enum Piece {
 }
 
 impl Template {
-    /// Reads a text in which only these names may stand.
-    pub(crate) fn parse(text: &str, known: &[&str]) -> Result<Self, String> {
+    /// Reads a text in which only our own names may stand, and those that the site adds.
+    pub(crate) fn parse(text: &str, own: &[&str], added: &Values) -> Result<Self, String> {
+        let known: Vec<&str> = own.iter().copied().chain(added.keys().map(String::as_str)).collect();
         let mut pieces = Vec::new();
         let mut rest = text;
         while let Some((before, after)) = rest.split_once("{{") {
@@ -39,14 +43,18 @@ impl Template {
         Ok(Self(pieces))
     }
 
-    /// Fills it in. What has no value is empty.
-    pub(crate) fn fill(&self, values: &BTreeMap<String, String>) -> String {
+    /// Fills it in; our own names go before those that the site adds. What has no value is empty.
+    pub(crate) fn fill(&self, own: &[(&str, &str)], added: &Values) -> String {
+        let value_of = |wanted: &str| {
+            let own = own.iter().find(|(name, _)| *name == wanted).map(|(_, value)| *value);
+            own.or_else(|| added.get(wanted).map(String::as_str)).unwrap_or_default()
+        };
         let mut filled = String::new();
         for piece in &self.0 {
             match piece {
                 Piece::Text(text) => filled.push_str(text),
                 Piece::Value { name, quoted } => {
-                    let value = values.get(name).map(String::as_str).unwrap_or_default();
+                    let value = value_of(name);
                     filled.push_str(&if *quoted { quote(value) } else { value.to_owned() });
                 }
             }
@@ -66,14 +74,17 @@ mod tests {
 
     #[test]
     fn places_are_filled_in_and_quoted_where_asked() {
-        let template = Template::parse("join {{sh machine}} at {{ join }}\n", &["machine", "join"]).expect("sound");
-        let values = [("machine", "a'; rm -rf /"), ("join", "https://x")].map(|(k, v)| (k.to_owned(), v.to_owned()));
-        assert_eq!(template.fill(&values.into()), "join 'a'\\''; rm -rf /' at https://x\n");
+        let added =
+            Values::from([("join", "https://x"), ("machine", "another")].map(|(k, v)| (k.to_owned(), v.to_owned())));
+        let template = Template::parse("join {{sh machine}} at {{ join }}\n", &["machine"], &added).expect("sound");
+        let filled = template.fill(&[("machine", "a'; rm -rf /")], &added);
+        assert_eq!(filled, "join 'a'\\''; rm -rf /' at https://x\n");
     }
 
     #[test]
     fn a_name_that_is_not_known_and_an_open_brace_are_found_at_once() {
-        assert!(Template::parse("{{mchine}}", &["machine"]).expect_err("unknown").contains("machine"));
-        assert!(Template::parse("a {{machine", &["machine"]).is_err());
+        let parse = |text| Template::parse(text, &["machine"], &Values::new());
+        assert!(parse("{{mchine}}").expect_err("unknown").contains("machine"));
+        assert!(parse("a {{machine").is_err());
     }
 }

@@ -166,8 +166,7 @@ impl BootstrapConfig {
     }
 
     fn template(&self, text: &str) -> Result<Template, String> {
-        let known: Vec<&str> = NAMES.into_iter().chain(self.values.keys().map(String::as_str)).collect();
-        Template::parse(text, &known)
+        Template::parse(text, &NAMES, &self.values)
     }
 
     pub(super) fn steps(&self, steps: &[StepConfig]) -> Result<Vec<Step>, String> {

@@ -10,7 +10,6 @@ mod config;
 mod journal;
 mod remote;
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -171,9 +170,18 @@ impl Bootstrapped {
             return Err(format!("{address:?} is no address"));
         }
         let remote = self.remote(task, host, address)?;
-        let values = self.values(task, host, address);
+        let names = [
+            ("provider", self.provider.as_str()),
+            ("machine", &task.machine),
+            ("instance_type", &task.offer.instance_type),
+            ("zone", &task.offer.zone),
+            ("host", &host.reference),
+            ("address", address),
+            ("cluster", task.cluster.as_deref().unwrap_or_default()),
+            ("key", &task.key),
+        ];
         for (n, step) in (1..).zip(steps) {
-            let command = step.run.fill(&values);
+            let command = step.run.fill(&names, &self.config.values);
             let stdin = match step.stdin {
                 Stdin::Nothing => &[][..],
                 Stdin::UserData => &task.user_data[..],
@@ -225,21 +233,6 @@ impl Bootstrapped {
         let lines: String = host.host_keys.iter().map(|key| format!("host {key}\n")).collect();
         std::fs::write(&known_hosts, lines).map_err(|error| format!("{}: {error}", known_hosts.display()))?;
         Ok(Remote { config: &self.config, address, known_hosts, alias: Some("host") })
-    }
-
-    fn values(&self, task: &Task, host: &Host, address: &str) -> BTreeMap<String, String> {
-        let of_task = [
-            ("provider", self.provider.as_str()),
-            ("machine", &task.machine),
-            ("instance_type", &task.offer.instance_type),
-            ("zone", &task.offer.zone),
-            ("host", &host.reference),
-            ("address", address),
-            ("cluster", task.cluster.as_deref().unwrap_or_default()),
-            ("key", &task.key),
-        ];
-        let of_task = of_task.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        self.config.values.clone().into_iter().chain(of_task).collect()
     }
 }
 

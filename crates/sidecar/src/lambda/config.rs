@@ -163,8 +163,7 @@ impl LambdaConfig {
     }
 
     pub(super) fn template(&self) -> Result<Template, String> {
-        let known: Vec<&str> = NAMES.into_iter().chain(self.values.keys().map(String::as_str)).collect();
-        Template::parse(&self.user_data, &known)
+        Template::parse(&self.user_data, &NAMES, &self.values)
     }
 
     /// Every slot with its machine's id.

@@ -85,7 +85,14 @@ impl LambdaCloud {
     }
 
     async fn launch(&self, task: &Task) -> Outcome {
-        let user_data = self.template.fill(&self.values(task));
+        let names = [
+            ("provider", self.config.sidecar.provider.as_str()),
+            ("machine", &task.machine),
+            ("instance_type", &task.offer.instance_type),
+            ("region", &task.offer.zone),
+            ("key", &task.key),
+        ];
+        let user_data = self.template.fill(&names, &self.config.values);
         let launch = Launch {
             region_name: &task.offer.zone,
             instance_type_name: &task.offer.instance_type,
@@ -101,18 +108,6 @@ impl LambdaCloud {
             }
             Err(ApiError::Unknown(text)) => Outcome::Doubt(text),
         }
-    }
-
-    fn values(&self, task: &Task) -> BTreeMap<String, String> {
-        let of_task = [
-            ("provider", self.config.sidecar.provider.as_str()),
-            ("machine", &task.machine),
-            ("instance_type", &task.offer.instance_type),
-            ("region", &task.offer.zone),
-            ("key", &task.key),
-        ];
-        let of_task = of_task.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        self.config.values.clone().into_iter().chain(of_task).collect()
     }
 
     /// What has become of a launch: the name says.
