@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use argosy_proto::argosy::v1::join_tokens_client::JoinTokensClient;
 use argosy_proto::argosy::v1::{CreateTokenRequest, JoinTokenRow, ListTokensRequest, RevokeTokenRequest};
-use argosy_server::join::fresh_token;
+use argosy_server::join::{JoinToken, fresh_token};
 use argosy_server::pki::CertificateFacts;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -70,7 +70,7 @@ struct ListArgs {
 
 #[derive(Args, Debug)]
 struct RevokeArgs {
-    /// The token's id: what stands between the dots.
+    /// The token's id: what stands between the dots. Of a whole token its id alone is sent.
     id: String,
     /// Why. It is kept with the token.
     #[arg(long)]
@@ -153,7 +153,8 @@ fn list(args: ListArgs) -> Result<ExitCode> {
 
 fn revoke(args: RevokeArgs) -> Result<ExitCode> {
     block_on(async move {
-        let ask = args.target.request(RevokeTokenRequest { id: args.id, reason: args.reason });
+        let id = JoinToken::id_in(&args.id)?;
+        let ask = args.target.request(RevokeTokenRequest { id, reason: args.reason });
         let answer = client(&args.target)?.revoke_token(ask).await.map_err(|status| said(&status))?.into_inner();
         table::print(&TOKENS, vec![row(&answer)], false)
     })

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::text::{allows, is_name};
-use super::{Token, TokenBook, TokenRefusal};
+use super::{Moment, Token, TokenBook, TokenRefusal};
 use crate::plant::{Bug, planted};
 
 /// An agent that shows a token.
@@ -23,8 +23,10 @@ pub struct Admission {
 
 /// Whether a use was counted before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub enum Standing {
+    /// It is one more use.
     New,
+    /// This agent was let in with this key: to let it in again changes nothing.
     Counted,
 }
 
@@ -33,24 +35,25 @@ impl TokenBook {
     ///
     /// # Errors
     /// Why not.
-    pub fn would_admit(&self, ask: &Admission, at_unix_s: u64) -> Result<(), TokenRefusal> {
-        self.judge(ask, self.time_at(at_unix_s)).map(|_| ())
+    pub fn would_admit(&self, ask: &Admission, at_unix_s: u64) -> Result<Standing, TokenRefusal> {
+        self.judge(ask, self.moment(at_unix_s))
     }
 
     /// Lets an agent in, and counts the use once.
     pub(crate) fn admit(&mut self, ask: &Admission, at_unix_s: u64) -> Result<(), TokenRefusal> {
-        self.advance(at_unix_s);
-        let standing = self.judge(ask, self.time_unix_s)?;
+        let now = self.advance(at_unix_s);
+        let standing = self.judge(ask, now)?;
         if (standing == Standing::New || planted(Bug::ReplayCounted)) && !planted(Bug::UsesNotCounted) {
             let key = if planted(Bug::ReplayCounted) { self.any_free_key(&ask.token, ask.key) } else { ask.key };
             if let Some(token) = self.tokens.get_mut(&ask.token) {
                 token.admitted.insert(key, ask.agent.clone());
+                token.names.insert(ask.agent.clone());
             }
         }
         Ok(())
     }
 
-    fn judge(&self, ask: &Admission, now_unix_s: u64) -> Result<Standing, TokenRefusal> {
+    fn judge(&self, ask: &Admission, now: Moment) -> Result<Standing, TokenRefusal> {
         let token = self.tokens.get(&ask.token).ok_or(TokenRefusal::Unknown)?;
         // Nothing about a token is told to anybody who does not hold it.
         if !same_secret(&token.asked.secret_hash, &ask.secret_hash) {
@@ -60,7 +63,7 @@ impl TokenBook {
         if token.revoked.is_some() && !planted(Bug::RevocationIgnored) {
             return Err(TokenRefusal::Revoked { id: id() });
         }
-        if token.expires_unix_s <= now_unix_s && !planted(Bug::ExpiryIgnored) {
+        if token.expires.is_over_since(now, 0) && !planted(Bug::ExpiryIgnored) {
             return Err(TokenRefusal::Expired { id: id() });
         }
         let in_scope = is_name(&ask.agent) && allows(&token.asked.agents, &ask.agent);
@@ -89,10 +92,8 @@ fn standing(token: &Token, ask: &Admission) -> Result<Standing, TokenRefusal> {
         None => {}
     }
     // Else one who has a token for many machines could take the name of each that came before.
-    if !token.asked.rejoin
-        && let Some(agent) = token.admitted.values().find(|agent| **agent == ask.agent)
-    {
-        return Err(other(agent));
+    if !token.asked.rejoin && token.names.contains(&ask.agent) {
+        return Err(other(&ask.agent));
     }
     if token.admitted.len() as u64 >= token.asked.uses {
         return Err(TokenRefusal::UsedUp { id: ask.token.clone(), uses: token.asked.uses });

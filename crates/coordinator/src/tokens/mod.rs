@@ -1,24 +1,25 @@
 //! The book of join tokens: with what a machine that has no certificate yet may ask for one, and who has.
 //!
 //! A token lets node agents in, and nobody else: each under a name that its pattern allows, each name once, and so many of them.
-//! The book holds the hash of a secret, never the secret. Its time comes with the commands, from the leader that proposes them, and
-//! never goes back, so that what has expired stays expired whoever leads. Nothing here signs anything: the book says whom a node may
-//! give a certificate.
+//! The book holds the hash of a secret, never the secret. Its time comes with the commands, from the leader that proposes them
+//! (`moment`). Nothing here signs anything: the book says whom a node may give a certificate.
 
 mod judge;
+mod moment;
 mod rows;
 mod text;
 
 #[cfg(test)]
 mod tests;
 
-use imbl::OrdMap;
+use imbl::{OrdMap, OrdSet};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-pub use judge::Admission;
+pub use judge::{Admission, Standing};
+pub use moment::{Deadline, Moment};
 pub use rows::TokenState;
-pub use text::{BadToken, JoinToken, allows};
+pub use text::{BadToken, JoinToken, NoId, allows, is_id};
 
 use crate::refusal::Grounds;
 
@@ -68,12 +69,14 @@ pub struct Token {
     pub asked: NewToken,
     /// When it was made, in the book's time, seconds since 1970.
     pub created_unix_s: u64,
-    /// The first second in which it is no good any more.
-    pub expires_unix_s: u64,
+    /// When it is no good any more.
+    pub expires: Deadline,
     /// Set when it was revoked.
     pub revoked: Option<Revoked>,
     /// Whom it let in: the hash of a public key, and the agent that showed it. One use each.
     pub admitted: OrdMap<[u8; 32], String>,
+    /// The agents of `admitted`: a fleet that joins with one token must not be read through for each that comes.
+    pub names: OrdSet<String>,
 }
 
 /// The book. Clones share structure.
@@ -134,7 +137,7 @@ pub enum TokenRefusal {
         agent: String,
     },
     /// A token that makes no sense, or for which there is no room.
-    #[error("ARG-0724: {why}; nothing was changed")]
+    #[error("ARG-0724: {why}; no token was made")]
     Unfit {
         /// What is in the way.
         why: String,
@@ -145,6 +148,9 @@ pub enum TokenRefusal {
         /// The token.
         id: String,
     },
+    /// Not the id of any token. Who gives a whole token in its place must not find it in a log.
+    #[error(transparent)]
+    NoId(#[from] NoId),
 }
 
 impl TokenRefusal {
@@ -156,7 +162,7 @@ impl TokenRefusal {
                 Grounds::Denied
             }
             Self::OtherKey { .. } => Grounds::AlreadyExists,
-            Self::Unfit { .. } => Grounds::Invalid,
+            Self::Unfit { .. } | Self::NoId(_) => Grounds::Invalid,
             Self::Absent { .. } => Grounds::NotFound,
         }
     }
@@ -173,35 +179,44 @@ impl TokenBook {
         self.tokens.iter().map(|(id, token)| (id.as_str(), token))
     }
 
-    /// The book's time once a command of this moment is folded in.
-    pub fn time_at(&self, at_unix_s: u64) -> u64 {
-        self.time_unix_s.max(at_unix_s)
+    /// The moment of a command, or of a question, by the clock of whoever proposes or asks.
+    pub fn moment(&self, at_unix_s: u64) -> Moment {
+        Moment { book_unix_s: self.time_unix_s.max(at_unix_s), wall_unix_s: at_unix_s }
     }
 
     /// Adds a token. The same one again changes nothing.
     pub(crate) fn create(&mut self, id: String, asked: NewToken, at_unix_s: u64) -> Result<(), TokenRefusal> {
-        self.advance(at_unix_s);
+        let now = self.advance(at_unix_s);
         if self.tokens.get(&id).is_some_and(|known| known.asked == asked) {
             return Ok(());
         }
         self.check(&id, &asked)?;
-        let (created, expires) = (self.time_unix_s, self.time_unix_s.saturating_add(asked.lifetime_s));
-        let token =
-            Token { asked, created_unix_s: created, expires_unix_s: expires, revoked: None, admitted: OrdMap::new() };
+        self.make_room(&asked, now)?;
+        let token = Token {
+            created_unix_s: now.book_unix_s,
+            expires: Deadline::after(now, asked.lifetime_s),
+            asked,
+            revoked: None,
+            admitted: OrdMap::new(),
+            names: OrdSet::new(),
+        };
         self.tokens.insert(id, token);
         Ok(())
     }
 
-    fn check(&mut self, id: &str, asked: &NewToken) -> Result<(), TokenRefusal> {
+    fn check(&self, id: &str, asked: &NewToken) -> Result<(), TokenRefusal> {
         let unfit = |why: String| Err(TokenRefusal::Unfit { why });
-        if !text::is_id(id) {
-            return unfit("the id of a token is 20 digits of base 16".to_owned());
+        if !is_id(id) {
+            return Err(NoId.into());
         }
         if self.tokens.contains_key(id) {
             return unfit(format!("there is a token '{id}' already"));
         }
         if !text::is_pattern(&asked.agents) {
-            return unfit(format!("'{}' is no name of an agent, nor the beginning of one and `*`", asked.agents));
+            return unfit(format!(
+                "'{}' is no name of an agent, nor the beginning of one and `*`",
+                text::cut(&asked.agents)
+            ));
         }
         if !(1..=MAX_LIFETIME_S).contains(&asked.lifetime_s) {
             return unfit(format!("a token is good for 1 s to {MAX_LIFETIME_S} s, not {} s", asked.lifetime_s));
@@ -209,40 +224,52 @@ impl TokenBook {
         if asked.creator.len() > text::MAX_NAME || asked.reason.len() > text::MAX_REASON {
             return unfit(format!("a reason has at most {} bytes", text::MAX_REASON));
         }
-        let promised = |book: &Self| book.tokens.values().map(|token| token.asked.uses).sum::<u64>();
-        let is_full =
-            |book: &Self| book.tokens.len() >= MAX_TOKENS || promised(book).saturating_add(asked.uses) > MAX_USES;
-        if is_full(self) {
-            // What is good for nothing any more makes room before anybody is turned away.
-            self.forget(|token, now| token.revoked.is_some() || token.expires_unix_s <= now);
-        }
-        if asked.uses == 0 || is_full(self) {
-            return unfit(format!(
+        Ok(())
+    }
+
+    /// What is good for nothing any more makes room before anybody is turned away, and only for one that fits then.
+    fn make_room(&mut self, asked: &NewToken, now: Moment) -> Result<(), TokenRefusal> {
+        let is_gone = |token: &Token| token.revoked.is_some() || token.expires.is_over_since(now, 0);
+        let has_room = |left: &dyn Fn(&Token) -> bool| {
+            let left = self.tokens.values().filter(|token| left(token));
+            let (tokens, promised) =
+                left.fold((0, 0_u64), |(tokens, uses), token| (tokens + 1, uses + token.asked.uses));
+            tokens < MAX_TOKENS && promised.saturating_add(asked.uses) <= MAX_USES
+        };
+        if asked.uses == 0 || !has_room(&|token| !is_gone(token)) {
+            let why = format!(
                 "the book has room for {MAX_TOKENS} tokens that let in {MAX_USES} agents together, and each lets in one at least"
-            ));
+            );
+            return Err(TokenRefusal::Unfit { why });
+        }
+        if !has_room(&|_| true) {
+            self.forget(is_gone);
         }
         Ok(())
     }
 
     /// Revokes a token: it lets nobody in any more. Again changes nothing.
     pub(crate) fn revoke(&mut self, id: &str, by: String, reason: String, at_unix_s: u64) -> Result<(), TokenRefusal> {
-        self.advance(at_unix_s);
-        let at_unix_s = self.time_unix_s;
-        let token = self.tokens.get_mut(id).ok_or_else(|| TokenRefusal::Absent { id: text::cut(id) })?;
+        let at_unix_s = self.advance(at_unix_s).book_unix_s;
+        if !is_id(id) {
+            return Err(NoId.into());
+        }
+        let token = self.tokens.get_mut(id).ok_or_else(|| TokenRefusal::Absent { id: id.to_owned() })?;
         token.revoked.get_or_insert(Revoked { by, reason, at_unix_s });
         Ok(())
     }
 
     /// The book's time goes on, and tokens that expired long ago leave it.
-    fn advance(&mut self, at_unix_s: u64) {
-        self.time_unix_s = self.time_at(at_unix_s);
-        self.forget(|token, now| token.expires_unix_s.saturating_add(KEEP_S) <= now);
+    fn advance(&mut self, at_unix_s: u64) -> Moment {
+        let now = self.moment(at_unix_s);
+        self.time_unix_s = now.book_unix_s;
+        self.forget(|token| token.expires.is_over_since(now, KEEP_S));
+        now
     }
 
-    fn forget(&mut self, gone: impl Fn(&Token, u64) -> bool) {
-        let now = self.time_unix_s;
+    fn forget(&mut self, is_gone: impl Fn(&Token) -> bool) {
         let gone: Vec<String> =
-            self.tokens.iter().filter(|(_, token)| gone(token, now)).map(|(id, _)| id.clone()).collect();
+            self.tokens.iter().filter(|(_, token)| is_gone(token)).map(|(id, _)| id.clone()).collect();
         for id in gone {
             self.tokens.remove(&id);
         }

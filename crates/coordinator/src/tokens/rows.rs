@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Token;
+use super::{Moment, Token};
 
 /// What a token is good for at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,11 +34,11 @@ impl Token {
         self.admitted.len() as u64
     }
 
-    /// What it is good for at this moment of the book's time.
-    pub fn state(&self, now_unix_s: u64) -> TokenState {
+    /// What it is good for at this moment.
+    pub fn state(&self, now: Moment) -> TokenState {
         if self.revoked.is_some() {
             TokenState::Revoked
-        } else if self.expires_unix_s <= now_unix_s {
+        } else if self.expires.is_over_since(now, 0) {
             TokenState::Expired
         } else if self.used() >= self.asked.uses {
             TokenState::UsedUp

@@ -114,8 +114,12 @@ fn a_token_lets_in_the_names_of_its_pattern_and_no_other() {
 fn a_token_that_has_expired_or_was_revoked_lets_nobody_in() {
     let expired = || book(1, "*", 9).would_admit(&shows(1, "m-1", 1), NOON + 3_600);
     assert_eq!(expired(), Err(TokenRefusal::Expired { id: token(1).id().to_owned() }));
-    assert_eq!(plant::with(Bug::ExpiryIgnored, expired), Ok(()), "the bug shows");
-    assert_eq!(book(1, "*", 9).would_admit(&shows(1, "m-1", 1), NOON + 3_599), Ok(()), "its last second is good");
+    assert_eq!(plant::with(Bug::ExpiryIgnored, expired), Ok(Standing::New), "the bug shows");
+    assert_eq!(
+        book(1, "*", 9).would_admit(&shows(1, "m-1", 1), NOON + 3_599),
+        Ok(Standing::New),
+        "its last second is good"
+    );
     let revoked = || {
         let mut book = book(1, "*", 9);
         book.admit(&shows(1, "m-1", 1), NOON).expect("open");
@@ -124,7 +128,8 @@ fn a_token_that_has_expired_or_was_revoked_lets_nobody_in() {
     };
     let refusal = Err(TokenRefusal::Revoked { id: token(1).id().to_owned() });
     assert_eq!(revoked(), [refusal.clone(), refusal], "not even those that it had let in");
-    assert_eq!(plant::with(Bug::RevocationIgnored, revoked), [Ok(()), Ok(())], "the bug shows");
+    let broken = plant::with(Bug::RevocationIgnored, revoked);
+    assert_eq!(broken, [Ok(Standing::Counted), Ok(Standing::New)], "the bug shows");
 }
 
 #[test]
@@ -135,7 +140,52 @@ fn what_has_expired_stays_expired_when_a_leader_is_behind() {
     assert_eq!(late, Err(TokenRefusal::Expired { id: token(1).id().to_owned() }));
     // A token that a leader makes whose clock is behind is good for as long as it says.
     book.create(token(3).id().to_owned(), asked(3, "*", 1), NOON).expect("fit");
-    assert_eq!(book.would_admit(&shows(3, "m-1", 1), NOON), Ok(()));
+    assert_eq!(book.would_admit(&shows(3, "m-1", 1), NOON), Ok(Standing::New));
+}
+
+#[test]
+fn a_leader_that_was_far_ahead_once_keeps_no_later_token_open() {
+    const YEAR: u64 = 365 * 24 * 3_600;
+    let mut book = book(1, "*", 9);
+    book.create(token(2).id().to_owned(), asked(2, "*", 1), NOON + YEAR).expect("fit");
+    // The clock is right again, and the book's time stays where it was.
+    for n in [3, 4] {
+        book.create(token(n).id().to_owned(), asked(n, "*", 1), NOON).expect("fit");
+    }
+    assert_eq!(book.would_admit(&shows(3, "m-1", 1), NOON + 3_599), Ok(Standing::New));
+    let expired = |n| Err(TokenRefusal::Expired { id: token(n).id().to_owned() });
+    assert_eq!(book.would_admit(&shows(3, "m-1", 1), NOON + 3_600), expired(3));
+    assert_eq!(book.admit(&shows(4, "m-1", 1), NOON + 3_600), expired(4).map(drop), "the fold judges alike");
+    let last = NOON + 3_600 + KEEP_S;
+    assert_eq!(book.would_admit(&shows(3, "m-1", 1), last), expired(3), "it is still known");
+    book.revoke(token(2).id(), "admin".to_owned(), "done".to_owned(), last).expect("its own leader was ahead");
+    assert_eq!(
+        book.would_admit(&shows(3, "m-1", 1), last),
+        Err(TokenRefusal::Unknown),
+        "and leaves the book in its time"
+    );
+}
+
+#[test]
+fn what_is_no_id_is_not_looked_up_and_not_repeated() {
+    let whole = token(1).reveal();
+    let refusals = [
+        book(1, "*", 1).revoke(&whole, "admin".to_owned(), "leaked".to_owned(), NOON),
+        TokenBook::default().create(whole.clone(), asked(1, "*", 1), NOON),
+    ];
+    for refused in refusals {
+        let said = refused.expect_err("no id").to_string();
+        assert!(said.starts_with("ARG-0728") && !said.contains(&"01".repeat(32)), "{said}");
+    }
+}
+
+#[test]
+fn a_token_that_finds_no_room_drives_none_out() {
+    let mut book = book(1, "*", 1);
+    let late = NOON + 3_600;
+    let refused = book.create(token(2).id().to_owned(), asked(2, "*", MAX_USES + 1), late);
+    assert!(matches!(refused, Err(TokenRefusal::Unfit { .. })));
+    assert!(book.get(token(1).id()).is_some(), "it has expired, and whoever comes with it is told so");
 }
 
 #[test]
@@ -209,6 +259,11 @@ fn a_token_reads_back_and_shows_its_secret_to_nobody() {
     assert_eq!(JoinToken::parse(&format!(" {}\n", token.reveal())), Ok(token.clone()));
     assert_eq!(format!("{token:?}"), "argosy-join.abababababababababab.<secret>");
     let whole = token.reveal();
+    let id = "ab".repeat(10);
+    for said in [&whole, &format!("{id}\n")] {
+        assert_eq!(JoinToken::id_in(said).as_ref(), Ok(&id), "a whole token has its id in it");
+    }
+    assert_eq!(JoinToken::id_in(&whole[..whole.len() - 1]), Err(NoId));
     for wrong in [&whole[1..], &whole[..whole.len() - 1], &whole.to_uppercase(), &whole.replace('.', "-"), "", "a.b.c"]
     {
         assert_eq!(JoinToken::parse(wrong), Err(BadToken));
@@ -260,8 +315,10 @@ proptest! {
         for (agent, key, after) in asks {
             let ask = shows(1, &format!("m-{agent}"), key);
             let foretold = book.would_admit(&ask, NOON + after);
+            let before = used(&book, 1);
             let came = book.admit(&ask, NOON + after);
-            prop_assert_eq!(&foretold, &came, "the leader and the fold judge alike");
+            prop_assert_eq!(foretold.clone().map(drop), came.clone(), "the leader and the fold judge alike");
+            prop_assert_eq!(used(&book, 1) > before, foretold == Ok(Standing::New), "what was counted needs no entry");
             if came.is_ok() {
                 let_in.insert((agent, key));
             }

@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
@@ -31,6 +32,13 @@ pub struct JoinToken {
 )]
 pub struct BadToken;
 
+/// Not the id of a token. It does not say what it was: most likely a whole token, or nearly one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error, Serialize, Deserialize)]
+#[error(
+    "ARG-0728: this is no id of a join token: an id has 20 digits of base 16; `argosy token list` shows those that there are"
+)]
+pub struct NoId;
+
 impl JoinToken {
     /// A token from bytes that nobody can guess.
     pub fn from_random(id: [u8; ID_BYTES], secret: [u8; SECRET_BYTES]) -> Self {
@@ -49,6 +57,18 @@ impl JoinToken {
         };
         let secret = unhex(secret).ok_or(BadToken)?;
         if is_id(id) { Ok(Self { id: id.to_owned(), secret }) } else { Err(BadToken) }
+    }
+
+    /// The id that is meant: by itself, or in a whole token.
+    ///
+    /// # Errors
+    /// When it is neither.
+    pub fn id_in(text: &str) -> Result<String, NoId> {
+        match Self::parse(text) {
+            Ok(token) => Ok(token.id),
+            Err(_) if is_id(text.trim()) => Ok(text.trim().to_owned()),
+            Err(_) => Err(NoId),
+        }
     }
 
     /// Its id, which is no secret.
@@ -94,7 +114,8 @@ pub(super) fn is_pattern(text: &str) -> bool {
     }
 }
 
-pub(super) fn is_id(text: &str) -> bool {
+/// Whether this can be the id of a token. What is none is not to be shown or logged: it may hold a secret.
+pub fn is_id(text: &str) -> bool {
     text.len() == 2 * ID_BYTES && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 

@@ -1,11 +1,12 @@
 //! `argosy.v1.JoinTokens` on any node: the book of join tokens, which the coordinator's group keeps.
 //!
 //! A wrong token is refused by the leader from a view that is up to date, before anything is proposed: nobody without a token can
-//! make the log grow. What is proposed is judged again by the fold, which counts.
+//! make the log grow, nor whoever asks again for what he has. What is proposed is judged again by the fold, which counts. Where an id is
+//! asked for and something else is given, that may be a token with its secret: it is neither logged, nor proposed, nor said again.
 
 use std::sync::Arc;
 
-use argosy_coordinator::tokens::{Admission, NewToken, Token};
+use argosy_coordinator::tokens::{Admission, NewToken, NoId, Standing, Token, is_id};
 use argosy_coordinator::{Command, Directory, Reply};
 use argosy_proto::argosy::v1::join_tokens_client::JoinTokensClient;
 use argosy_proto::argosy::v1::join_tokens_server::JoinTokens;
@@ -40,6 +41,7 @@ impl TokenService {
 
     /// Has the coordinator's leader let an agent in and count the use, for a node that the agent came to.
     pub(crate) async fn admit(&self, request: Request<AdmitAgentRequest>) -> Result<AdmitAgentResponse, Status> {
+        must_be_id(&request.get_ref().token_id)?;
         let there = async |mut client: Client, request| client.admit_agent(request).await;
         self.ask(request, admit, there).await.map(Response::into_inner)
     }
@@ -93,6 +95,7 @@ fn client(channel: Channel) -> Client {
 #[tonic::async_trait]
 impl JoinTokens for TokenService {
     async fn create_token(&self, request: Request<CreateTokenRequest>) -> Result<Response<JoinTokenRow>, Status> {
+        must_be_id(&request.get_ref().id)?;
         let by = by(&request, &request.get_ref().reason)?;
         let here = async |coordinator: &Coordinator, ask| create(coordinator, ask, by).await;
         self.ask(request, here, async |mut client: Client, request| client.create_token(request).await).await
@@ -108,10 +111,11 @@ impl JoinTokens for TokenService {
     }
 
     async fn revoke_token(&self, request: Request<RevokeTokenRequest>) -> Result<Response<JoinTokenRow>, Status> {
+        must_be_id(&request.get_ref().id)?;
         let By { actor, reason } = by(&request, &request.get_ref().reason)?;
         let here = async |coordinator: &Coordinator, ask: RevokeTokenRequest| {
             let id = ask.id.clone();
-            tracing::warn!(audit = true, who = actor, token = id, reason, "join token revoked");
+            tracing::warn!(audit = true, who = actor, token = id, reason, "revocation of a join token asked for");
             propose(coordinator, Command::RevokeToken { id, by: actor, reason, at_unix_s: unix_now() }).await?;
             shown(coordinator, &ask.id)
         };
@@ -138,9 +142,15 @@ async fn admit(coordinator: &Coordinator, ask: AdmitAgentRequest) -> Result<Admi
     let admission = Admission { token: token_id, secret_hash: hash(&secret_hash)?, agent, key: hash(&key)? };
     let at_unix_s = unix_now();
     let judged = fresh(coordinator).await?.tokens().would_admit(&admission, at_unix_s);
-    judged.map_err(|refused| refusal::directory(&refused.into()))?;
-    propose(coordinator, Command::AdmitAgent { admission, at_unix_s }).await?;
+    match judged.map_err(|refused| refusal::directory(&refused.into()))? {
+        Standing::New => propose(coordinator, Command::AdmitAgent { admission, at_unix_s }).await?,
+        Standing::Counted => {}
+    }
     Ok(AdmitAgentResponse {})
+}
+
+fn must_be_id(text: &str) -> Result<(), Status> {
+    if is_id(text) { Ok(()) } else { Err(Status::invalid_argument(NoId.to_string())) }
 }
 
 fn hash(bytes: &[u8]) -> Result<[u8; 32], Status> {
@@ -180,8 +190,8 @@ fn row(view: &Directory, id: &str, token: &Token, now: u64) -> JoinTokenRow {
         rejoin: token.asked.rejoin,
         used: token.used(),
         created_unix_s: seconds(token.created_unix_s),
-        expires_unix_s: seconds(token.expires_unix_s),
-        state: token.state(view.tokens().time_at(now)).to_string(),
+        expires_unix_s: seconds(token.expires.unix_s()),
+        state: token.state(view.tokens().moment(now)).to_string(),
         creator: token.asked.creator.clone(),
         reason: token.asked.reason.clone(),
         revoked_by: revoked.map(|revoked| revoked.by.clone()).unwrap_or_default(),

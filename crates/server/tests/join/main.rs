@@ -1,6 +1,7 @@
 //! Joining by token over real TLS: whom a token lets in, what the certificate is good for, and what the door for callers without one
 //! does not serve.
 
+mod one_way;
 #[path = "../pki_kit/mod.rs"]
 mod pki_kit;
 mod world;
@@ -11,7 +12,8 @@ use argosy_proto::argosy::v1::join_tokens_client::JoinTokensClient;
 use argosy_proto::argosy::v1::joining_client::JoiningClient;
 use argosy_proto::argosy::v1::node_agents_client::NodeAgentsClient;
 use argosy_proto::argosy::v1::{
-    AgentHello, AgentMessage, JoinRequest, ListTokensRequest, RenewRequest, RevokeTokenRequest,
+    AdmitAgentRequest, AgentHello, AgentMessage, CreateTokenRequest, JoinRequest, ListTokensRequest, RenewRequest,
+    RevokeTokenRequest,
 };
 use argosy_server::tls::Trust;
 use tonic::{Code, Status};
@@ -93,10 +95,11 @@ async fn a_use_is_counted_once_even_when_the_answer_was_lost_and_the_node_restar
     let admin = world.pki.leaf("admin");
     let token = world.token(&admin, "m-*", 2, 600).await;
     let machine = Machine::new("m-1");
-    world.join(0, &machine, &token.reveal()).await.expect("let in");
-    world.join(1, &machine, &token.reveal()).await.expect("the same key again, at another door");
-    refused(world.join(0, &Machine::new("m-1"), &token.reveal()).await, "ARG-0720");
-    assert_eq!(world.row(&admin, &token).await.used, 1);
+    let unheard = world.join_unheard(0, &machine, &token.reveal());
+    let counted = async { while world.row(&admin, &token).await.used == 0 {} };
+    within("the use is counted", counted).await;
+    assert!(!unheard.is_finished(), "the answer did not arrive");
+    unheard.abort();
     world.restart().await;
     let again = async {
         loop {
@@ -106,10 +109,65 @@ async fn a_use_is_counted_once_even_when_the_answer_was_lost_and_the_node_restar
             }
         }
     };
-    within("the coordinator has a leader again", again).await.expect("and once more, after a restart");
+    within("the coordinator has a leader again", again).await.expect("the same key again, after a restart");
+    world.join(1, &machine, &token.reveal()).await.expect("and once more, at another door");
+    refused(world.join(0, &Machine::new("m-1"), &token.reveal()).await, "ARG-0720");
+    assert_eq!(world.row(&admin, &token).await.used, 1);
     world.join(1, &Machine::new("m-2"), &token.reveal()).await.expect("the second use");
     refused(world.join(0, &Machine::new("m-3"), &token.reveal()).await, "ARG-0717");
     assert_eq!(world.row(&admin, &token).await.state, "used up");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_that_asks_again_writes_nothing_into_the_log() {
+    let world = World::start().await;
+    let admin = world.pki.leaf("admin");
+    let token = world.token(&admin, "m-*", 2, 600).await;
+    let machine = Machine::new("m-1");
+    world.join(0, &machine, &token.reveal()).await.expect("let in");
+    let revision = world.revision(&admin).await;
+    for at in [0, 1] {
+        world.join(at, &machine, &token.reveal()).await.expect("the same use");
+    }
+    assert_eq!(world.revision(&admin).await, revision);
+    world.join(0, &Machine::new("m-2"), &token.reveal()).await.expect("another use");
+    assert_eq!(world.revision(&admin).await, revision + 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_id_of_a_token_is_neither_proposed_nor_repeated() {
+    let world = World::start().await;
+    let admin = world.pki.leaf("admin");
+    let token = world.token(&admin, "m-*", 2, 600).await;
+    let (revision, whole) = (world.revision(&admin).await, token.reveal());
+    let secret = whole.rsplit('.').next().expect("three parts");
+    let unsaid = |answer: Result<(), Status>| {
+        let status = answer.expect_err("no id");
+        assert!(status.message().starts_with("ARG-0728") && !status.message().contains(secret), "{status}");
+    };
+    for at in [0, 1] {
+        let ask = RevokeTokenRequest { id: whole.clone(), reason: "leaked".to_owned() };
+        unsaid(world.tokens(at, &admin).revoke_token(ask).await.map(drop));
+        let hash = token.secret_hash().to_vec();
+        let ask = CreateTokenRequest {
+            id: whole.clone(),
+            secret_hash: hash.clone().into(),
+            agents: "*".to_owned(),
+            uses: 1,
+            lifetime_s: 60,
+            reason: "test".to_owned(),
+            rejoin: false,
+        };
+        unsaid(world.tokens(at, &admin).create_token(ask).await.map(drop));
+        let ask = AdmitAgentRequest {
+            token_id: whole.clone(),
+            secret_hash: hash.clone().into(),
+            agent: "m-1".to_owned(),
+            key: hash.into(),
+        };
+        unsaid(world.tokens(at, &world.node(0)).admit_agent(ask).await.map(drop));
+    }
+    assert_eq!(world.revision(&admin).await, revision, "nothing of it is in the log");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -20,9 +20,11 @@ use argosy_storage::sim_disk::SimDisk;
 use argosy_storage::{Admission, Drive, Identity, InstanceId, Store};
 use rcgen::{CertificateParams, KeyPair};
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 
+use crate::one_way::OneWay;
 use crate::pki_kit::Pki;
 
 /// No condition takes so long unless something is broken.
@@ -211,6 +213,17 @@ voters = ["n1"]
         listed.tokens.into_iter().find(|row| row.id == token.id()).expect("in the book")
     }
 
+    /// The index of the last entry that changed the book, or anything else of the directory.
+    pub(crate) async fn revision(&self, admin: &TlsFiles) -> u64 {
+        self.tokens(1, admin).list_tokens(ListTokensRequest {}).await.expect("answered").into_inner().revision
+    }
+
+    /// The certificate of a node itself.
+    pub(crate) fn node(&self, at: usize) -> TlsFiles {
+        let path = |end: &str| self.pki.path().join(format!("node-n{}.{end}", at + 1));
+        TlsFiles { cert: path("crt"), key: path("key"), ca: self.pki.authority.certificate_path().to_path_buf() }
+    }
+
     pub(crate) async fn revoke(&self, admin: &TlsFiles, token: &JoinToken) -> JoinTokenRow {
         let ask = RevokeTokenRequest { id: token.id().to_owned(), reason: "leaked".to_owned() };
         self.tokens(1, admin).revoke_token(ask).await.expect("revoked").into_inner()
@@ -222,6 +235,15 @@ voters = ["n1"]
         let ask = JoinRequest { token: token.to_owned(), agent_id, request };
         let joined = JoiningClient::new(self.door(at, &self.fingerprint())).join(ask).await;
         joined.map(|issued| issued.into_inner())
+    }
+
+    /// A machine shows a token at a door, and no answer ever reaches it.
+    pub(crate) fn join_unheard(&self, at: usize, machine: &Machine, token: &str) -> JoinHandle<()> {
+        let (agent_id, request) = (machine.name.to_owned(), machine.request().into());
+        let ask = JoinRequest { token: token.to_owned(), agent_id, request };
+        let door = tls::to_join(OneWay, &Limits::default(), self.doors[at].clone(), &self.fingerprint());
+        let mut client = JoiningClient::new(door.expect("a good name"));
+        tokio::spawn(async move { drop(client.join(ask).await) })
     }
 
     /// The files of a machine that has joined.
