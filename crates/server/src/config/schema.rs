@@ -282,7 +282,7 @@ section! {
         listen: Option<SocketAddr> = Optional(listen_address());
         /// How long a certificate of an agent holds. Agents renew theirs when a third of it is left.
         certificate_lifetime: Duration = Defaulted(duration("10s", "90d"), "\"1d\"");
-        /// Connections of callers without a certificate, at once; more are dropped.
+        /// Connections of callers without a certificate, at once; more are dropped, and so is the ninth of one address (of IPv6: of one /64).
         max_callers: u32 = Defaulted(whole(1..=100_000), "256");
         /// Refused attempts of one address in a minute; further ones are turned away without a look at their token.
         max_refusals_a_minute: u32 = Defaulted(whole(1..=100_000), "20");

@@ -19,8 +19,9 @@ const AT_ONCE: u32 = 2;
 /// How long a connection may stay, and how long it has to go then.
 const STAY: Duration = Duration::from_secs(30);
 const LEAVE: Duration = Duration::from_secs(15);
-/// Handshakes going on at once.
+/// Handshakes going on at once, and how long one may take: nobody has shown anything yet.
 const HANDSHAKES: u32 = 32;
+const HANDSHAKE: Duration = Duration::from_secs(2);
 
 /// Serves joins, and nothing else, to whoever comes, until `closing`.
 pub(crate) async fn open<L: Listen>(
@@ -34,6 +35,7 @@ pub(crate) async fn open<L: Listen>(
     let limits = Limits::from(Connections {
         max_connections: settings.max_callers,
         max_handshakes: HANDSHAKES.min(connections.max_handshakes),
+        handshake_timeout: HANDSHAKE.min(connections.handshake_timeout),
         ..connections.clone()
     });
     let incoming = tls::accept_strangers(listener, credentials, &limits);

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use futures::Stream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio_rustls::{TlsAcceptor, TlsStream};
 use tokio_util::task::AbortOnDropHandle;
@@ -21,6 +21,7 @@ use tonic::transport::server::Connected;
 
 use super::limits::Limits;
 use super::network::Listen;
+use super::places::{NoPlace, Place, Places};
 use super::wire::Wire;
 use super::{Credentials, Security};
 use crate::authz::{Identity, IdentityError, PeerIdentity};
@@ -37,7 +38,7 @@ pub struct Connection<Io> {
     wire: Wire<Io>,
     peer: PeerIdentity,
     /// Counts this connection until it is closed.
-    _place: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 impl<Io> Connected for Connection<Io> {
@@ -69,36 +70,41 @@ pub fn accept<L: Listen>(listener: L, security: &Security, limits: &Limits) -> I
         Security::Plaintext => None,
         Security::Mutual(credentials) => Some(TlsAcceptor::from(credentials.server())),
     };
-    accept_through(listener, tls, limits)
+    accept_through(listener, tls, limits, Places::of_peers(limits))
 }
 
-/// Accepts callers without a certificate from `listener` until the stream returned is dropped. None of them has an identity.
+/// Accepts callers without a certificate from `listener` until the stream returned is dropped. None of them has an identity, and no
+/// address has more than a few connections, so that one of them cannot keep out all others.
 pub fn accept_strangers<L: Listen>(listener: L, credentials: &Credentials, limits: &Limits) -> Incoming<L::Io> {
-    accept_through(listener, Some(TlsAcceptor::from(credentials.server_of_strangers())), limits)
+    accept_through(
+        listener,
+        Some(TlsAcceptor::from(credentials.server_of_strangers())),
+        limits,
+        Places::of_strangers(limits),
+    )
 }
 
-fn accept_through<L: Listen>(listener: L, tls: Option<TlsAcceptor>, limits: &Limits) -> Incoming<L::Io> {
+fn accept_through<L: Listen>(
+    listener: L,
+    tls: Option<TlsAcceptor>,
+    limits: &Limits,
+    places: Places,
+) -> Incoming<L::Io> {
     let (to, ready) = mpsc::channel(READY);
     let greeter = Greeter { tls, timeout: limits.handshake_timeout(), to };
     let handshakes = Arc::new(Semaphore::new(limits.max_handshakes()));
-    let connections = Arc::new(Semaphore::new(limits.max_connections()));
-    let accepting = tokio::spawn(accept_all(listener, greeter, handshakes, connections));
+    let accepting = tokio::spawn(accept_all(listener, greeter, handshakes, places));
     Incoming { ready, _accepting: AbortOnDropHandle::new(accepting) }
 }
 
-async fn accept_all<L: Listen>(
-    mut listener: L,
-    greeter: Greeter<L::Io>,
-    handshakes: Arc<Semaphore>,
-    connections: Arc<Semaphore>,
-) {
+async fn accept_all<L: Listen>(mut listener: L, greeter: Greeter<L::Io>, handshakes: Arc<Semaphore>, places: Places) {
     let mut greeting = JoinSet::new();
     let mut full = false;
     loop {
         let turn = Arc::clone(&handshakes).acquire_owned().await.expect("the semaphore is never closed");
         while greeting.try_join_next().is_some() {}
         match listener.accept().await {
-            Ok((io, from)) => match Arc::clone(&connections).try_acquire_owned() {
+            Ok((io, from)) => match places.take(from.ip()) {
                 Ok(place) => {
                     full = false;
                     let greeter = greeter.clone();
@@ -107,10 +113,11 @@ async fn accept_all<L: Listen>(
                         drop(turn);
                     });
                 }
-                Err(_) => {
+                Err(NoPlace::Crowded) => tracing::debug!(%from, "dropped: its address has connections enough"),
+                Err(NoPlace::Full) => {
                     // Once for each time that it fills up: callers that come back must not fill the log as well.
                     if !std::mem::replace(&mut full, true) {
-                        tracing::warn!(%from, "dropping callers: connections.max_connections are open");
+                        tracing::warn!(%from, "dropping callers: all connections of `{}` are open", places.key);
                     }
                 }
             },
@@ -143,7 +150,7 @@ impl<Io> Clone for Greeter<Io> {
 }
 
 impl<Io: AsyncRead + AsyncWrite + Unpin + Send + 'static> Greeter<Io> {
-    async fn greet(self, io: Io, from: SocketAddr, place: OwnedSemaphorePermit) {
+    async fn greet(self, io: Io, from: SocketAddr, place: Place) {
         let (wire, identity) = match &self.tls {
             None => (Wire::Plain(io), Ok(Identity::LoopbackPlaintext)),
             Some(tls) => match tokio::time::timeout(self.timeout, tls.accept(io)).await {

@@ -12,7 +12,8 @@ mod incoming;
 mod limits;
 mod network;
 mod pinned;
-mod plant;
+mod places;
+pub(crate) mod plant;
 mod signatures;
 mod verify;
 mod wire;
@@ -23,6 +24,7 @@ pub use incoming::{Connection, Incoming, accept, accept_strangers};
 pub use limits::{Limits, server};
 pub use network::{Connect, Listen, Tcp, listen};
 pub use pinned::Trust;
+pub(crate) use places::neighbourhood;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
