@@ -11,6 +11,7 @@ use argosy_proto::authz::Role;
 use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, Issuer, KeyPair, KeyUsagePurpose, SanType};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use time::OffsetDateTime;
+use x509_parser::prelude::X509Certificate;
 
 use super::authority::{bad_request, found, issuer};
 use super::facts::CertificateFacts;
@@ -19,6 +20,7 @@ use super::leaf::{Validity, ascii};
 use super::request::SigningRequest;
 use super::{PkiError, damaged};
 use crate::authz::Principal;
+use crate::tls::plant::{Bug, planted};
 
 /// An authority that signs for agents.
 pub struct AgentsAuthority {
@@ -54,12 +56,24 @@ impl AgentsAuthority {
     /// Opens the one whose files these are. `installation` is the file of the authority that everybody else's certificates come from.
     ///
     /// # Errors
-    /// ARG-0725 when it is that very authority, or none at all, or over; ARG-0702, ARG-0703, ARG-0708.
+    /// ARG-0725 when it is that very authority, or below another, or none at all; ARG-0702, ARG-0703, ARG-0708. That it is over is only
+    /// logged: a node must start without it, and [`Self::issue`] refuses.
     pub fn open(certificate: &Path, key: &Path, installation: &Path) -> Result<Self, PkiError> {
         refuse_unfit(certificate, installation)?;
         let (der, issuer) = issuer(certificate, key)?;
         let facts = CertificateFacts::of(&der).map_err(|e| damaged(certificate, e))?;
-        Ok(Self { issuer, until: facts.not_after, path: certificate.to_path_buf() })
+        let authority = Self { issuer, until: facts.not_after, path: certificate.to_path_buf() };
+        if let Err(error) = authority.must_hold() {
+            tracing::error!(%error, "no agent gets a certificate from this node");
+        }
+        Ok(authority)
+    }
+
+    fn must_hold(&self) -> Result<(), PkiError> {
+        if self.until > OffsetDateTime::now_utc() {
+            return Ok(());
+        }
+        Err(PkiError::UnfitAuthority { path: self.path.clone(), reason: "it has expired".to_owned() })
     }
 
     /// Issues a certificate for the key of a request.
@@ -72,9 +86,7 @@ impl AgentsAuthority {
                 "{agent} is no agent, and this authority signs for agents alone"
             )));
         }
-        if self.until <= OffsetDateTime::now_utc() {
-            return Err(PkiError::UnfitAuthority { path: self.path.clone(), reason: "it has expired".to_owned() });
-        }
+        self.must_hold()?;
         let mut params = CertificateParams::default();
         params.not_before = validity.from;
         params.not_after = validity.until.min(self.until);
@@ -100,25 +112,37 @@ fn fresh_serial() -> Result<Vec<u8>, PkiError> {
     Ok(serial.to_vec())
 }
 
-/// Refuses an authority that must not be one for agents: most of all that of the installation, whose key no node may have.
+/// Refuses an authority that must not be one for agents: most of all that of the installation, whose key no node may have, and any that
+/// another has signed, for by way of that other it could make anybody's certificate.
 pub(crate) fn refuse_unfit(certificate: &Path, installation: &Path) -> Result<(), PkiError> {
     let unfit = |reason: &str| PkiError::UnfitAuthority { path: certificate.to_path_buf(), reason: reason.to_owned() };
     let [agents] = &read_certificates(certificate)?[..] else {
         return Err(unfit("there is more than one certificate in it"));
     };
-    let key_of = |der: &[u8]| {
-        let (_, certificate) = x509_parser::parse_x509_certificate(der).ok()?;
-        Some((certificate.public_key().raw.to_vec(), certificate.is_ca()))
-    };
-    let (key, is_authority) = key_of(agents).ok_or_else(|| damaged(certificate, "it cannot be read"))?;
-    if !is_authority {
+    let (_, agents) =
+        x509_parser::parse_x509_certificate(agents).map_err(|_| damaged(certificate, "it cannot be read"))?;
+    if !agents.is_ca() {
         return Err(unfit("it is no authority"));
     }
     let theirs = read_certificates(installation)?;
-    if theirs.iter().filter_map(|der| key_of(der)).any(|(other, _)| other == key) {
+    let theirs = theirs.iter().filter_map(|der| x509_parser::parse_x509_certificate(der).ok());
+    if theirs.into_iter().any(|(_, other)| other.public_key().raw == agents.public_key().raw) {
         return Err(unfit(
             "it is the authority of the whole installation: a node that has its key could make anybody's certificate",
         ));
     }
+    if !is_signed_by_itself(&agents) && !planted(Bug::SignedByAnother) {
+        return Err(unfit(
+            "another authority has signed it: whoever trusts that one would believe a node that has this one's key",
+        ));
+    }
     Ok(())
+}
+
+fn is_signed_by_itself(certificate: &X509Certificate<'_>) -> bool {
+    let algorithms = rustls::crypto::ring::default_provider().signature_verification_algorithms;
+    let key = &certificate.public_key().subject_public_key.data;
+    let (said, signature) = (certificate.tbs_certificate.as_ref(), &certificate.signature_value.data);
+    certificate.issuer().as_raw() == certificate.subject().as_raw()
+        && algorithms.all.iter().any(|algorithm| algorithm.verify_signature(key, said, signature).is_ok())
 }

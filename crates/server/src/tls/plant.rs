@@ -5,6 +5,8 @@
 pub(crate) enum Bug {
     /// Who signs for agents may sign for anybody.
     IssuerForAnybody,
+    /// An authority for agents may be one that another authority has signed.
+    SignedByAnother,
 }
 
 argosy_failpoint::bugs_of_tests!(Bug);

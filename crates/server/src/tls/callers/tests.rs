@@ -116,6 +116,50 @@ fn the_installations_authority_is_taken_for_everybody_and_is_none_for_agents() {
 }
 
 #[test]
+fn an_authority_that_another_has_signed_is_none_for_agents() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let path = |name: &str| dir.path().join(name);
+    let authority = |name: &str| {
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(rcgen::DnType::CommonName, name);
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        params
+    };
+    let key = || KeyPair::generate().expect("a key");
+    let (root, below) = (Issuer::new(authority("site"), key()), key());
+    let own = authority("site").self_signed(root.key()).expect("signed");
+    std::fs::write(path("ca.crt"), own.pem()).expect("written");
+    crate::pki::write_private(&path("below.key"), &below.serialize_pem()).expect("written");
+    let open = |name: &str| {
+        let signed = authority(name).signed_by(&below, &root).expect("signed");
+        std::fs::write(path("below.crt"), signed.pem()).expect("written");
+        AgentsAuthority::open(&path("below.crt"), &path("below.key"), &path("ca.crt")).map(|_| signed)
+    };
+    // What whoever has its key could make of it: an administrator, by way of the site's own root.
+    let signed = authority("agents").signed_by(&below, &root).expect("signed");
+    let mut admin = CertificateParams::default();
+    admin.subject_alt_names.push(SanType::URI("bigfleet://admin".try_into().expect("ASCII")));
+    let issuer = Issuer::from_ca_cert_der(signed.der(), KeyPair::from_pem(&below.serialize_pem()).expect("a key"));
+    let forged = admin.signed_by(&key(), &issuer.expect("an authority")).expect("signed");
+    let roots = |der: &CertificateDer<'static>| {
+        let mut roots = RootCertStore::empty();
+        roots.add(der.clone()).expect("an authority");
+        Arc::new(roots)
+    };
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let verifier = CallerVerifier::new(&roots(own.der()), None, &provider);
+    verifier.verify_client_cert(forged.der(), &[signed.der().clone()], UnixTime::now()).expect("admin everywhere");
+    for name in ["agents", "site"] {
+        let refused = open(name).expect_err("it is below the site's root").to_string();
+        assert!(refused.starts_with("ARG-0725"), "{name}: {refused}");
+        assert!(plant::with(Bug::SignedByAnother, || open(name)).is_ok(), "the bug shows");
+    }
+    let alone = authority("agents").self_signed(&below).expect("signed");
+    std::fs::write(path("below.crt"), alone.pem()).expect("written");
+    AgentsAuthority::open(&path("below.crt"), &path("below.key"), &path("ca.crt")).expect("it stands beside");
+}
+
+#[test]
 fn a_request_that_its_key_did_not_sign_is_refused() {
     let key = KeyPair::generate().expect("a key");
     let request = CertificateParams::default().serialize_request(&key).expect("a request");
