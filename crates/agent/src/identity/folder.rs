@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use rcgen::{CertificateParams, DistinguishedName, KeyPair, PKCS_ECDSA_P256_SHA256, PublicKeyData as _};
 
+use x509_parser::pem::Pem;
+
 use super::term::Term;
 use super::{IdentityError, unix_now};
 
@@ -93,6 +95,9 @@ impl Folder {
         let files = self.files();
         let not_ours = || IdentityError::folder(&files.cert, "a node sent a certificate that is not the one asked for");
         let term = Term::read(certificate).filter(|term| self.is_ours(term, agent_id)).ok_or_else(not_ours)?;
+        if !are_certificates(authorities) {
+            return Err(IdentityError::folder(&files.ca, "a node sent no authority with the certificate"));
+        }
         let here = unix_now();
         if !term.holds(here) {
             let (from, until) = (term.from_unix_s, term.until_unix_s);
@@ -105,6 +110,12 @@ impl Folder {
         }
         Ok(term)
     }
+}
+
+/// Whether this holds certificates in PEM, one at least, and nothing that is none: without them no node would be believed any more.
+fn are_certificates(pem: &str) -> bool {
+    let mut blocks = Pem::iter_from_buffer(pem.as_bytes()).peekable();
+    blocks.peek().is_some() && blocks.all(|block| block.is_ok_and(|block| block.parse_x509().is_ok()))
 }
 
 /// Writes a file for its owner alone in the place of what is there; after a crash the old one is there or the new one.

@@ -23,9 +23,6 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// # Errors
 /// What no further attempt would change.
 pub async fn obtain<D: Dial>(folder: &Folder, ask: &Ask, doors: &D) -> Result<Term, IdentityError> {
-    if let Some(term) = folder.certificate(&ask.agent_id).filter(|term| term.holds(unix_now())) {
-        return Ok(term);
-    }
     let (mut attempt, mut pause, mut told) = (0_u64, FIRST_PAUSE, String::new());
     loop {
         let why = match once(folder, ask, doors, attempt).await {
@@ -51,35 +48,59 @@ pub(super) enum Failed {
     ForGood(IdentityError),
 }
 
-/// One attempt.
+impl Failed {
+    /// What failed while this certificate lay in the folder.
+    fn of(error: IdentityError, lying: Option<&Term>) -> Self {
+        let passes = match &error {
+            // Clocks are set, at times long after a machine has booted.
+            IdentityError::Clock { .. } => true,
+            IdentityError::Token { .. } => lying.is_some(),
+            // This machine had joined by a clock that was later than its clock is now: what a node says of the token decides nothing.
+            _ => lying.is_some_and(|term| unix_now() < term.from_unix_s),
+        };
+        if passes { Self::ForNow(error.to_string()) } else { Self::ForGood(error) }
+    }
+}
+
+/// One attempt. The folder is looked into each time: a clock that was set may have made what lies there good.
 pub(super) async fn once<D: Dial>(folder: &Folder, ask: &Ask, doors: &D, attempt: u64) -> Result<Term, Failed> {
-    let token = ask.token.read().map_err(Failed::ForGood)?;
-    let request = folder.request().map_err(Failed::ForGood)?.into();
+    let lying = folder.certificate(&ask.agent_id);
+    if let Some(term) = lying.as_ref().filter(|term| term.holds(unix_now())) {
+        return Ok(term.clone());
+    }
+    let for_good = |error| Failed::of(error, lying.as_ref());
+    let token = ask.token.read().map_err(for_good)?;
+    let request = folder.request().map_err(for_good)?.into();
     let channel = doors.channel(attempt).map_err(Failed::ForNow)?;
     let message = JoinRequest { token, agent_id: ask.agent_id.clone(), request };
     let mut request = Request::new(message);
     request.set_timeout(PATIENCE);
     let answered = timeout(PATIENCE, async { JoiningClient::new(channel).join(request).await }).await;
-    let issued = answered.map_err(|_| Failed::ForNow("no answer in time".to_owned()))?.map_err(|s| refused(&s))?;
+    let answered = answered.map_err(|_| Failed::ForNow("no answer in time".to_owned()))?;
+    let issued = answered.map_err(|status| match refused(&status) {
+        Ok(error) => for_good(error),
+        Err(why) => Failed::ForNow(why),
+    })?;
     let issued = issued.into_inner();
     let installed = folder.install(&ask.agent_id, &issued.certificate, &issued.authorities, issued.now_unix_s);
-    let term = installed.map_err(Failed::ForGood)?;
+    let term = installed.map_err(for_good)?;
     tracing::info!(agent = ask.agent_id, until_unix_s = term.until_unix_s, "joined");
     Ok(term)
 }
 
-fn refused(status: &Status) -> Failed {
+/// What a node has against us; or why there was no answer.
+fn refused(status: &Status) -> Result<IdentityError, String> {
     use Code::{AlreadyExists, InvalidArgument, PermissionDenied, Unauthenticated};
     let said = causes(status);
     if let Some(at) = said.find("ARG-1124") {
         // Every layer says it again, in brackets of its own.
         let once = said[at..].split(')').next().unwrap_or_default();
-        return Failed::ForGood(IdentityError::OtherAuthority(once.to_owned()));
+        return Ok(IdentityError::OtherAuthority(once.to_owned()));
     }
     match status.code() {
         AlreadyExists | InvalidArgument | PermissionDenied | Unauthenticated => {
-            Failed::ForGood(IdentityError::Refused(status.message().to_owned()))
+            Ok(IdentityError::Refused(status.message().to_owned()))
         }
-        _ => Failed::ForNow(said),
+        _ => Err(said),
     }
 }

@@ -55,6 +55,14 @@ pub enum IdentityError {
         /// The node's.
         there: i64,
     },
+    /// The token cannot be read.
+    #[error("ARG-1130: {path}: {reason}; put a join token there that the agent's user may read")]
+    Token {
+        /// Its file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
     /// A file of the identity cannot be used.
     #[error(
         "ARG-1128: {path}: {reason}; see to it that the agent's user may write there, or empty the folder and join again"

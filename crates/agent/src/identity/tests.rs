@@ -1,6 +1,7 @@
 //! That a key is made once and kept, that only a fitting certificate is taken, and that a use is asked for with one key.
 
 use std::collections::VecDeque;
+use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -8,9 +9,14 @@ use std::time::Duration;
 use argosy_proto::argosy::v1::agent_identity_server::{AgentIdentity, AgentIdentityServer};
 use argosy_proto::argosy::v1::joining_server::{Joining, JoiningServer};
 use argosy_proto::argosy::v1::{IssuedIdentity, JoinRequest, RenewRequest};
+use hyper_util::rt::TokioIo;
 use rcgen::{CertificateParams, CertificateSigningRequestParams, Issuer, KeyPair, PublicKeyData as _, SanType};
-use tokio_stream::wrappers::TcpListenerStream;
-use tonic::transport::{Channel, Endpoint, Server};
+use tokio::io::DuplexStream;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_stream::StreamExt as _;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::transport::{Channel, Endpoint, Server, Uri};
 use tonic::{Code, Request, Response, Status};
 
 use super::*;
@@ -28,14 +34,25 @@ fn issue(request: &[u8], agent: &str, from: i64) -> IssuedIdentity {
     let uri = format!("argosy://agent/{agent}");
     params.subject_alt_names.push(SanType::URI(uri.as_str().try_into().expect("ASCII")));
     let certificate = params.signed_by(&asked.public_key, &issuer).expect("signed").pem();
-    IssuedIdentity { certificate, authorities: "the authority".to_owned(), now_unix_s: from }
+    let authorities = CertificateParams::default().self_signed(issuer.key()).expect("signed").pem();
+    IssuedIdentity { certificate, authorities, now_unix_s: from }
 }
 
-/// A node that answers as it is told, and keeps the keys it was asked for.
+/// What a node is told to answer.
+enum Answer {
+    No(Status),
+    /// A certificate that begins so many seconds from now.
+    From(i64),
+}
+
+/// When somebody asked to join, and with which key.
+type Asked = (Instant, Vec<u8>);
+
+/// A node that answers as it is told, and keeps the keys it was asked for, and when.
 #[derive(Clone, Default)]
 struct Clerk {
-    refusals: Arc<Mutex<VecDeque<Status>>>,
-    joins: Arc<Mutex<Vec<Vec<u8>>>>,
+    answers: Arc<Mutex<VecDeque<Answer>>>,
+    joins: Arc<Mutex<Vec<Asked>>>,
     renewals: Arc<Mutex<Vec<Vec<u8>>>>,
 }
 
@@ -46,21 +63,27 @@ fn key_of(request: &[u8]) -> Vec<u8> {
 
 impl Clerk {
     fn refusing(refusals: impl IntoIterator<Item = Status>) -> Self {
-        Self { refusals: Arc::new(Mutex::new(refusals.into_iter().collect())), ..Self::default() }
+        let answers = Arc::new(Mutex::new(refusals.into_iter().map(Answer::No).collect()));
+        Self { answers, ..Self::default() }
     }
 
     fn joins(&self) -> Vec<Vec<u8>> {
-        self.joins.lock().expect("not poisoned").clone()
+        self.joins.lock().expect("not poisoned").iter().map(|(_, key)| key.clone()).collect()
     }
 
-    async fn serve(&self) -> Node {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let address = format!("http://{}", listener.local_addr().expect("bound"));
+    /// The pauses between joins.
+    fn pauses(&self) -> Vec<Duration> {
+        let joins = self.joins.lock().expect("not poisoned");
+        joins.windows(2).map(|pair| pair[1].0.duration_since(pair[0].0)).collect()
+    }
+
+    fn serve(&self) -> Node {
+        let (line, calls) = mpsc::channel::<DuplexStream>(4);
         let server = Server::builder()
             .add_service(JoiningServer::new(self.clone()))
             .add_service(AgentIdentityServer::new(self.clone()));
-        tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
-        Node(address)
+        tokio::spawn(server.serve_with_incoming(ReceiverStream::new(calls).map(Ok::<_, io::Error>)));
+        Node(line)
     }
 }
 
@@ -68,12 +91,15 @@ impl Clerk {
 impl Joining for Clerk {
     async fn join(&self, request: Request<JoinRequest>) -> Result<Response<IssuedIdentity>, Status> {
         let ask = request.into_inner();
-        self.joins.lock().expect("not poisoned").push(key_of(&ask.request));
-        if let Some(refusal) = self.refusals.lock().expect("not poisoned").pop_front() {
-            return Err(refusal);
-        }
+        self.joins.lock().expect("not poisoned").push((Instant::now(), key_of(&ask.request)));
+        let told = self.answers.lock().expect("not poisoned").pop_front();
+        let from = match told {
+            Some(Answer::No(refusal)) => return Err(refusal),
+            Some(Answer::From(seconds)) => seconds,
+            None => -HOUR_S,
+        };
         assert_eq!(ask.token, "the token");
-        Ok(Response::new(issue(&ask.request, &ask.agent_id, unix_now() - HOUR_S)))
+        Ok(Response::new(issue(&ask.request, &ask.agent_id, unix_now() + from)))
     }
 }
 
@@ -86,11 +112,18 @@ impl AgentIdentity for Clerk {
     }
 }
 
-struct Node(String);
+/// The way to a clerk, in memory, so that time stands still while it answers.
+struct Node(mpsc::Sender<DuplexStream>);
 
 impl Dial for Node {
     fn channel(&self, _: u64) -> Result<Channel, String> {
-        Ok(Endpoint::from_shared(self.0.clone()).expect("an address").connect_lazy())
+        let line = self.0.clone();
+        let connect = tower::service_fn(move |_: Uri| {
+            let (ours, theirs) = tokio::io::duplex(64 * 1024);
+            let called = line.try_send(theirs).map_err(|_| io::Error::from(io::ErrorKind::ConnectionRefused));
+            async move { called.map(|()| TokioIo::new(ours)) }
+        });
+        Ok(Endpoint::from_static("http://node").connect_with_connector_lazy(connect))
     }
 }
 
@@ -131,18 +164,23 @@ fn only_a_certificate_for_this_key_this_name_and_this_moment_is_taken() {
     for wrong in [issue(&ours, "m-1", now + HOUR_S), issue(&ours, "m-1", now - 25 * HOUR_S)] {
         assert!(install(&wrong).expect_err("clocks").starts_with("ARG-1127"));
     }
+    let right = issue(&ours, "m-1", now - HOUR_S);
+    for authorities in ["", "no certificate", "-----BEGIN CERTIFICATE-----\nc2VjcmV0\n-----END CERTIFICATE-----\n"] {
+        let wrong = IssuedIdentity { authorities: authorities.to_owned(), ..right.clone() };
+        assert!(install(&wrong).expect_err("whom to believe").starts_with("ARG-1128"), "{authorities}");
+    }
     assert_eq!(folder.certificate("m-1"), None, "none of them was written");
     let term = install(&issue(&ours, "m-1", now - HOUR_S)).expect("right");
     assert_eq!(folder.certificate("m-1"), Some(term));
     assert_eq!(folder.certificate("m-2"), None, "another name is another machine");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_agent_asks_again_with_the_same_key_and_after_a_restart_asks_nobody() {
     let dir = tempfile::tempdir().expect("a folder");
     let clerk =
         Clerk::refusing([Status::unavailable("ARG-0652: nobody leads"), Status::internal("the answer was lost")]);
-    let door = clerk.serve().await;
+    let door = clerk.serve();
     let ask = ask(dir.path());
     let folder = Folder::open(&dir.path().join("identity")).expect("made");
     let term = obtain(&folder, &ask, &door).await.expect("in the end");
@@ -156,35 +194,115 @@ async fn an_agent_asks_again_with_the_same_key_and_after_a_restart_asks_nobody()
     assert_eq!(clerk.joins().len(), 3);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_a_node_has_refused_is_not_asked_again() {
     let dir = tempfile::tempdir().expect("a folder");
     for code in [Code::Unauthenticated, Code::PermissionDenied, Code::InvalidArgument, Code::AlreadyExists] {
         let clerk = Clerk::refusing([Status::new(code, "ARG-0717: used up")]);
         let folder = Folder::open(&dir.path().join("identity")).expect("made");
-        let refused = obtain(&folder, &ask(dir.path()), &clerk.serve().await).await.expect_err("refused").to_string();
+        let refused = obtain(&folder, &ask(dir.path()), &clerk.serve()).await.expect_err("refused").to_string();
         assert!(refused.starts_with("ARG-1125") && refused.contains("ARG-0717"), "{refused}");
         assert_eq!(clerk.joins().len(), 1);
     }
 }
 
-#[tokio::test]
-async fn a_certificate_is_renewed_when_a_third_of_it_is_left_and_with_the_same_key() {
+/// A certificate lies there that begins so many seconds from now, whether or not it holds.
+fn lay(folder: &Folder, from: i64) -> Term {
+    let issued = issue(&folder.request().expect("a request"), "m-1", unix_now() + from);
+    let files = folder.files();
+    std::fs::write(files.ca, &issued.authorities).expect("written");
+    std::fs::write(files.cert, &issued.certificate).expect("written");
+    Term::read(&issued.certificate).expect("a certificate")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_wrong_is_waited_for() {
     let dir = tempfile::tempdir().expect("a folder");
-    let (clerk, ask) = (Clerk::default(), ask(dir.path()));
-    let node = clerk.serve().await;
+    let clerk = Clerk::default();
+    clerk.answers.lock().expect("not poisoned").extend([Answer::From(HOUR_S), Answer::From(-25 * HOUR_S)]);
     let folder = Folder::open(&dir.path().join("identity")).expect("made");
-    let old = issue(&folder.request().expect("a request"), "m-1", unix_now() - 20 * HOUR_S);
-    let term = folder.install("m-1", &old.certificate, &old.authorities, old.now_unix_s).expect("it holds");
+    obtain(&folder, &ask(dir.path()), &clerk.serve()).await.expect("in the end");
+    assert_eq!(clerk.joins().len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_certificate_that_has_not_begun_outlasts_a_refusal_and_the_loss_of_the_token() {
+    for has_token in [true, false] {
+        let dir = tempfile::tempdir().expect("a folder");
+        let clerk = Clerk::refusing([Status::permission_denied("ARG-0716: expired")]);
+        let (folder, node) = (Folder::open(&dir.path().join("identity")).expect("made"), clerk.serve());
+        let ask = ask(dir.path());
+        if !has_token {
+            std::fs::remove_file(dir.path().join("token")).expect("there");
+        }
+        lay(&folder, HOUR_S);
+        let clock_is_set = async {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            lay(&folder, -HOUR_S)
+        };
+        let (obtained, lying) = tokio::join!(obtain(&folder, &ask, &node), clock_is_set);
+        assert_eq!(obtained.expect("it holds now"), lying);
+        assert_eq!(clerk.joins().len(), usize::from(has_token));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_machine_without_a_token_and_without_a_certificate_says_so_and_ends() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let folder = Folder::open(&dir.path().join("identity")).expect("made");
+    let (ask, node) = (ask(dir.path()), Clerk::default().serve());
+    std::fs::remove_file(dir.path().join("token")).expect("there");
+    let ended = obtain(&folder, &ask, &node).await.expect_err("nothing to join with").to_string();
+    assert!(ended.starts_with("ARG-1130"), "{ended}");
+}
+
+/// Keeps a certificate until there is another one that holds.
+async fn keep_until_renewed(folder: &Folder, ask: &Ask, term: Term, node: &Node) {
+    let is_fresh = |now: Term| now != term && now.holds(unix_now());
     let renewed = async {
-        while folder.certificate("m-1").is_none_or(|now| now == term) {
-            tokio::task::yield_now().await;
+        while !folder.certificate("m-1").is_some_and(is_fresh) {
+            tokio::time::sleep(Duration::from_secs(1)).await;
         }
     };
     tokio::select! {
-        () = keep(&folder, &ask, term.clone(), &node, &node) => unreachable!("it goes on for ever"),
+        () = keep(folder, ask, term.clone(), node, node) => unreachable!("it goes on for ever"),
         () = renewed => {}
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_whose_certificate_is_over_shows_its_token_with_the_same_key_and_ever_less_often() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let clerk = Clerk::refusing((0..12).map(|_| Status::unavailable("ARG-0652: nobody leads")));
+    let folder = Folder::open(&dir.path().join("identity")).expect("made");
+    keep_until_renewed(&folder, &ask(dir.path()), lay(&folder, -25 * HOUR_S), &clerk.serve()).await;
+    let (joins, pauses) = (clerk.joins(), clerk.pauses());
+    assert_eq!(joins.len(), 13);
+    assert!(joins.iter().all(|key| *key == joins[0]), "a use is a key");
+    for (pause, doubled) in pauses.iter().zip([1_u64, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]) {
+        let (least, most) = (Duration::from_millis(500 * doubled), Duration::from_millis(1_000 * doubled + 100));
+        assert!((least..=most).contains(pause), "{pauses:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_whose_certificate_is_over_and_whose_token_is_refused_asks_every_few_minutes() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let clerk = Clerk::refusing((0..3).map(|_| Status::permission_denied("ARG-0718: revoked")));
+    let folder = Folder::open(&dir.path().join("identity")).expect("made");
+    keep_until_renewed(&folder, &ask(dir.path()), lay(&folder, -25 * HOUR_S), &clerk.serve()).await;
+    let pauses = clerk.pauses();
+    let few_minutes = Duration::from_secs(150)..=Duration::from_secs(301);
+    assert!(pauses.len() == 3 && pauses.iter().all(|pause| few_minutes.contains(pause)), "{pauses:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_certificate_is_renewed_when_a_third_of_it_is_left_and_with_the_same_key() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (clerk, ask) = (Clerk::default(), ask(dir.path()));
+    let node = clerk.serve();
+    let folder = Folder::open(&dir.path().join("identity")).expect("made");
+    keep_until_renewed(&folder, &ask, lay(&folder, -20 * HOUR_S), &node).await;
     assert_eq!(clerk.joins().len(), 0, "no token is shown for it");
     let renewals = clerk.renewals.lock().expect("not poisoned").clone();
     assert_eq!(renewals, [key_of(&folder.request().expect("a request"))]);

@@ -38,7 +38,9 @@ impl TokenSource {
         match self {
             Self::Text(Secret(text)) => Ok(text.clone()),
             Self::File(path) => {
-                let text = std::fs::read_to_string(path).map_err(|error| IdentityError::folder(path, error))?;
+                let unread =
+                    |error: std::io::Error| IdentityError::Token { path: path.clone(), reason: error.to_string() };
+                let text = std::fs::read_to_string(path).map_err(unread)?;
                 Ok(text.trim().to_owned())
             }
         }
