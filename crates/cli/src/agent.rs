@@ -10,7 +10,7 @@ use argosy_agent::commands::{Processes, Site};
 use argosy_agent::config::{self, Config};
 use argosy_agent::gpu::{Expected, Gpus as _, NvmlGpus};
 use argosy_agent::host::Host;
-use argosy_agent::identity::{self, Ask, Folder};
+use argosy_agent::identity::{self, Ask, Folder, IdentityError};
 use argosy_agent::journal::{FileDisk, Journal};
 use argosy_agent::kernel_log::{DEVICE, KernelLog, KmsgDevice, LogFile};
 use argosy_agent::post::Post;
@@ -101,26 +101,34 @@ fn once(config: Option<&Config>, json: bool) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Dials the nodes of the configuration in turn.
+/// Dials the nodes of the configuration in turn, each time with the certificate and the authority that lie there then: they may come
+/// later than the agent, and the authority may be another one day.
 struct Nodes {
     servers: Vec<HostPort>,
-    dialer: Dialer<Tcp>,
+    files: Option<TlsFiles>,
+}
+
+impl Nodes {
+    fn new(config: &Config, files: Option<TlsFiles>) -> Result<Self> {
+        Ok(Self { servers: shuffled(&config.servers)?, files })
+    }
+
+    fn security(&self) -> Result<Security, String> {
+        let Some(files) = &self.files else { return Ok(Security::Plaintext) };
+        if !files.cert.exists() {
+            return Err(format!("there is no certificate at {} yet", files.cert.display()));
+        }
+        let credentials = Credentials::load(files).map_err(|error| error.to_string())?;
+        Ok(Security::Mutual(Arc::new(credentials)))
+    }
 }
 
 impl Dial for Nodes {
     fn channel(&self, attempt: u64) -> Result<Channel, String> {
         let at = usize::try_from(attempt % self.servers.len() as u64).unwrap_or(0);
-        self.dialer.channel(&Peer::any_node(self.servers[at].clone())).map_err(|error| error.to_string())
+        let dialer = Dialer::new(self.security()?, Limits::default());
+        dialer.channel(&Peer::any_node(self.servers[at].clone())).map_err(|error| error.to_string())
     }
-}
-
-fn nodes(config: &Config, files: Option<TlsFiles>) -> Result<Nodes> {
-    let security = match files {
-        Some(files) => Security::Mutual(Arc::new(Credentials::load(&files)?)),
-        None => Security::Plaintext,
-    };
-    let servers = shuffled(&config.servers)?;
-    Ok(Nodes { servers, dialer: Dialer::new(security, Limits::default()) })
 }
 
 /// Where nodes take join tokens, in turn.
@@ -165,6 +173,15 @@ impl Enrolment {
         Ok(Self { folder: Folder::open(&join.folder)?, ask, doors })
     }
 
+    /// Joins where that is needed, and keeps the certificate fresh until it is dropped; returns when the installation says no.
+    /// `renewals` are connections of their own: a renewal needs none of the stream's, and leaves it alone.
+    async fn enrol(&self, renewals: Nodes) -> Result<(), IdentityError> {
+        let Self { folder, ask, doors } = self;
+        let term = identity::obtain(folder, ask, doors).await?;
+        identity::keep(folder, ask, term, doors, &renewals).await;
+        Ok(())
+    }
+
     fn files(&self) -> TlsFiles {
         let files = self.folder.files();
         TlsFiles { cert: files.cert, key: files.key, ca: files.ca }
@@ -199,18 +216,18 @@ async fn serve(config: &Config) -> Result<()> {
     }
     let enrolment = config.join.as_ref().map(|join| Enrolment::open(config, join)).transpose()?;
     let Some(enrolment) = enrolment else {
-        watch(config, nodes(config, config.tls.as_ref().map(files_of))?).await;
+        let files = config.tls.as_ref().map(files_of);
+        // Files that were issued and carried here are looked at before anything else begins.
+        files.as_ref().map(Credentials::load).transpose()?;
+        watch(config, Nodes::new(config, files)?).await;
         return Ok(());
     };
-    let Enrolment { folder, ask, doors } = &enrolment;
-    let term = identity::obtain(folder, ask, doors).await?;
-    // Connections of their own: a renewal needs none of the stream's, and leaves it alone.
-    let renewals = nodes(config, Some(enrolment.files()))?;
+    let nodes = || Nodes::new(config, Some(enrolment.files()));
+    // What happens to the machine before it has joined is journalled as ever, and sent when it has.
     tokio::select! {
-        () = watch(config, nodes(config, Some(enrolment.files()))?) => {}
-        () = identity::keep(folder, ask, term, doors, &renewals) => {}
+        () = watch(config, nodes()?) => Ok(()),
+        ended = enrolment.enrol(nodes()?) => Ok(ended?),
     }
-    Ok(())
 }
 
 /// The machine into the journal, and the journal to the nodes.
