@@ -5,7 +5,9 @@
 //!    takes its turn to the end before the next one starts, so that a gang can be put together from free machines and
 //!    victims at once, and nothing is set aside for a gang that cannot be put together.
 //! 3. *Reclaim and release* (Phase 3).
-//! 4. Classes and counts become machines, by slot.
+//! 4. *Consolidate* (Phase 4), if it is allowed: rows that lack nothing get cheaper machines. It is drafted before Phase 3 is, and
+//!    comes behind it in the plan: it takes of what is free, and Phase 3 of what serves.
+//! 5. Classes and counts become machines, by slot.
 //!
 //! The tables outlive the cycle. The next one follows what was written since (`follow.rs`), credits anew the rows that this
 //! concerns (`agenda.rs`), and takes the turns of the needs that are short.
@@ -33,7 +35,7 @@ use crate::rows::{Row, RowIx, Rows};
 use crate::standing::Standing;
 use crate::supply::{ClassIx, Supply};
 use crate::turns::Credited;
-use crate::{Decision, Policy, View};
+use crate::{Consolidation, Decision, Policy, View};
 
 /// A view of one's own. Fleet and demand share their structure with the state that they are of.
 #[derive(Clone, Debug)]
@@ -41,6 +43,7 @@ pub(crate) struct Seen {
     pub(crate) fleet: Fleet,
     pub(crate) demand: Demand,
     pub(crate) policy: Policy,
+    pub(crate) consolidation: Option<Consolidation>,
     pub(crate) now: ShardTime,
     /// Of the fleet, the demand and the words.
     pub(crate) editions: (Edition, Edition, Stamp),
@@ -52,6 +55,7 @@ impl Seen {
             fleet: view.fleet.clone(),
             demand: view.demand.clone(),
             policy: view.policy.clone(),
+            consolidation: view.consolidation.cloned(),
             now: view.now,
             editions: editions(view),
         }
@@ -118,6 +122,7 @@ impl Cycle {
         self.credit();
         self.count_contention();
         self.take_turns();
+        self.consolidate();
         self.finish()
     }
 

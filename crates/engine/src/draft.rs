@@ -34,7 +34,7 @@ impl Draft {
 
     /// Whether it must be taken whole. What a plain row acquires is of use machine by machine.
     pub(crate) fn is_whole(&self) -> bool {
-        self.reason != Reason::CoverDeficit
+        !matches!(self.reason, Reason::CoverDeficit | Reason::Consolidate)
     }
 }
 

@@ -60,5 +60,6 @@ impl Last {
         (seen.now..self.until.max(seen.now.next())).contains(&view.now)
             && seen.editions == editions(view)
             && seen.policy == *view.policy
+            && seen.consolidation.as_ref() == view.consolidation
     }
 }

@@ -17,17 +17,19 @@ impl Cycle {
         let mut naming = Naming::of(self);
         let picked: usize =
             self.drafts.iter().map(|draft| draft.picks.iter().map(|(_, count)| *count as usize).sum::<usize>()).sum();
-        let (mut assign, mut preempt) = (Vec::with_capacity(picked), Vec::new());
+        let (mut assign, mut preempt, mut moves) = (Vec::with_capacity(picked), Vec::new(), Vec::new());
         for draft in &self.drafts {
             match draft.reason {
                 Reason::PreemptForPriority => preempt.push(self.whole_unit(draft, &mut naming)),
+                Reason::Consolidate => self.single_units(draft, &mut naming, &mut moves),
                 _ if draft.is_whole() => assign.push(self.whole_unit(draft, &mut naming)),
                 _ => self.single_units(draft, &mut naming, &mut assign),
             }
         }
         let mut give_back = self.reclaims(&surplus, &mut naming);
-        give_back.extend(self.releases(&assign));
-        let (units, left_out) = truncate::fairly([assign, preempt, give_back], self.view.policy.max_actions);
+        give_back.extend(self.releases(&[&assign, &moves]));
+        let phases = [assign, preempt, give_back];
+        let (units, left_out) = truncate::with_moves(phases, moves, self.view.policy.max_actions);
         let marks = self.tell();
         let left_out = u32::try_from(left_out).unwrap_or(u32::MAX);
         Decision { plan: Plan { units, marks }, verdicts: self.verdicts.clone(), left_out }

@@ -1,4 +1,4 @@
-//! Decide: the three phases over an indexed view of the fleet, the plan linter, explain and what-if.
+//! Decide: the phases over an indexed view of the fleet, the plan linter, explain and what-if.
 //!
 //! [`decide`] maps committed state to a plan: pure, deterministic, no I/O, no clock, no randomness. It knows no Raft and
 //! no gRPC. The same state gives the same plan to the byte, on every machine and at any thread count. An [`Engine`] gives
@@ -10,6 +10,8 @@ mod agenda;
 mod bits;
 mod catalogue;
 mod claims;
+mod consolidate;
+pub mod consolidation;
 mod contention;
 mod cost;
 mod credit;
@@ -48,6 +50,7 @@ mod verdict;
 pub mod whatif;
 mod yardstick;
 
+pub use consolidation::Consolidation;
 pub use engine::Engine;
 pub use explain::Explainer;
 pub use lint::{Finding, Rule, lint};
@@ -69,6 +72,8 @@ pub struct View<'a> {
     pub demand: &'a Demand,
     /// Limits, holds and weights.
     pub policy: &'a Policy,
+    /// What consolidation is allowed; `None` switches it off.
+    pub consolidation: Option<&'a Consolidation>,
     /// Shard time of the cycle; the plan that is committed carries it.
     pub now: ShardTime,
 }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 /// Everything that one cycle wants done and remembered. Empty at a fixed point.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
-    /// In order of commitment: Phase 1, 2, 3, each by precedence.
+    /// In order of commitment: Phase 1, 2, 3, 4, each by precedence.
     pub units: Vec<Unit>,
     /// What is to be remembered of needs, changes only.
     pub marks: Vec<(NeedKey, NeedMark)>,
@@ -124,6 +124,8 @@ pub enum Reason {
     ReleaseIdle,
     /// Phase 3: an idle machine is condemned: it cannot be repaired, and goes back for another.
     ReleaseCondemned,
+    /// Phase 4: a need that is covered gets a cheaper machine; once that serves, a dearer one is surplus.
+    Consolidate,
 }
 
 impl Reason {
@@ -138,6 +140,7 @@ impl Reason {
             Self::DisbandGang => "disband_gang",
             Self::ReleaseIdle => "release_idle",
             Self::ReleaseCondemned => "release_condemned",
+            Self::Consolidate => "consolidate",
         }
     }
 }

@@ -115,7 +115,7 @@ impl Cycle {
 
     /// Units that give idle elastic machines back: those that are condemned, then those whose hold has run out, longest idle
     /// first. What the plan binds stays.
-    pub(crate) fn releases(&self, binding: &[Unit]) -> Vec<Unit> {
+    pub(crate) fn releases(&self, binding: &[&[Unit]]) -> Vec<Unit> {
         let policy = &self.view.policy;
         let shortest = policy.hold_on_demand.min(policy.hold_spot);
         let idle = self.view.fleet.elastic_idle();
@@ -126,7 +126,8 @@ impl Cycle {
         });
         let mut due: Vec<MachineIx> = due.map(|(_, ix)| ix).collect();
         if !due.is_empty() {
-            let bound: BTreeSet<MachineIx> = binding.iter().flat_map(|unit| &unit.actions).map(|a| a.machine).collect();
+            let binding = binding.iter().copied().flatten().flat_map(|unit| &unit.actions);
+            let bound: BTreeSet<MachineIx> = binding.map(|action| action.machine).collect();
             due.retain(|ix| !bound.contains(ix));
         }
         let release =

@@ -11,7 +11,7 @@ use crate::plan::Unit;
 /// Joins the phases' units, at most `max_actions` actions in all. A phase's first unit goes even if it is larger than the
 /// phase's share, and a unit that is larger than a whole plan may be goes alone: or they would never go. Returns the units, and how many
 /// actions were left out.
-pub(crate) fn fairly(phases: [Vec<Unit>; 3], max_actions: u32) -> (Vec<Unit>, usize) {
+fn fairly(phases: [Vec<Unit>; 3], max_actions: u32) -> (Vec<Unit>, usize) {
     let max = max_actions as usize;
     let sizes = [0, 1, 2].map(|at: usize| phases[at].iter().map(|unit| unit.actions.len()).sum::<usize>());
     let wanted = sizes.iter().sum::<usize>();
@@ -41,6 +41,19 @@ pub(crate) fn fairly(phases: [Vec<Unit>; 3], max_actions: u32) -> (Vec<Unit>, us
         }
     }
     (units, wanted - taken)
+}
+
+/// The same, and then as many moves as there is room for, if nothing else is left for later: they can wait. Each is one action.
+pub(crate) fn with_moves(phases: [Vec<Unit>; 3], moves: Vec<Unit>, max_actions: u32) -> (Vec<Unit>, usize) {
+    let (mut units, left_out) = fairly(phases, max_actions);
+    if moves.is_empty() {
+        return (units, left_out);
+    }
+    let planned: usize = units.iter().map(|unit| unit.actions.len()).sum();
+    let room = if left_out > 0 { 0 } else { (max_actions as usize).saturating_sub(planned) };
+    let put_off = moves.len().saturating_sub(room);
+    units.extend(moves.into_iter().take(room));
+    (units, left_out + put_off)
 }
 
 /// Divides `max` over the phases: each its even share, what one does not use going to the others.
@@ -111,6 +124,16 @@ mod tests {
         let kept: Vec<_> = plan.iter().map(|unit| (unit.reason, unit.needs[0].0)).collect();
         let acquired = (Reason::CoverDeficit, key(0));
         assert_eq!(kept, [acquired, acquired, (Reason::PreemptForPriority, key(1))]);
+    }
+
+    #[test]
+    fn moves_wait_for_everything_else() {
+        let plan = |max| {
+            let phases = [units(Reason::CoverDeficit, &[1, 1]), Vec::new(), units(Reason::ReclaimSurplus, &[1])];
+            let (plan, left_out) = with_moves(phases, units(Reason::Consolidate, &[1, 1]), max);
+            (plan.iter().filter(|unit| unit.reason == Reason::Consolidate).count(), plan.len(), left_out)
+        };
+        assert_eq!([2, 3, 4, 5].map(plan), [(0, 2, 3), (0, 3, 2), (1, 4, 1), (2, 5, 0)]);
     }
 
     #[test]

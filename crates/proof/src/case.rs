@@ -157,4 +157,24 @@ pub struct PolicyDraft {
     pub kill_switch: bool,
     /// Whether a dry run holds plans back.
     pub dry_run: bool,
+    /// What consolidation is allowed; it is off if left out.
+    #[serde(default)]
+    pub moves: Option<MovesDraft>,
+}
+
+/// What consolidation is allowed, in the part that cases vary.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MovesDraft {
+    /// Least saving of a move, in millionths of a dollar an hour.
+    pub min_gain: u64,
+    /// Cost of a move, in millionths of a dollar.
+    pub cost: u64,
+    /// Time within which a move must save its cost, in hours.
+    pub payback_h: u16,
+    /// Most moves of the shard in one plan.
+    pub of_shard: u32,
+    /// Most moves of a cluster in one plan.
+    pub of_cluster: u32,
+    /// The same as a share, where it is one.
+    pub share_ppm: Option<u32>,
 }

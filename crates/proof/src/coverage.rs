@@ -14,6 +14,7 @@ use crate::world::World;
 const PREEMPTING: u64 = 30;
 const WITH_GANGS: u64 = 20;
 const WITH_SPREAD: u64 = 20;
+const MOVING: u64 = 10;
 
 /// Rails that were seen at work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,7 +32,7 @@ pub enum Rail {
 }
 
 const RAILS: [Rail; 5] = [Rail::ReclaimCap, Rail::PlanSize, Rail::FirstReport, Rail::KillSwitch, Rail::DryRun];
-const REASONS: [Reason; 8] = [
+const REASONS: [Reason; 9] = [
     Reason::CoverDeficit,
     Reason::AssembleGang,
     Reason::MendGang,
@@ -40,6 +41,7 @@ const REASONS: [Reason; 8] = [
     Reason::DisbandGang,
     Reason::ReleaseIdle,
     Reason::ReleaseCondemned,
+    Reason::Consolidate,
 ];
 const UNMET: [Unmet; 6] = [
     Unmet::PriorityStarved,
@@ -56,6 +58,7 @@ const CAUSES: [Cause; 6] =
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CaseCoverage {
     preempts: bool,
+    moves: bool,
     has_gangs: bool,
     has_spread: bool,
 }
@@ -68,6 +71,7 @@ pub struct Coverage {
     /// Changes after which the engines were compared.
     pub changes: u64,
     preempting: u64,
+    moving: u64,
     with_gangs: u64,
     with_spread: u64,
     folded: u64,
@@ -87,6 +91,7 @@ impl Coverage {
         self.changes += 1;
         for unit in &decision.plan.units {
             *self.reasons.entry(unit.reason).or_default() += 1;
+            case.moves |= unit.reason == Reason::Consolidate;
         }
         let is_preemption = |action: &Action| matches!(action.kind, ActionKind::Preempt { holder: Some(_), .. });
         case.preempts |= decision.plan.actions().any(is_preemption);
@@ -153,6 +158,7 @@ impl Coverage {
     pub fn end(&mut self, case: CaseCoverage, machines: usize, changes: usize) {
         self.cases += 1;
         self.preempting += u64::from(case.preempts);
+        self.moving += u64::from(case.moves);
         self.with_gangs += u64::from(case.has_gangs);
         self.with_spread += u64::from(case.has_spread);
         let fewest = |before: Option<usize>, now: usize| Some(before.map_or(now, |before| before.min(now)));
@@ -165,6 +171,7 @@ impl Coverage {
         self.cases += other.cases;
         self.changes += other.changes;
         self.preempting += other.preempting;
+        self.moving += other.moving;
         self.with_gangs += other.with_gangs;
         self.with_spread += other.with_spread;
         self.folded += other.folded;
@@ -188,6 +195,7 @@ impl Coverage {
             }
         };
         share("preempt", self.preempting, PREEMPTING);
+        share("move needs to cheaper machines", self.moving, MOVING);
         share("have gangs", self.with_gangs, WITH_GANGS);
         share("have needs that spread", self.with_spread, WITH_SPREAD);
         if self.fewest_machines.is_none_or(|fewest| fewest < LEAST_MACHINES) {
@@ -232,8 +240,9 @@ impl fmt::Display for Coverage {
         writeln!(f, "cases {}, changes compared {}", self.cases, self.changes)?;
         writeln!(
             f,
-            "of the cases {} % preempt, {} % have gangs, {} % have spread; folded rows {}, left to rest {}, tried on a copy {}",
+            "of the cases {} % preempt, {} % move needs, {} % have gangs, {} % have spread; folded rows {}, left to rest {}, tried on a copy {}",
             percent(self.preempting),
+            percent(self.moving),
             percent(self.with_gangs),
             percent(self.with_spread),
             self.folded,

@@ -5,7 +5,7 @@ use argosy_model::{Cause, State, lifecycle};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-use crate::case::{Case, Change, MachineDraft, NeedDraft, PolicyDraft, Step};
+use crate::case::{Case, Change, MachineDraft, MovesDraft, NeedDraft, PolicyDraft, Step};
 use crate::vocabulary::{CLUSTERS, CONDITIONS, OFFERINGS, PIECES, RACKS, TOPOLOGIES, is_same};
 use crate::world::World;
 
@@ -32,6 +32,8 @@ pub enum Diet {
     OnePriority,
     /// No machine ever fails or vanishes.
     NoDeath,
+    /// Consolidation is off.
+    NoMoves,
     /// Fleets and histories too small.
     Small,
 }
@@ -42,6 +44,8 @@ pub struct Generator {
     diet: Diet,
     /// Whether little is free, so that needs get at each other's machines.
     is_tight: bool,
+    /// Whether there is more than enough, of a few kinds, and most needs lie anywhere: then they move to cheaper machines.
+    is_calm: bool,
     machines: u16,
     needs: Vec<NeedDraft>,
 }
@@ -52,7 +56,8 @@ impl Generator {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         rng.set_stream(nth);
         let is_tight = rng.next_u32().is_multiple_of(2);
-        Self { rng, diet, is_tight, machines: 0, needs: Vec::new() }
+        let is_calm = !is_tight && diet != Diet::NoMoves && rng.next_u32().is_multiple_of(2);
+        Self { rng, diet, is_tight, is_calm, machines: 0, needs: Vec::new() }
     }
 
     fn below(&mut self, limit: usize) -> usize {
@@ -101,7 +106,22 @@ impl Generator {
             weights: self.pick(&[[1_000, 100, 100, 100], [1_000, 100, 100, 100], [0, 0, 1_000, 0], [10, 0, 0, 900]]),
             kill_switch: self.one_in(12),
             dry_run: self.one_in(12),
+            moves: self.moves(),
         }
+    }
+
+    fn moves(&mut self) -> Option<MovesDraft> {
+        if self.one_in(if self.is_calm { 8 } else { 3 }) || self.diet == Diet::NoMoves {
+            return None;
+        }
+        Some(MovesDraft {
+            min_gain: self.pick(&[0, 1, 100_000]),
+            cost: self.pick(&[0, 10_000, 1_000_000]),
+            payback_h: self.pick(&[1_000, 24, 1]),
+            of_shard: self.pick(&[u32::MAX, 100, 3, 1, 0]),
+            of_cluster: self.pick(&[100, 2, 1]),
+            share_ppm: self.pick(&[None, None, Some(100_000), Some(500_000)]),
+        })
     }
 
     fn fresh_need(&mut self) -> NeedDraft {
@@ -113,27 +133,40 @@ impl Generator {
         };
         let group = (is_same(topology) && !self.one_in(5)).then(|| self.small(3));
         let priority = if self.diet == Diet::OnePriority { 0 } else { self.small(6) };
+        let topology = if self.is_calm && !self.one_in(4) { 0 } else { topology };
         let units = match (self.one_in(12), self.is_tight) {
-            (true, _) => self.small(40),
-            (false, true) => self.pick(&[2, 4, 6, 8, 10, 16]),
-            (false, false) => self.pick(&[1, 2, 2, 3, 3, 4, 5, 6, 8]),
+            (true, _) if !self.is_calm => self.small(40),
+            (_, true) => self.pick(&[2, 4, 6, 8, 10, 16]),
+            (_, false) => self.pick(&[1, 2, 2, 3, 3, 4, 5, 6, 8]),
         };
         let silent = u8::from(!self.one_in(6));
         let draft = NeedDraft {
             number,
             cluster: self.small(CLUSTERS - silent),
-            conditions: if self.is_tight && self.one_in(2) { 0 } else { self.small(CONDITIONS) },
+            conditions: if (self.is_tight || self.is_calm) && self.one_in(2) { 0 } else { self.small(CONDITIONS) },
             topology,
             group,
             priority,
-            interruption: self.small(5),
-            reclamation: self.small(5),
+            interruption: self.penalty(),
+            reclamation: self.penalty(),
             unit: self.pick(&[0, 0, 1, 1, 2, 3, 3, 4, 5, 6]) % PIECES,
             units,
             half: self.one_in(6),
         };
         self.needs.push(draft.clone());
         draft
+    }
+
+    fn penalty(&mut self) -> u8 {
+        if self.is_calm { self.pick(&[0, 0, 0, 1, 2, 3, 4]) } else { self.small(5) }
+    }
+
+    fn offering(&mut self) -> u8 {
+        if self.is_calm { self.pick(&[0, 1, 1, 2, 4, 4, 5, 9, 10, 10, 11]) } else { self.small(OFFERINGS) }
+    }
+
+    fn rack(&mut self) -> u8 {
+        self.small(if self.is_calm { 2 } else { RACKS })
     }
 
     /// Somebody's number: mostly a need's.
@@ -146,7 +179,11 @@ impl Generator {
 
     fn fresh_machine(&mut self, from_the_start: bool) -> MachineDraft {
         use State::{Configured, Configuring, Creating, Deleting, Draining, Failed, Idle, Speculative};
-        let free = if self.is_tight { 1 } else { 4 };
+        let free = match (self.is_tight, self.is_calm) {
+            (true, _) => 1,
+            (false, true) => 8,
+            (false, false) => 4,
+        };
         let usual =
             [(Speculative, free), (Idle, free), (Configured, 8), (Configuring, 1), (Creating, 1), (Draining, 1)];
         let usual: Vec<State> =
@@ -159,8 +196,8 @@ impl Generator {
         let flag = self.one_in(12).then(|| self.small(6)).filter(|flag| has_host || *flag != 2);
         MachineDraft {
             number,
-            offering: self.small(OFFERINGS),
-            rack: self.small(RACKS),
+            offering: self.offering(),
+            rack: self.rack(),
             state,
             owner: self.owner(),
             heir: (!self.one_in(3)).then(|| self.owner()),
@@ -178,7 +215,7 @@ impl Generator {
 
     fn change(&mut self, world: &World) -> Change {
         match self.below(100) {
-            0 if self.one_in(3) => Change::Rest,
+            0 if self.is_calm || self.one_in(3) => Change::Rest,
             0..=5 => Change::Nothing,
             6..=7 => Change::WhatIf(Box::new(self.change(world))),
             8..=25 => Change::Finish { count: self.pick(&[1, 2, 5, 50]), binds: !self.one_in(4) },

@@ -115,6 +115,22 @@ plants! {
     FoldsWhatServes,
     /// Whether gangs fold depends on what is free.
     FoldByFree,
+    /// What comes for a need that moves does not stand in for what goes.
+    MovesUncover,
+    /// As many needs move as can.
+    MoveBudgetIgnored,
+    /// A need moves to whatever is free, whether it saves anything or not.
+    MovesForNothing,
+    /// A need may move that is already moving.
+    MovesPileUp,
+    /// What a move replaces is taken in the same breath.
+    BreaksBeforeMaking,
+    /// Pinned work moves.
+    PinnedMoves,
+    /// A move takes what a need that is short could use.
+    MovesTakeFromTheShort,
+    /// A move need not save its cost in time.
+    PaybackIgnored,
 }
 
 thread_local! {

@@ -113,5 +113,6 @@ fn usual_policy() -> PolicyDraft {
         weights: [1_000, 100, 100, 100],
         kill_switch: false,
         dry_run: false,
+        moves: None,
     }
 }

@@ -3,7 +3,8 @@
 //! The records are written through the model alone, with every check of the lifecycle. A step that does not apply changes
 //! nothing, and says so.
 
-use argosy_engine::{Action, ActionKind, Assignment, Decision, Policy, View};
+use argosy_engine::consolidation::{Brake, Most, Per};
+use argosy_engine::{Action, ActionKind, Assignment, Consolidation, Decision, Policy, View};
 use argosy_model::demand::Reporting;
 use argosy_model::fleet::Aside;
 use argosy_model::{
@@ -31,6 +32,8 @@ pub struct World {
     pub demand: Demand,
     /// Limits, holds, weights and rails.
     pub policy: Policy,
+    /// What consolidation is allowed.
+    pub consolidation: Option<Consolidation>,
     /// Shard time.
     pub now: ShardTime,
     /// By number.
@@ -47,6 +50,7 @@ impl World {
             fleet: Fleet::with_words(words),
             demand: Demand::default(),
             policy: policy(&case.policy),
+            consolidation: consolidation(&case.policy),
             now: BEGIN,
             machines: Vec::new(),
             needs: Vec::new(),
@@ -63,7 +67,13 @@ impl World {
 
     /// What the engines see.
     pub fn view(&self) -> View<'_> {
-        View { fleet: &self.fleet, demand: &self.demand, policy: &self.policy, now: self.now }
+        View {
+            fleet: &self.fleet,
+            demand: &self.demand,
+            policy: &self.policy,
+            consolidation: self.consolidation.as_ref(),
+            now: self.now,
+        }
     }
 
     /// The edges that were taken since this was last asked.
@@ -114,7 +124,9 @@ impl World {
             Change::Move { machine, to, cause, owner } => self.shift(*machine, *to, *cause, *owner),
             Change::Flag { machine, flag, on } => self.flag(*machine, *flag, *on),
             Change::Reshape { machine, offering, rack } => self.reshape(*machine, *offering, *rack),
-            Change::Policy(draft) => self.policy = policy(draft),
+            Change::Policy(draft) => {
+                (self.policy, self.consolidation) = (policy(draft), consolidation(draft));
+            }
         }
     }
 
@@ -334,4 +346,19 @@ fn policy(draft: &PolicyDraft) -> Policy {
         dry_run: draft.dry_run,
         ..Policy::default()
     }
+}
+
+fn consolidation(draft: &PolicyDraft) -> Option<Consolidation> {
+    let moves = draft.moves.as_ref()?;
+    let most = |count: u32, ppm: Option<u32>| ppm.map_or(Most::Count(count), Most::Ppm);
+    let brake = |per, most| Brake { per, most, left: std::collections::BTreeMap::new() };
+    Some(Consolidation {
+        min_gain: argosy_model::MicroUsd(moves.min_gain),
+        move_cost: argosy_model::MicroUsd(moves.cost),
+        payback: Duration::from_secs(u64::from(moves.payback_h) * 3_600),
+        brakes: vec![
+            brake(Per::Shard, most(moves.of_shard, None)),
+            brake(Per::Cluster, most(moves.of_cluster, moves.share_ppm)),
+        ],
+    })
 }

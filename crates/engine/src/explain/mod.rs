@@ -60,7 +60,13 @@ impl Explainer {
     /// The view that it was decided on.
     pub fn view(&self) -> View<'_> {
         let seen = &self.cycle.view;
-        View { fleet: &seen.fleet, demand: &seen.demand, policy: &seen.policy, now: seen.now }
+        View {
+            fleet: &seen.fleet,
+            demand: &seen.demand,
+            policy: &seen.policy,
+            consolidation: seen.consolidation.as_ref(),
+            now: seen.now,
+        }
     }
 
     /// Explains a need; `None` if there is no such need. Of gangs that were folded into one row it explains the row.

@@ -45,9 +45,10 @@ impl Rail {
 /// What a plan does for one reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Acted {
-    /// Which phase: 1 assign, 2 preempt, 3 reclaim. What a gang being assembled takes from others is in phase 1 with it.
+    /// Which phase: 1 assign, 2 preempt, 3 reclaim, 4 consolidate. What a gang being assembled takes from others is in phase 1 with it.
     pub phase: u8,
-    /// Why: cover_deficit, assemble_gang, mend_gang, preempt_for_priority, reclaim_surplus, disband_gang, release_idle, release_condemned.
+    /// Why: cover_deficit, assemble_gang, mend_gang, preempt_for_priority, reclaim_surplus, disband_gang, release_idle, release_condemned,
+    /// consolidate.
     pub reason: String,
     /// How many decision units.
     pub units: u32,
@@ -225,6 +226,7 @@ pub(super) fn phase(reason: Reason) -> u8 {
         Reason::CoverDeficit | Reason::AssembleGang | Reason::MendGang => 1,
         Reason::PreemptForPriority => 2,
         Reason::ReclaimSurplus | Reason::DisbandGang | Reason::ReleaseIdle | Reason::ReleaseCondemned => 3,
+        Reason::Consolidate => 4,
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod actions;
 mod attribution;
+mod consolidation;
 mod needs;
 mod rails;
 #[cfg(test)]
@@ -53,6 +54,16 @@ pub enum Rule {
     ReleaseSound,
     /// Marks are written only where they change.
     MarksChange,
+    /// Machines are exchanged only where that is switched on, and only of a need that is covered by its own and may be moved.
+    MovesAllowed,
+    /// No more machines are exchanged than the budgets let through.
+    MovesBudget,
+    /// A need that moves is covered as well by what it has then.
+    MovesKeepCover,
+    /// A move saves what it must.
+    MovesSave,
+    /// A move acquires; it takes nothing away.
+    MadeBeforeBroken,
 }
 
 /// A rule broken by a plan.
@@ -95,5 +106,6 @@ pub fn lint(view: &View<'_>, decision: &Decision) -> Vec<Finding> {
     cycle.credit();
     attribution::check(&cycle, decision, &mut findings);
     needs::check(&cycle, decision, &mut findings);
+    consolidation::check(&cycle, decision, &mut findings);
     findings
 }

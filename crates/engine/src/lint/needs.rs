@@ -21,7 +21,10 @@ pub(super) fn check(cycle: &Cycle, decision: &Decision, findings: &mut Vec<Findi
     }
     let displaceable = displaceable(cycle);
     for (row, actions) in &gains {
-        if is_covered(&cycle.standing(*row).short) && !displaceable.contains(row) {
+        let is_move = |gain: &Gain<'_>| decision.plan.units[gain.unit].reason == Reason::Consolidate;
+        let actions: Vec<&Gain<'_>> = actions.iter().filter(|gain| !is_move(gain)).collect();
+        let is_given_enough = is_covered(&cycle.standing(*row).short) && !displaceable.contains(row);
+        if is_given_enough && !actions.is_empty() {
             let key = cycle.row(*row).key;
             findings.push(Finding::need(Rule::NoActionWhenCovered, key, format!("{} actions", actions.len())));
         }

@@ -1,5 +1,7 @@
 //! Each rule catches the plan that breaks it.
 
+use std::collections::BTreeMap;
+
 use argosy_model::demand::Reporting;
 use argosy_model::fleet::Aside;
 use argosy_model::vocabulary::{RACK_KEY, ZONE_KEY};
@@ -9,25 +11,39 @@ use argosy_model::{
 };
 
 use super::{Rule, lint};
+use crate::consolidation::{Brake, Most, Per};
 use crate::plan::{Action, ActionKind, Assignment, Reason, Unit};
-use crate::{Decision, Policy, View, decide};
+use crate::{Consolidation, Decision, Policy, View, decide};
 
 /// A fleet of equal machines of 8 units in two racks, and what clusters need of them.
 struct Bench {
     fleet: Fleet,
     demand: Demand,
     policy: Policy,
+    consolidation: Option<Consolidation>,
     now: ShardTime,
 }
 
 impl Bench {
     fn new() -> Self {
         let policy = Policy { reclaim_cap_ppm: None, ..Policy::default() };
-        Self { fleet: Fleet::default(), demand: Demand::default(), policy, now: ShardTime(10_000_000) }
+        Self {
+            fleet: Fleet::default(),
+            demand: Demand::default(),
+            policy,
+            consolidation: None,
+            now: ShardTime(10_000_000),
+        }
     }
 
     fn view(&self) -> View<'_> {
-        View { fleet: &self.fleet, demand: &self.demand, policy: &self.policy, now: self.now }
+        View {
+            fleet: &self.fleet,
+            demand: &self.demand,
+            policy: &self.policy,
+            consolidation: self.consolidation.as_ref(),
+            now: self.now,
+        }
     }
 
     fn decide(&self) -> Decision {
@@ -37,13 +53,21 @@ impl Bench {
     }
 
     fn machine(&mut self, rack: &str, state: State, claim: Option<Claim>) -> MachineIx {
+        self.machine_at((rack, 1), state, claim)
+    }
+
+    fn priced(&mut self, price: u64, state: State, claim: Option<Claim>) -> MachineIx {
+        self.machine_at(("a", price), state, claim)
+    }
+
+    fn machine_at(&mut self, (rack, price): (&str, u64), state: State, claim: Option<Claim>) -> MachineIx {
         let words = &mut self.fleet.words;
         let shape = Shape {
             provider: words.symbol("p"),
             instance_type: None,
             zone: Some(words.symbol(rack)),
             capacity_type: CapacityType::OnDemand,
-            price: MicroUsd(1),
+            price: MicroUsd(price),
             interruption: Ppb(0),
             resources: Resources::from_amounts([(words.dim("gpu"), 8)]),
             labels: vec![(words.symbol(RACK_KEY), words.symbol(rack))],
@@ -313,4 +337,62 @@ fn a_mark_that_changes_nothing_is_caught() {
     decision.plan.marks.push((need, NeedMark::default()));
     let rules: Vec<Rule> = lint(&bench.view(), &decision).into_iter().map(|finding| finding.rule).collect();
     assert_eq!(rules, [Rule::MarksChange]);
+}
+
+/// A bench on which one need holds a dear machine, and a cheap one is free.
+fn moving() -> (Bench, NeedKey, MachineIx, MachineIx) {
+    let mut bench = Bench::new();
+    let need = bench.plain("c", 1, 1);
+    let dear = bench.priced(9, State::Configured, Some(claim(need)));
+    let cheap = bench.priced(1, State::Idle, None);
+    let brakes = vec![Brake { per: Per::Shard, most: Most::Count(1), left: BTreeMap::new() }];
+    bench.consolidation = Some(Consolidation { payback: Duration::NEVER, brakes, ..Consolidation::default() });
+    (bench, need, dear, cheap)
+}
+
+#[test]
+fn a_move_where_none_is_allowed_is_caught() {
+    let (mut bench, need, _, cheap) = moving();
+    let unit = bench.unit(Reason::Consolidate, Some(need), &[(cheap, bench.bootstrap(need))]);
+    assert_eq!(bench.decide().plan.units, [unit.clone()], "it is what decide plans");
+    bench.consolidation = None;
+    bench.assert_breaks(Rule::MovesAllowed, vec![unit]);
+    let (mut bench, need, _, _) = moving();
+    bench.machine("a", State::Configuring, Some(claim(need)));
+    let other = bench.priced(1, State::Idle, None);
+    let unit = bench.unit(Reason::Consolidate, Some(need), &[(other, bench.bootstrap(need))]);
+    bench.assert_breaks(Rule::MovesAllowed, vec![unit]);
+}
+
+#[test]
+fn more_moves_than_the_budget_lets_through_are_caught() {
+    let (mut bench, need, _, cheap) = moving();
+    let domain = Per::Shard.domain(need.cluster);
+    bench.consolidation.as_mut().expect("it is on").brakes[0].left.insert(domain, 0);
+    let unit = bench.unit(Reason::Consolidate, Some(need), &[(cheap, bench.bootstrap(need))]);
+    bench.assert_breaks(Rule::MovesBudget, vec![unit]);
+}
+
+#[test]
+fn a_move_that_saves_too_little_is_caught() {
+    let (mut bench, need, _, cheap) = moving();
+    bench.consolidation.as_mut().expect("it is on").min_gain = MicroUsd(9);
+    let unit = bench.unit(Reason::Consolidate, Some(need), &[(cheap, bench.bootstrap(need))]);
+    bench.assert_breaks(Rule::MovesSave, vec![unit]);
+}
+
+#[test]
+fn a_move_that_gets_more_than_it_needs_is_caught() {
+    let (mut bench, need, _, cheap) = moving();
+    let second = bench.priced(1, State::Idle, None);
+    bench.consolidation.as_mut().expect("it is on").brakes.clear();
+    let unit = |ix| bench.unit(Reason::Consolidate, Some(need), &[(ix, bench.bootstrap(need))]);
+    bench.assert_breaks(Rule::MovesKeepCover, vec![unit(cheap), unit(second)]);
+}
+
+#[test]
+fn a_move_that_takes_at_once_what_it_replaces_is_caught() {
+    let (bench, need, dear, cheap) = moving();
+    let unit = bench.unit(Reason::Consolidate, Some(need), &[(dear, RECLAIM), (cheap, bench.bootstrap(need))]);
+    bench.assert_breaks(Rule::MadeBeforeBroken, vec![unit]);
 }

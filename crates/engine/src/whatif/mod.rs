@@ -50,7 +50,14 @@ impl Altered {
 
     /// What the engine sees of the copy.
     pub fn view(&self) -> View<'_> {
-        View { fleet: &self.fleet, demand: &self.demand, policy: &self.policy, now: self.now }
+        View {
+            fleet: &self.fleet,
+            demand: &self.demand,
+            policy: &self.policy,
+            // What would be decided to cover needs is asked for, not what might be saved afterwards.
+            consolidation: None,
+            now: self.now,
+        }
     }
 
     fn lift(&mut self, rail: Rail) -> Result<(), ScenarioError> {

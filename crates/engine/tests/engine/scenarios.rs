@@ -21,10 +21,16 @@ scenarios! {
     a_gang_without_hope_causes_no_action
     a_machine_covers_one_need_only
     a_machine_taken_back_has_time_to_drain
+    a_move_keeps_what_covers
+    a_move_leaves_what_a_short_need_could_use
+    a_move_saves_its_cost_in_time
     a_need_acquires_before_it_displaces
     a_need_displaces_the_last_where_nothing_is_free
     a_need_keeps_its_own_though_another_is_cheaper
+    a_need_moves_only_to_what_saves
     a_need_of_its_own_cluster_gives_way_without_a_drain
+    a_need_that_moves_does_not_move_again_meanwhile
+    a_plan_moves_no_more_than_the_budgets_allow
     a_ramp_starves_no_reclaim
     a_row_grows_in_the_rack_where_it_is
     a_serving_gang_stays_where_it_is_though_a_larger_machine_comes
@@ -40,6 +46,7 @@ scenarios! {
     credit_stops_at_the_chosen_rack
     degraded_gang_is_mended_in_its_domain
     demand_is_a_vector_never_a_count
+    consolidation_is_off_unless_it_is_switched_on
     drain_failure_withdrawal
     equal_priority_preempts_nobody
     explain_says_what_becomes_of_surplus_and_idle_machines
@@ -62,6 +69,7 @@ scenarios! {
     machines_in_other_racks_do_not_cover_a_gang
     of_racks_that_all_fail_the_one_that_serves_stays
     parked_gang_tries_again_now_and_then
+    pinned_work_does_not_move
     pinned_work_goes_on_no_idle_spot_machine
     pinned_work_prefers_the_safer_of_two_risky_machines
     preemption_looks_at_who_holds_the_machine_now

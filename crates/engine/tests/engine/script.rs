@@ -6,8 +6,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use argosy_engine::consolidation::{Brake, Most, Per};
 use argosy_engine::whatif::{Scenario, what_if};
-use argosy_engine::{ActionKind, Decision, Explainer, Verdict};
+use argosy_engine::{ActionKind, Consolidation, Decision, Explainer, Verdict};
 use argosy_model::vocabulary::{INSTANCE_TYPE_KEY, RACK_KEY, ZONE_KEY};
 use argosy_model::{
     CapacityType, Claim, Duration, Flags, MicroUsd, NeedKey, Operator, Ppb, Profile, Requirement, Resources, Shape,
@@ -75,6 +76,7 @@ impl Stage {
             "need" => self.need(args),
             "withdraw" => self.withdraw(args),
             "policy" => self.policy(args),
+            "consolidate" => self.consolidate(args),
             "dwell" => self.dwell(args),
             "fail" => self.fail(args),
             "flag" => self.flag(args),
@@ -227,6 +229,26 @@ impl Stage {
         for (given, setting) in durations {
             *setting = given.unwrap_or(*setting);
         }
+    }
+
+    /// Switches consolidation on, with limits for each plan; amounts in dollars. It is `off` again, if that is said.
+    fn consolidate(&mut self, args: &Args<'_>) {
+        if args.words.get(1) == Some(&"off") {
+            self.world.consolidation = None;
+            return;
+        }
+        let usd = |key| args.get(key).map_or(0.0, |text: &str| text.parse().expect("dollars"));
+        let hours: u64 = args.get("payback-hours").map_or(1_000, |text| text.parse().expect("hours"));
+        let brake = |key, per| {
+            let most = Most::Count(args.get(key)?.parse().expect("how many"));
+            Some(Brake { per, most, left: BTreeMap::new() })
+        };
+        self.world.consolidation = Some(Consolidation {
+            min_gain: MicroUsd::from_wire_usd(usd("gain")).expect("an amount"),
+            move_cost: MicroUsd::from_wire_usd(usd("cost")).expect("an amount"),
+            payback: Duration::from_secs(hours * 3_600),
+            brakes: [brake("shard", Per::Shard), brake("cluster", Per::Cluster)].into_iter().flatten().collect(),
+        });
     }
 
     fn dwell(&mut self, args: &Args<'_>) {

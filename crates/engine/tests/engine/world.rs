@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-use argosy_engine::{Action, ActionKind, Assignment, Decision, Policy, Reason, View, lint};
+use argosy_engine::{Action, ActionKind, Assignment, Consolidation, Decision, Policy, Reason, View, lint};
 use argosy_model::demand::Reporting;
 use argosy_model::fleet::Aside;
 use argosy_model::{
@@ -33,6 +33,7 @@ pub(crate) struct World {
     pub(crate) fleet: Fleet,
     pub(crate) demand: Demand,
     pub(crate) policy: Policy,
+    pub(crate) consolidation: Option<Consolidation>,
     pub(crate) now: ShardTime,
     /// Cycles that a machine spends in each transitional state; 0 is at once.
     pub(crate) dwell: BTreeMap<State, u32>,
@@ -48,6 +49,7 @@ impl Default for World {
             fleet: Fleet::default(),
             demand: Demand::default(),
             policy: Policy::default(),
+            consolidation: None,
             now: ShardTime(1_000_000),
             dwell: BTreeMap::new(),
             faults: BTreeSet::new(),
@@ -59,7 +61,13 @@ impl Default for World {
 
 impl World {
     pub(crate) fn view(&self) -> View<'_> {
-        View { fleet: &self.fleet, demand: &self.demand, policy: &self.policy, now: self.now }
+        View {
+            fleet: &self.fleet,
+            demand: &self.demand,
+            policy: &self.policy,
+            consolidation: self.consolidation.as_ref(),
+            now: self.now,
+        }
     }
 
     /// Adds a machine of a shape, claimed if its state needs it.
@@ -137,7 +145,13 @@ impl World {
     }
 
     pub(crate) fn decide(&mut self) -> Decision {
-        let view = View { fleet: &self.fleet, demand: &self.demand, policy: &self.policy, now: self.now };
+        let view = View {
+            fleet: &self.fleet,
+            demand: &self.demand,
+            policy: &self.policy,
+            consolidation: self.consolidation.as_ref(),
+            now: self.now,
+        };
         self.decider.decide(&view)
     }
 

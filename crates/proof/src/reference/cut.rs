@@ -10,7 +10,7 @@ use crate::plant::{self, Plant};
 /// At most `max` actions: each phase its even share, what one does not use going to the others. Units stay whole and in
 /// order; a phase's first goes though it is larger than the share, and one that is larger than a plan may be goes alone. A need of which a unit was cut gets no later one. Also how many
 /// actions are left out.
-pub(super) fn to_size(phases: [Vec<Unit>; 3], max: usize) -> (Vec<Unit>, u32) {
+fn to_size(phases: [Vec<Unit>; 3], max: usize) -> (Vec<Unit>, u32) {
     let size = |units: &[Unit]| units.iter().map(|unit| unit.actions.len()).sum::<usize>();
     let sizes = [size(&phases[0]), size(&phases[1]), size(&phases[2])];
     let wanted = sizes.iter().sum::<usize>();
@@ -39,6 +39,21 @@ pub(super) fn to_size(phases: [Vec<Unit>; 3], max: usize) -> (Vec<Unit>, u32) {
         }
     }
     (plan, u32::try_from(wanted - so_far).expect("slots are 32 bits wide"))
+}
+
+/// The same with moves behind: they go only where nothing else has to wait.
+pub(super) fn with_moves(phases: [Vec<Unit>; 3], moves: Vec<Unit>, max: usize) -> (Vec<Unit>, u32) {
+    let (mut plan, mut left_out) = to_size(phases, max);
+    let must_wait = left_out > 0;
+    for unit in moves {
+        let actions: usize = plan.iter().map(|unit| unit.actions.len()).sum();
+        if must_wait || actions >= max {
+            left_out += 1;
+        } else {
+            plan.push(unit);
+        }
+    }
+    (plan, left_out)
 }
 
 /// The smallest demand first: each gets what it asks, up to an even part of what is left, rounded up.

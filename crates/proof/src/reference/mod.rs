@@ -5,6 +5,7 @@
 //! machines, all shapes and all rows. If the two disagree, one of them has misread the page.
 
 mod acquire;
+mod consolidate;
 mod credit;
 mod cut;
 mod domains;
@@ -37,6 +38,7 @@ pub fn decide(view: &View<'_>) -> Decision {
     for row in 0..cycle.rows.len() {
         cycle.turn(row);
     }
+    cycle.consolidate();
     cycle.finish()
 }
 

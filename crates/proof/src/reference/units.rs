@@ -11,6 +11,7 @@ use argosy_model::{MachineIx, State};
 
 use super::preempt::grace;
 use super::{Cycle, Draft, Victims, cut};
+use crate::plant::{self, Plant};
 
 /// How many machines of a pile have been named so far, by hand.
 #[derive(Default)]
@@ -22,17 +23,20 @@ struct Named {
 impl Cycle<'_> {
     pub(super) fn finish(self) -> Decision {
         let mut named = Named::default();
-        let (mut assign, mut preempt) = (Vec::new(), Vec::new());
+        let (mut assign, mut preempt, mut moves) = (Vec::new(), Vec::new(), Vec::new());
         for draft in &self.drafts {
             match draft.reason {
                 Reason::PreemptForPriority => preempt.push(self.whole_unit(draft, &mut named)),
+                Reason::Consolidate => self.moves(draft, &mut named, &mut moves),
                 Reason::CoverDeficit => self.single_units(draft, &mut named, &mut assign),
                 _ => assign.push(self.whole_unit(draft, &mut named)),
             }
         }
         let mut give_back = self.reclaims();
-        give_back.extend(self.releases(&assign));
-        let (units, left_out) = cut::to_size([assign, preempt, give_back], self.view.policy.max_actions as usize);
+        let binding: Vec<Unit> = assign.iter().chain(&moves).cloned().collect();
+        give_back.extend(self.releases(&binding));
+        let phases = [assign, preempt, give_back];
+        let (units, left_out) = cut::with_moves(phases, moves, self.view.policy.max_actions as usize);
         let verdicts = self.verdicts();
         let marks = self.changed_marks(&verdicts);
         let verdicts = verdicts.into_iter().map(Arc::new).collect();
@@ -75,6 +79,18 @@ impl Cycle<'_> {
                     actions: vec![self.acquisition(draft.row, *pile, named)],
                 });
             }
+        }
+    }
+
+    /// A unit for each machine that comes. It takes nothing.
+    fn moves(&self, draft: &Draft, named: &mut Named, units: &mut Vec<Unit>) {
+        let from = units.len();
+        self.single_units(draft, named, units);
+        if plant::is(Plant::BreaksBeforeMaking) {
+            let (pile, _) = *self.claims(draft.row).last().expect("a row that moves has machines");
+            let machine = *self.piles[pile].machines.last().expect("a pile has machines");
+            let grace = self.view.policy.voluntary_grace;
+            units[from].actions.insert(0, self.action(machine, ActionKind::Reclaim { grace }));
         }
     }
 

@@ -64,6 +64,14 @@ catches! {
     DisplacesVictims => what_is_preempted_is_not_displaced,
     FoldsWhatServes => a_serving_gang_stays_where_it_is_though_a_larger_machine_comes,
     FoldByFree => gangs_stay_folded_while_their_machine_changes_state,
+    MovesUncover => a_move_keeps_what_covers,
+    MoveBudgetIgnored => a_plan_moves_no_more_than_the_budgets_allow,
+    MovesForNothing => a_need_moves_only_to_what_saves,
+    MovesPileUp => a_need_that_moves_does_not_move_again_meanwhile,
+    BreaksBeforeMaking => consolidation_is_off_unless_it_is_switched_on,
+    PinnedMoves => pinned_work_does_not_move,
+    MovesTakeFromTheShort => a_move_leaves_what_a_short_need_could_use,
+    PaybackIgnored => a_move_saves_its_cost_in_time,
 }
 
 /// Whether a script prints something else, or stops at the linter or an assertion, with a bug planted.
