@@ -36,7 +36,13 @@ impl World {
     }
 
     pub(crate) fn view(&self) -> View<'_> {
-        View { fleet: &self.fleet, demand: &self.demand, policy: &self.policy, now: self.now }
+        View {
+            fleet: &self.fleet,
+            demand: &self.demand,
+            policy: &self.policy,
+            consolidation: None,
+            now: self.now,
+        }
     }
 
     pub(crate) fn pass(&mut self, ms: u64) {

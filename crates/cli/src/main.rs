@@ -65,6 +65,7 @@ enum Command {
     Pools(ask::PoolsArgs),
     Pool(ask::PoolArgs),
     Lane(ask::LaneArgs),
+    Consolidation(ask::ConsolidationArgs),
     Import(import::ImportArgs),
     Version(version::VersionArgs),
 }
@@ -100,6 +101,7 @@ impl Command {
             Self::Pools(args) => ask::pools(args),
             Self::Pool(args) => ask::pool(args),
             Self::Lane(args) => ask::lane(args),
+            Self::Consolidation(args) => ask::consolidation(args),
             Self::Import(args) => import::run(&args),
             Self::Version(args) => version::run(&args),
         }

@@ -201,7 +201,6 @@ pub(crate) fn cost(shape: &Shape, is_bought: bool, row: &Row) -> u128 {
     effective_cost(price, shape.interruption, row.profile.interruption.upper_bound())
 }
 
-
 /// An exchange of machines of one kind for those of another.
 struct Exchange<'e> {
     /// What all of a row's machines count for.

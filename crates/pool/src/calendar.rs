@@ -226,6 +226,30 @@ impl WallTime {
     }
 }
 
+/// A window of the week.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Window {
+    /// The days on which it begins.
+    #[serde(default)]
+    pub days: Days,
+    /// When it opens.
+    pub start: TimeOfDay,
+    /// When it closes; at or before `start` it is the next day.
+    pub end: TimeOfDay,
+    /// By the clock on the wall of this time zone.
+    #[serde(default)]
+    pub zone: Zone,
+}
+
+impl Window {
+    /// Whether it is open at a moment.
+    #[must_use]
+    pub fn is_open(&self, wall: Clock) -> bool {
+        WallTime::at(wall, &self.zone).within(self.days, self.start, self.end)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -14,10 +14,12 @@
 
 pub mod address;
 pub mod calendar;
+pub mod consolidation;
 pub mod decide;
 pub mod file;
 pub mod import;
 pub mod lanes;
+pub mod limit;
 pub mod offerings;
 mod plant;
 pub mod policy;
@@ -33,9 +35,11 @@ pub mod standing;
 
 pub use address::address;
 pub use calendar::Clock;
+pub use consolidation::ConsolidationPolicy;
 pub use decide::{Decision, Held, decide};
 pub use file::{FileError, PoolFile};
 pub use lanes::LanePolicy;
+pub use limit::Limit;
 pub use policy::{Policy, Reason};
 pub use reading::{QueueDepth, Reading};
 pub use rehearse::rehearse;

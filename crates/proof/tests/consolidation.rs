@@ -120,10 +120,14 @@ impl<D: FnMut(&View<'_>) -> Decision> Loop<D> {
         let profile = words.profile_of(key.profile);
         let penalty = u128::from(profile.interruption.upper_bound().0);
         let own = self.world.fleet.iter().filter(|(_, m)| m.state == State::Configured && m.claim == Some(claim));
-        let own = own.filter(|(_, machine)| machine.is_cover()).map(|(ix, machine)| (ix, machine, words.shape_of(machine.shape)));
+        let own = own
+            .filter(|(_, machine)| machine.is_cover())
+            .map(|(ix, machine)| (ix, machine, words.shape_of(machine.shape)));
         let fit = own.filter(|(_, _, shape)| profile.admits(shape, words) && shape.resources.covers(unit));
         let mut own: Vec<_> = fit.collect();
-        own.sort_by_key(|(ix, machine, shape)| (shape.price, Reverse(machine.assigned_reclamation), Class::of(machine), *ix));
+        own.sort_by_key(|(ix, machine, shape)| {
+            (shape.price, Reverse(machine.assigned_reclamation), Class::of(machine), *ix)
+        });
         let (mut have, mut cost) = (Resources::none(), 0);
         for (_, _, shape) in own {
             let helps = |(dim, want)| have.get(dim) < want && shape.resources.get(dim) > 0;
@@ -137,7 +141,12 @@ impl<D: FnMut(&View<'_>) -> Decision> Loop<D> {
     }
 
     /// Whoever was covered by what is its own is so still, at no higher a cost.
-    fn compare(&self, before: &BTreeMap<NeedKey, u128>, now: &BTreeMap<NeedKey, u128>, preempts: bool) -> Result<(), Wrong> {
+    fn compare(
+        &self,
+        before: &BTreeMap<NeedKey, u128>,
+        now: &BTreeMap<NeedKey, u128>,
+        preempts: bool,
+    ) -> Result<(), Wrong> {
         for (key, cost) in before {
             match now.get(key) {
                 None if preempts => {}

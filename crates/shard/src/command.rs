@@ -7,7 +7,7 @@
 use argosy_engine::Unit;
 use argosy_model::{Duration, NeedKey, NeedMark, ShardTime};
 use argosy_notify::{Progress, SinkFile};
-use argosy_pool::{Decision, LanePolicy, Specification};
+use argosy_pool::{ConsolidationPolicy, Decision, LanePolicy, Specification};
 use argosy_repair::{Class, Domain, Policy};
 use serde::{Deserialize, Serialize};
 
@@ -199,6 +199,20 @@ pub enum Command {
         /// Who and why.
         by: By,
     },
+    /// Sets what consolidation is allowed.
+    SetConsolidation {
+        /// All of it; `None` is that of a new installation: off.
+        policy: Option<Box<ConsolidationPolicy>>,
+        /// Who and why.
+        by: By,
+    },
+    /// Which schedules of consolidation's budgets are open now: the leader has a clock on its wall, and the fold has none.
+    ChurnSchedules {
+        /// Log index of the policy that this is about.
+        policy_at: u64,
+        /// Places of the budgets with a schedule that are in force.
+        in_force: Vec<u16>,
+    },
 }
 
 impl Command {
@@ -235,6 +249,8 @@ impl Command {
             Self::Notified(_) => "notified",
             Self::SetLanePolicy { .. } => "set_lane_policy",
             Self::CloseLanes { .. } => "close_lanes",
+            Self::SetConsolidation { .. } => "set_consolidation",
+            Self::ChurnSchedules { .. } => "churn_schedules",
         }
     }
 
@@ -432,9 +448,11 @@ mod tests {
             Command::Notified(vec![]),
             Command::SetLanePolicy { policy: None, by: by() },
             Command::CloseLanes { lane: None, by: by() },
+            Command::SetConsolidation { policy: None, by: by() },
+            Command::ChurnSchedules { policy_at: 0, in_force: vec![] },
         ];
         let numbers: Vec<u8> = commands.into_iter().map(number).collect();
-        assert_eq!(numbers, (0..30).collect::<Vec<u8>>());
+        assert_eq!(numbers, (0..32).collect::<Vec<u8>>());
     }
 
     fn pool() -> Specification {

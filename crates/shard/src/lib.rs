@@ -10,6 +10,7 @@
 
 pub mod audit;
 pub mod command;
+pub mod consolidation;
 pub mod cooling;
 pub mod counters;
 pub mod digest;
@@ -39,6 +40,7 @@ pub mod state;
 
 pub use audit::AuditRecord;
 pub use command::{By, Command, Envelope, Genesis, Observe, Outcome, PlanEntry, Report, RollUp};
+pub use consolidation::{BudgetView, ChurnWindow, ConsolidationBook};
 pub use counters::Counters;
 pub use digest::Digest;
 pub use event::{Applied, Event};

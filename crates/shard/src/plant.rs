@@ -15,6 +15,8 @@ pub(crate) enum Bug {
     NoParole,
     /// What a lane may take is read in the middle of an entry as it was counted at the end of some other.
     CountedLate,
+    /// Moves count against no budget.
+    ChurnUncounted,
 }
 
 argosy_failpoint::bugs_of_tests!(Bug);

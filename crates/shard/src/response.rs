@@ -108,6 +108,10 @@ pub enum DropReason {
     BreakerOpen,
     /// A quota would be exceeded.
     QuotaReached,
+    /// Needs do not move to cheaper machines.
+    ConsolidationOff,
+    /// The budget of moves to cheaper machines is used up.
+    ChurnBudget,
 }
 
 impl DropReason {
@@ -127,6 +131,8 @@ impl DropReason {
             Self::SlotsReused => "slots_reused",
             Self::BreakerOpen => "breaker_open",
             Self::QuotaReached => "quota_reached",
+            Self::ConsolidationOff => "consolidation_off",
+            Self::ChurnBudget => "churn_budget",
         }
     }
 }

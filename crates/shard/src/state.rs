@@ -11,6 +11,7 @@ use argosy_notify::Outbox;
 use imbl::{OrdMap, OrdSet, Vector};
 use serde::{Deserialize, Serialize};
 
+use crate::consolidation::ConsolidationBook;
 use crate::cooling::Cooling;
 use crate::counters::Counters;
 use crate::digest::Digest;
@@ -94,6 +95,7 @@ pub struct ShardState {
     pub(crate) repairs: RepairBook,
     pub(crate) outbox: Outbox,
     pub(crate) lanes: LaneBook,
+    pub(crate) consolidation: ConsolidationBook,
     /// The pools with sellers: in no snapshot, for their specifications say so.
     pub(crate) sold: OrdSet<String>,
     /// What the pools with sellers were last split by: in no snapshot, for splitting them once more changes nothing.
@@ -239,7 +241,13 @@ impl ShardState {
 
     /// What decide looks at, at a moment that is not before the last entry.
     pub fn view(&self, now: ShardTime) -> View<'_> {
-        View { fleet: &self.fleet, demand: &self.demand, policy: &self.settings.policy, now: now.max(self.now) }
+        View {
+            fleet: &self.fleet,
+            demand: &self.demand,
+            policy: &self.settings.policy,
+            consolidation: self.consolidation.allowed(),
+            now: now.max(self.now),
+        }
     }
 
     /// When a timer of the fold is due, if one is running: propose a tick then. None runs in a halted shard.
@@ -247,10 +255,13 @@ impl ShardState {
         if self.halted.is_some() {
             return None;
         }
-        [self.ledger.next_deadline(), self.cooling.next_deadline(), self.lanes.next_deadline()]
-            .into_iter()
-            .flatten()
-            .min()
+        let timers = [
+            self.ledger.next_deadline(),
+            self.cooling.next_deadline(),
+            self.lanes.next_deadline(),
+            self.consolidation.next_deadline(),
+        ];
+        timers.into_iter().flatten().min()
     }
 
     /// The machines that a cluster holds, is getting, or has lost to failure: what its operator is told when it connects.

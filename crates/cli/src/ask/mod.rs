@@ -5,6 +5,7 @@
 
 mod agents;
 mod change;
+mod consolidation;
 mod explain;
 mod health;
 mod lanes;
@@ -31,6 +32,7 @@ pub(crate) use agents::{AgentCommandArgs, AgentStatusArgs, AgentsArgs};
 pub(crate) use agents::{run_command as agent_command, run_list as agents, run_status as agent_status};
 pub(crate) use change::{CordonArgs, MemberArgs, RailsArgs, ResumeArgs};
 pub(crate) use change::{run_cordon as cordon, run_member as member, run_rails as rails, run_resume as resume};
+pub(crate) use consolidation::{ConsolidationArgs, run as consolidation};
 pub(crate) use explain::{ExplainArgs, run as explain};
 pub(crate) use health::{HealthApplyArgs, HealthClearArgs, HealthModeArgs, HealthShowArgs};
 pub(crate) use health::{run_apply, run_clear, run_mode, run_show};

@@ -2,15 +2,14 @@
 //! the same one; what is not said in a file is as here.
 
 mod check;
-mod limit;
 
 use argosy_model::Duration;
-use argosy_pool::calendar::{Days, TimeOfDay, WallTime, Zone};
+pub use argosy_pool::Limit;
+pub use argosy_pool::calendar::Window;
 use argosy_pool::{Clock, Percent, Span};
 use serde::{Deserialize, Serialize};
 
 pub use self::check::Fault;
-pub use self::limit::Limit;
 use crate::class::Class;
 use crate::place::Scope;
 
@@ -143,22 +142,6 @@ pub struct Budget {
     pub schedule: Vec<Window>,
 }
 
-/// A window of the week.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Window {
-    /// The days on which it begins.
-    #[serde(default)]
-    pub days: Days,
-    /// When it opens.
-    pub start: TimeOfDay,
-    /// When it closes; at or before `start` it is the next day.
-    pub end: TimeOfDay,
-    /// By the clock on the wall of this time zone.
-    #[serde(default)]
-    pub zone: Zone,
-}
-
 impl Default for Policy {
     fn default() -> Self {
         let percent = |percent| Some(Limit::Share(Percent::whole(percent)));
@@ -269,14 +252,6 @@ impl Policy {
     #[must_use]
     pub fn longest_window(&self) -> Duration {
         self.breakers.iter().map(|breaker| breaker.window.0).max().unwrap_or_default()
-    }
-}
-
-impl Window {
-    /// Whether it is open at a moment.
-    #[must_use]
-    pub fn is_open(&self, wall: Clock) -> bool {
-        WallTime::at(wall, &self.zone).within(self.days, self.start, self.end)
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod admin;
 mod agents;
+mod consolidation;
 mod explain;
 mod fleet;
 mod health;
@@ -23,6 +24,7 @@ mod tokens;
 
 pub use admin::AdminService;
 pub use agents::AgentService;
+pub use consolidation::ConsolidationService;
 pub use fleet::FleetService;
 pub use health::HealthService;
 pub use lanes::LaneService;
@@ -37,6 +39,7 @@ pub use tokens::TokenService;
 use std::sync::Arc;
 
 use argosy_proto::argosy::v1::admin_server::AdminServer;
+use argosy_proto::argosy::v1::consolidation_server::ConsolidationServer;
 use argosy_proto::argosy::v1::fleet_server::FleetServer;
 use argosy_proto::argosy::v1::join_tokens_server::JoinTokensServer;
 use argosy_proto::argosy::v1::lanes_server::LanesServer;
@@ -56,6 +59,7 @@ pub fn mount(routes: &mut RoutesBuilder, site: &Arc<Site>) {
         .add_service(AdminServer::new(AdminService::new(Arc::clone(site))))
         .add_service(PoolsServer::new(PoolService::new(Arc::clone(site))))
         .add_service(LanesServer::new(LaneService::new(Arc::clone(site))))
+        .add_service(ConsolidationServer::new(ConsolidationService::new(Arc::clone(site))))
         .add_service(MachineHealthServer::new(HealthService::new(Arc::clone(site))))
         .add_service(MachineRepairServer::new(RepairService::new(Arc::clone(site))))
         .add_service(NotificationsServer::new(NotificationService::new(Arc::clone(site))))

@@ -10,7 +10,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use argosy_engine::{Decision, Engine, Plan, lint};
+use argosy_engine::{Decision, Engine, Plan, Reason, lint};
 use argosy_failpoint::{Failpoint, Planted, fires, pause, planted};
 use argosy_model::ShardTime;
 use argosy_shard::{Command, DropReason, PlanEntry, PlanTaken, Rehearsed, Response};
@@ -18,6 +18,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until};
 
 use super::commit::{CommitError, Committer};
+use super::wall_clock;
 use crate::metrics::names;
 use crate::replica::View;
 
@@ -116,6 +117,7 @@ impl Cycle {
         if view.state.leader_term() != self.committer.term() || is_halted || fires(Failpoint::CycleSkipped) {
             return Ok(Turn::NotNow);
         }
+        let view = self.with_schedules(view).await?;
         let at = self.committer.clock().now().max(view.state.now());
         let decision = inline(|| self.decide(&view, at));
         let shard = self.committer.shard().to_owned();
@@ -130,6 +132,17 @@ impl Cycle {
             *last = Some(Arc::new(Decided { cycle, at, view, decision, taken, before }));
         });
         Ok(turn)
+    }
+
+    /// The state once it knows which schedules of churn budgets are open, so that no plan is decided under yesterday's.
+    async fn with_schedules(&self, view: Arc<View>) -> Result<Arc<View>, CommitError> {
+        match view.state.propose_churn_schedules(wall_clock()) {
+            Some(schedules) => {
+                self.committer.commit(schedules).await?;
+                Ok(self.committer.view())
+            }
+            None => Ok(view),
+        }
     }
 
     /// Decides with the memory of the cycles before. After a panic amid a decision that memory is not to be trusted.
@@ -226,6 +239,9 @@ impl Cycle {
             if dropped.next_if_eq(&position).is_some() {
                 metrics::counter!(names::ACTIONS_DROPPED, "shard" => shard()).increment(unit.actions.len() as u64);
                 continue;
+            }
+            if unit.reason == Reason::Consolidate {
+                metrics::counter!(names::CONSOLIDATION_MOVES, "shard" => shard()).increment(1);
             }
             for action in &unit.actions {
                 metrics::counter!(names::ACTIONS, "shard" => shard(), "kind" => action.kind.name()).increment(1);

@@ -66,6 +66,8 @@ metrics! {
     ACTION_OUTCOMES: Counter = "bigfleet_shard_action_execute_outcomes_total" ["shard", "kind", "outcome"];
     /// Units of plans that the fold dropped because what they were decided from had moved on, or a rail said no.
     ACTIONS_DROPPED: Counter = "bigfleet_shard_actions_dropped_total" ["shard"];
+    /// Machines acquired so that a dearer one can go, in plans that were committed.
+    CONSOLIDATION_MOVES: Counter = "argosy_consolidation_moves_total" ["shard"];
     /// Actions that waited for a later plan because one plan was full.
     ACTIONS_DEFERRED: Counter = "bigfleet_shard_actions_deferred_total" ["shard"];
     /// Committed operations that wait for a free worker.

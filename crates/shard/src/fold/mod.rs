@@ -6,6 +6,7 @@
 
 mod admin;
 mod begin;
+mod consolidation;
 mod gangs;
 mod health;
 mod lanes;
@@ -128,6 +129,7 @@ impl ShardState {
                 | Command::Health(_)
                 | Command::Repair(_)
                 | Command::Notified(_)
+                | Command::ChurnSchedules { .. }
         );
         let by_leader = by_leader && !planted(Planted::OldTermAccepted);
         let proposed = envelope.proposed_in_term;
@@ -194,6 +196,8 @@ impl Fold<'_> {
             Command::Notified(progress) => Ok(self.notified(&progress)),
             Command::SetLanePolicy { policy, by } => self.set_lane_policy(policy.map(|policy| *policy), by),
             Command::CloseLanes { lane, by } => Ok(self.close_lanes(lane.as_ref(), by)),
+            Command::SetConsolidation { policy, by } => self.set_consolidation(policy.map(|policy| *policy), by),
+            Command::ChurnSchedules { policy_at, in_force } => Ok(self.churn_schedules(policy_at, &in_force)),
         }
     }
 }

@@ -47,6 +47,9 @@ impl Fold<'_> {
                 self.state.demand.set_mark(*key, *mark);
             }
         }
+        if plan.units.iter().any(|unit| unit.reason == Reason::Consolidate) {
+            self.state.consolidation.derive();
+        }
         if result.taken > 0 {
             self.state.mark_decision(self.index);
         }
@@ -61,11 +64,15 @@ impl Fold<'_> {
         let planned = self.state.check_unit(unit, based_on, ordinal)?;
         let windows = self.state.check_reclaims(unit)?;
         self.check_lanes(unit)?;
+        let moves = self.check_moves(unit)?;
         self.state.decisions = self.state.decision_after(unit);
         for (cluster, window) in windows {
             let mut book = self.state.book(cluster);
             book.window = window;
             self.state.books.insert(cluster, book);
+        }
+        if let Some(book) = moves {
+            self.state.consolidation = book;
         }
         let opened = u32::try_from(planned.len()).expect("max_actions bounds a plan");
         for (ordinal, (action, next)) in (ordinal..).zip(planned) {

@@ -17,6 +17,7 @@ impl Fold<'_> {
             self.set_flag(ix, Flags::COOLING, false);
         }
         self.move_overdue_breakers();
+        self.state.consolidation.expire(now);
         for id in self.state.ledger.overdue(now) {
             self.time_out(id);
         }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::SnapshotError;
 use super::frames::{FrameReader, FrameWriter};
+use crate::consolidation::{ConsolidationBook, StoredConsolidation};
 use crate::cooling::{CoolDown, Cooling};
 use crate::counters::Counters;
 use crate::digest::Digest;
@@ -42,6 +43,7 @@ const HEALTH: u8 = 13;
 const REPAIRS: u8 = 14;
 const OUTBOX: u8 = 15;
 const LANES: u8 = 16;
+const CONSOLIDATION: u8 = 17;
 
 /// Everything that there is one of.
 #[derive(Serialize, Deserialize)]
@@ -95,7 +97,8 @@ pub(super) fn write(state: &ShardState, out: &mut FrameWriter<'_>) -> io::Result
     state.health.iter().try_for_each(|kept| out.record(HEALTH, &kept))?;
     state.repairs.parts().try_for_each(|part| out.record(REPAIRS, &part))?;
     state.outbox.parts().try_for_each(|part| out.record(OUTBOX, &part))?;
-    state.lanes.parts().try_for_each(|part| out.record(LANES, &part))
+    state.lanes.parts().try_for_each(|part| out.record(LANES, &part))?;
+    state.consolidation.parts().try_for_each(|part| out.record(CONSOLIDATION, &part))
 }
 
 fn header(state: &ShardState) -> Header {
@@ -175,6 +178,7 @@ pub(super) fn read(input: &mut FrameReader<'_>) -> Result<ShardState, SnapshotEr
         Ok(())
     })?;
     state.lanes = lanes;
+    read_consolidation(input, &mut state)?;
     Ok(state)
 }
 
@@ -271,6 +275,16 @@ fn read_repairs(input: &mut FrameReader<'_>, state: &mut ShardState) -> Result<(
         Ok(())
     })?;
     state.repairs = repairs;
+    Ok(())
+}
+
+fn read_consolidation(input: &mut FrameReader<'_>, state: &mut ShardState) -> Result<(), SnapshotError> {
+    let mut book = ConsolidationBook::default();
+    input.records(CONSOLIDATION, |part: StoredConsolidation| {
+        let is_sound = book.restore(part);
+        is_sound.then_some(()).ok_or(damaged("a window of a budget that is not there"))
+    })?;
+    state.consolidation = book;
     Ok(())
 }
 

@@ -15,35 +15,35 @@ use crate::{
 
 /// What a region of a provider says to a creation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Answer {
+pub(crate) enum Answer {
     Refuses(Refusal),
     IsSilent,
 }
 
 /// The shard, the cloud, and what was called.
-pub(super) struct Ground {
-    pub(super) state: ShardState,
-    pub(super) at: ShardTime,
+pub(crate) struct Ground {
+    pub(crate) state: ShardState,
+    pub(crate) at: ShardTime,
     term: u64,
     /// Regions that do not sell, by provider and region.
-    pub(super) broken: BTreeMap<(String, String), Answer>,
+    pub(crate) broken: BTreeMap<(String, String), Answer>,
     /// Creations called for, by provider and region.
-    pub(super) calls: BTreeMap<(String, String), u32>,
+    pub(crate) calls: BTreeMap<(String, String), u32>,
     /// The most that was ever there or on its way, by provider and region.
-    pub(super) most: BTreeMap<(String, String), u32>,
+    pub(crate) most: BTreeMap<(String, String), u32>,
     /// The most creations that one region was called for at a time.
-    pub(super) burst: BTreeMap<(String, String), u32>,
+    pub(crate) burst: BTreeMap<(String, String), u32>,
     /// The fewest machines that served at the end of a cycle, from the first time that the demand was covered on.
-    pub(super) fewest_serving: u32,
+    pub(crate) fewest_serving: u32,
     made: BTreeSet<(OperationId, u32)>,
     /// Whether what is accepted is done only at the next step.
-    pub(super) is_slow: bool,
+    pub(crate) is_slow: bool,
     /// Whether before each entry a replica is restored from a snapshot, which must then come to the same.
-    pub(super) is_doubted: bool,
+    pub(crate) is_doubted: bool,
 }
 
 /// The region and provider of a slot by its name, `provider.region.number`.
-pub(super) fn place(id: &str) -> (String, String) {
+pub(crate) fn place(id: &str) -> (String, String) {
     let mut parts = id.split('.').map(str::to_owned);
     let mut next = || parts.next().expect("provider.region.number");
     (next(), next())
@@ -51,7 +51,7 @@ pub(super) fn place(id: &str) -> (String, String) {
 
 impl Ground {
     /// With so many slots in each region of each provider; the first provider is the cheapest.
-    pub(super) fn new(providers: &[&str], regions: &[&str], slots: u32) -> Self {
+    pub(crate) fn new(providers: &[&str], regions: &[&str], slots: u32) -> Self {
         let mut ground = Self {
             state: ShardState::new(),
             at: ShardTime(0),
@@ -80,7 +80,7 @@ impl Ground {
         ground
     }
 
-    pub(super) fn apply(&mut self, command: Command) -> Response {
+    pub(crate) fn apply(&mut self, command: Command) -> Response {
         let bytes = Envelope { at: self.at, proposed_in_term: self.term, command }.encode();
         let index = self.state.revision() + 1;
         let restored = self.is_doubted.then(|| self.restored());
@@ -113,20 +113,20 @@ impl Ground {
     }
 
     /// The state as a snapshot has it.
-    pub(super) fn restored(&self) -> ShardState {
+    pub(crate) fn restored(&self) -> ShardState {
         let mut bytes = Vec::new();
         self.state.write_snapshot(&mut bytes).expect("memory takes everything");
         ShardState::read_snapshot(&mut bytes.as_slice()).expect("sound")
     }
 
     /// A leader of a new term takes over.
-    pub(super) fn lead(&mut self, term: u64) {
+    pub(crate) fn lead(&mut self, term: u64) {
         self.term = term;
         self.apply(Command::LeaderStarted);
     }
 
     /// A provider lists machines.
-    pub(super) fn show(&mut self, provider: &str, machines: Vec<Observed>) {
+    pub(crate) fn show(&mut self, provider: &str, machines: Vec<Observed>) {
         let asked_at = self.state.revision();
         let listing = Listing { provider: provider.to_owned(), asked_at, machines, ..Listing::default() };
         for command in self.state.diff_observation(&listing).commands {
@@ -135,7 +135,7 @@ impl Ground {
     }
 
     /// A provider says that its first slots in r1 are gone.
-    pub(super) fn take_away(&mut self, provider: &str, slots: u32) {
+    pub(crate) fn take_away(&mut self, provider: &str, slots: u32) {
         let gone = (0..slots).map(|n| format!("{provider}.r1.{n}")).collect();
         let asked_at = self.state.revision();
         let listing = Listing { provider: provider.to_owned(), asked_at, gone, ..Listing::default() };
@@ -145,7 +145,7 @@ impl Ground {
     }
 
     /// A cluster asks for so many machines.
-    pub(super) fn ask(&mut self, machines: u64) {
+    pub(crate) fn ask(&mut self, machines: u64) {
         let amounts = |n: u64| vec![("nvidia.com/gpu".to_owned(), 8 * n)];
         let row = NeedRow { aggregate: amounts(machines), min_unit: amounts(1), ..NeedRow::default() };
         if let Some(command) = self.state.diff_rollup("c", &[row]) {
@@ -154,7 +154,7 @@ impl Ground {
     }
 
     /// A cluster asks for gangs of so many machines, each in one domain of a topology key.
-    pub(super) fn ask_gangs(&mut self, key: &str, gangs: &[u64]) {
+    pub(crate) fn ask_gangs(&mut self, key: &str, gangs: &[u64]) {
         let amounts = |n: u64| vec![("nvidia.com/gpu".to_owned(), 8 * n)];
         let same = RequirementRow { key: key.to_owned(), operator: Operator::Same, values: Vec::new() };
         let gang = |(at, machines): (usize, &u64)| NeedRow {
@@ -170,31 +170,31 @@ impl Ground {
         }
     }
 
-    pub(super) fn set(&mut self, file: &str) {
+    pub(crate) fn set(&mut self, file: &str) {
         let policy = argosy_pool::LanePolicy::parse("lanes", file).expect("sound");
         let response = self.apply(Command::SetLanePolicy { policy: Some(Box::new(policy)), by: By::default() });
         assert_eq!(response, Response::Done);
     }
 
-    pub(super) fn breaks(&mut self, provider: &str, regions: &[&str], answer: Answer) {
+    pub(crate) fn breaks(&mut self, provider: &str, regions: &[&str], answer: Answer) {
         self.broken.extend(regions.iter().map(|region| ((provider.to_owned(), (*region).to_owned()), answer)));
     }
 
     /// A pool of so many machines, with these sellers.
-    pub(super) fn pool(&mut self, machines: u32, sellers: &str) {
+    pub(crate) fn pool(&mut self, machines: u32, sellers: &str) {
         let pool = pool_of(machines, sellers);
         let response = self.apply(Command::SetPool { specification: Box::new(pool), by: By::default() });
         assert_eq!(response, Response::Done);
     }
     /// Serving machines of each provider, in the order given.
-    pub(super) fn serving_of<const N: usize>(&self, providers: [&str; N]) -> [u32; N] {
+    pub(crate) fn serving_of<const N: usize>(&self, providers: [&str; N]) -> [u32; N] {
         let there = self.count(State::Configured);
         let of = |provider: &str| there.iter().filter(|((of, _), _)| of == provider).map(|(_, count)| count).sum();
         providers.map(of)
     }
 
     /// So many cycles of ten seconds.
-    pub(super) fn run(&mut self, cycles: u32) {
+    pub(crate) fn run(&mut self, cycles: u32) {
         (0..cycles).for_each(|_| self.cycle());
     }
 
@@ -273,7 +273,7 @@ impl Ground {
     }
 
     /// Machines in a state, by provider and region.
-    pub(super) fn count(&self, state: State) -> BTreeMap<(String, String), u32> {
+    pub(crate) fn count(&self, state: State) -> BTreeMap<(String, String), u32> {
         let mut found = BTreeMap::new();
         for (ix, _) in self.state.fleet().iter().filter(|(_, machine)| machine.state == state) {
             *found.entry(place(self.state.fleet().id(ix))).or_default() += 1;
@@ -281,12 +281,12 @@ impl Ground {
         found
     }
 
-    pub(super) fn serving(&self) -> u32 {
+    pub(crate) fn serving(&self) -> u32 {
         self.count(State::Configured).values().sum()
     }
 
     /// Slots that are held back, by provider and region.
-    pub(super) fn held_back(&self) -> BTreeMap<(String, String), u32> {
+    pub(crate) fn held_back(&self) -> BTreeMap<(String, String), u32> {
         let mut found = BTreeMap::new();
         for (ix, _) in self.state.fleet().iter().filter(|(_, machine)| machine.flags.has(Flags::HELD_BACK)) {
             *found.entry(place(self.state.fleet().id(ix))).or_default() += 1;
@@ -294,7 +294,7 @@ impl Ground {
         found
     }
 
-    pub(super) fn calls_to(&self, provider: &str) -> u32 {
+    pub(crate) fn calls_to(&self, provider: &str) -> u32 {
         self.calls.iter().filter(|((of, _), _)| of == provider).map(|(_, calls)| calls).sum()
     }
 
@@ -310,7 +310,7 @@ impl Ground {
     }
 }
 
-pub(super) fn pool_of(machines: u32, sellers: &str) -> Specification {
+pub(crate) fn pool_of(machines: u32, sellers: &str) -> Specification {
     let text = format!(
         "version: 1\npools:\n  - name: p\n    machine: {{resources: {{nvidia.com/gpu: \"8\"}}}}\n    min: 0\n    \
          max: 100\n    replicas: {machines}\n    sellers: {sellers}\n"
@@ -318,7 +318,7 @@ pub(super) fn pool_of(machines: u32, sellers: &str) -> Specification {
     PoolFile::parse("pool", &text).expect("sound").pools.remove(0)
 }
 
-pub(super) fn slot(id: &str, price: u64) -> Observed {
+pub(crate) fn slot(id: &str, price: u64) -> Observed {
     let (_, region) = place(id);
     let shape = ObservedShape {
         instance_type: Some("h100".to_owned()),

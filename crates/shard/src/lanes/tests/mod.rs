@@ -1,7 +1,7 @@
 //! Lanes through the fold and the engine, cycle after cycle; and the bugs that these tests notice.
 
 mod gangs;
-mod ground;
+pub(crate) mod ground;
 mod probes;
 mod restored;
 mod sellers;

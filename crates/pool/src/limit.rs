@@ -2,9 +2,10 @@
 
 use std::fmt;
 
-use argosy_pool::Percent;
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::scalar::Percent;
 
 /// Parts per million of a whole.
 const WHOLE_PPM: u64 = 1_000_000;
