@@ -248,7 +248,7 @@ fn prices_and_needs_that_change_lead_to_rest_again() {
         done.unwrap_or_else(|wrong| panic!("case {nth}: {wrong}"));
     }
     println!("{sum:?}");
-    assert!(sum.moves >= 10 && sum.restless_anyway * 10 <= CASES as usize / 3, "it proves too little: {sum:?}");
+    assert!(sum.moves >= 10 && sum.restless_anyway <= 3, "it proves too little: {sum:?}");
 }
 
 #[test]

@@ -354,7 +354,7 @@ fn moving() -> (Bench, NeedKey, MachineIx, MachineIx) {
 fn a_move_where_none_is_allowed_is_caught() {
     let (mut bench, need, _, cheap) = moving();
     let unit = bench.unit(Reason::Consolidate, Some(need), &[(cheap, bench.bootstrap(need))]);
-    assert_eq!(bench.decide().plan.units, [unit.clone()], "it is what decide plans");
+    assert_eq!(bench.decide().plan.units, vec![unit.clone()], "it is what decide plans");
     bench.consolidation = None;
     bench.assert_breaks(Rule::MovesAllowed, vec![unit]);
     let (mut bench, need, _, _) = moving();
