@@ -1,6 +1,7 @@
 //! Where a pool's metrics come from, when nobody pushes them: its machines' agents, or Prometheus.
 
 use argosy_model::Duration;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 
 use crate::address::address;
@@ -105,9 +106,7 @@ impl Prometheus {
     /// Where an instant query is asked.
     #[must_use]
     pub fn question(&self, query: &str) -> String {
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
-        let escaped = |byte: u8| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
-        let query: String = query.bytes().map(escaped).collect();
+        let query = utf8_percent_encode(query, NON_ALPHANUMERIC);
         format!("{}/api/v1/query?query={query}", self.url.trim_end_matches('/'))
     }
 }

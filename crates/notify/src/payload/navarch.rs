@@ -1,6 +1,7 @@
 //! Navarch's format: `{event, node_id, reason, timestamp}`, and the answer to the question whether a machine is drained.
 
 use argosy_model::State;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -8,6 +9,9 @@ use super::{Sender, rfc3339};
 use crate::outbox::Delivery;
 use crate::sink::Sink;
 use crate::transition::{Subject, What};
+
+/// What is escaped in a query: all but the unreserved characters of RFC 3986. Receivers may be scripts that compare an id as it stands.
+const RESERVED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 pub(super) fn body(sender: &Sender<'_>, delivery: &Delivery) -> Option<Value> {
     let transition = &delivery.transition;
@@ -61,13 +65,7 @@ impl DrainStatus {
 pub fn drain_status_of(sink: &Sink, machine: &str) -> String {
     let url = &sink.drain_status_url;
     let joint = if url.contains('?') { '&' } else { '?' };
-    format!("{url}{joint}node_id={}", encoded(machine))
-}
-
-/// A value in a query: everything but the unreserved characters of RFC 3986 is escaped.
-fn encoded(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
-    text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+    format!("{url}{joint}node_id={}", utf8_percent_encode(machine, &RESERVED))
 }
 
 #[cfg(test)]

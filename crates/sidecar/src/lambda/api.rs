@@ -8,6 +8,7 @@ use argosy_web::{Bounds, Client};
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::{Method, Request, StatusCode};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
@@ -110,7 +111,7 @@ impl Api {
         for _ in 0..MAX_PAGES {
             let path = match token.as_str() {
                 "" => "/instances".to_owned(),
-                token => format!("/instances?page_token={}", escape(token)),
+                token => format!("/instances?page_token={}", utf8_percent_encode(token, NON_ALPHANUMERIC)),
             };
             let page: Data<Vec<Instance>> = self.call(Method::GET, &path, None::<&()>).await?;
             all.extend(page.data);
@@ -194,12 +195,6 @@ fn judge(
         }
         _ => unknown(text()),
     }
-}
-
-/// A value in a query.
-fn escape(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
 }
 
 #[cfg(test)]
