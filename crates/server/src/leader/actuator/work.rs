@@ -59,7 +59,12 @@ pub(super) struct Queue {
     later: BTreeSet<(ShardTime, OperationId)>,
     /// Machines with a call in hand, each with the operations that wait for it.
     in_hand: BTreeMap<Arc<str>, BTreeSet<OperationId>>,
+    /// The last attempt made of each operation. The log may not know yet what came of it, and so show it as open still.
+    made: BTreeMap<OperationId, u32>,
 }
+
+/// Attempts that are remembered before those of operations that are over are looked for.
+const REMEMBERED: usize = 1_024;
 
 impl Queue {
     /// Adds operations.
@@ -83,6 +88,9 @@ impl Queue {
         }
         while let Some(id) = self.ready.pop_first() {
             let Some(call) = view.state.call(id).filter(|call| is_of_term(call, term)) else { continue };
+            if self.made.get(&id).is_some_and(|made| *made >= call.attempt) {
+                continue;
+            }
             if call.not_before > now {
                 self.later.insert((call.not_before, id));
                 continue;
@@ -91,11 +99,21 @@ impl Queue {
                 Some(waiting) => drop(waiting.insert(id)),
                 None => {
                     self.in_hand.insert(Arc::from(call.machine.as_str()), BTreeSet::new());
+                    self.remember(&call, view);
                     return Some(call);
                 }
             }
         }
         None
+    }
+
+    /// Notes that an attempt is made. Most operations are over by the time that room is made, and what is open is bounded.
+    fn remember(&mut self, call: &Call, view: &View) {
+        let ledger = view.state.ledger();
+        if self.made.len() >= REMEMBERED.max(2 * ledger.len()) {
+            self.made.retain(|id, _| ledger.get(*id).is_some());
+        }
+        self.made.insert(call.operation, call.attempt);
     }
 
     /// A call on this machine has ended.
@@ -118,10 +136,14 @@ pub(super) fn is_of_term(call: &Call, term: u64) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use argosy_shard::{Command, Envelope};
+
     use super::*;
     use crate::replica::lone;
 
     const NOW: ShardTime = ShardTime(1_000);
+    /// When an attempt that was opened by then may be made.
+    const LATER: ShardTime = ShardTime(1_000_000);
 
     fn view(term: u64, machines: usize) -> (View, Queue) {
         let state = lone::with_operations(term, machines);
@@ -147,15 +169,49 @@ mod tests {
         assert!(queue.next(&view, 3, NOW).is_none());
     }
 
+    /// The view after the log has opened the next attempt at an operation.
+    fn renewed(view: &View, id: OperationId, term: u64) -> View {
+        let mut state = view.state.clone();
+        let at = ShardTime(state.now().0 + 1);
+        let envelope = Envelope { at, proposed_in_term: term, command: Command::Retry(vec![id]) };
+        state.apply(state.revision() + 1, term, &envelope.encode());
+        View { state, ..view.clone() }
+    }
+
     #[test]
     fn a_machine_has_one_call_at_a_time_and_what_waits_for_it_comes_after() {
         let (view, mut queue) = view(3, 2);
         let first = queue.next(&view, 3, NOW).expect("the oldest operation");
+        let view = renewed(&view, first.operation, 3);
         queue.add([first.operation]);
-        let second = queue.next(&view, 3, NOW).expect("another machine is free");
+        let second = queue.next(&view, 3, LATER).expect("another machine is free");
         assert_ne!(first.machine, second.machine);
-        assert!(queue.next(&view, 3, NOW).is_none(), "two calls on one machine");
+        assert!(queue.next(&view, 3, LATER).is_none(), "two calls on one machine");
         queue.finished(&first.machine);
-        assert_eq!(queue.next(&view, 3, NOW).map(|call| call.machine), Some(first.machine));
+        let next = queue.next(&view, 3, LATER).map(|call| (call.machine, call.attempt));
+        assert_eq!(next, Some((first.machine, first.attempt + 1)));
+    }
+
+    /// Found by chaos: an attempt that had been announced twice was made again between the end of its call and the entry that told of it. What
+    /// was told was that nothing had been done.
+    #[test]
+    fn an_attempt_is_made_once_however_often_it_is_announced() {
+        let (view, mut queue) = view(3, 1);
+        let first = queue.next(&view, 3, NOW).expect("the only operation");
+        queue.add([first.operation]);
+        assert!(queue.next(&view, 3, NOW).is_none(), "its call is under way");
+        queue.finished(&first.machine);
+        assert!(queue.next(&view, 3, NOW).is_none(), "the log does not know what came of it");
+        queue.add([first.operation]);
+        assert!(queue.next(&view, 3, NOW).is_none());
+    }
+
+    #[test]
+    fn what_was_made_is_forgotten_when_its_operation_is_over() {
+        let (view, mut queue) = view(3, 1);
+        let of_none = |n| OperationId { index: u64::MAX, ordinal: n };
+        queue.made = (0..REMEMBERED).map(|n| (of_none(u32::try_from(n).expect("few")), 1)).collect();
+        let only = queue.next(&view, 3, NOW).expect("the only operation");
+        assert_eq!(queue.made, BTreeMap::from([(only.operation, only.attempt)]));
     }
 }
