@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
+use std::time::Duration;
 
 use super::problem::{Code, Problem, Severity};
 use super::schema::ServerFile;
@@ -261,13 +262,18 @@ fn timers(file: &ServerFile, found: &mut Findings<'_>) {
         );
         found.error(Code::Conflict, "cycle.on_demand_min_gap", message, "write at most the interval");
     }
-    if let Some(retry) =
-        file.actuation.as_ref().map(|actuation| &actuation.retry).filter(|retry| retry.first > retry.last)
-    {
-        let message = format!(
-            "`actuation.retry.first` is longer than `actuation.retry.last` ({})",
-            humantime::format_duration(retry.last)
-        );
-        found.error(Code::Conflict, "actuation.retry.first", message, "write at most the last pause");
+    if let Some(actuation) = &file.actuation {
+        let (retry, cooling) = (&actuation.retry, &actuation.cooling);
+        doubles("actuation.retry", retry.first, retry.last, found);
+        doubles("actuation.cooling", cooling.first, cooling.last, found);
+    }
+}
+
+/// A pause that doubles from the first to the last has a last that is no shorter.
+fn doubles(table: &str, first: Duration, last: Duration, found: &mut Findings<'_>) {
+    if first > last {
+        let last = humantime::format_duration(last);
+        let message = format!("`{table}.first` is longer than `{table}.last` ({last})");
+        found.error(Code::Conflict, &format!("{table}.first"), message, "write at most the last pause");
     }
 }

@@ -189,6 +189,19 @@ section! {
         timeouts: CallTimeouts = Defaulted(table(), "{}");
         /// The pause before a failed operation is tried again as a new attempt; it doubles from the first to the last.
         retry: Retry = Defaulted(table(), "{}");
+        /// How long a machine is left alone that its provider has turned down; it doubles from the first to the last.
+        cooling: Cooling = Defaulted(table(), "{}");
+    }
+}
+
+section! {
+    /// A machine that was turned down is not asked for again for a while, and others are: it is forgotten when one operation on it succeeds. What
+    /// a new shard starts with.
+    pub struct Cooling {
+        /// After the first time.
+        first: Duration = Defaulted(duration("1s", "1h"), "\"30s\"");
+        /// The longest.
+        last: Duration = Defaulted(duration("1s", "24h"), "\"1h\"");
     }
 }
 
@@ -319,6 +332,7 @@ may_be_left_out!(
     Actuation,
     CallTimeouts,
     Retry,
+    Cooling,
     Sessions,
     Connections,
     Notify,

@@ -79,9 +79,14 @@ fn genesis(config: &Config, shard: &ShardPlacement) -> Genesis {
         dry_run: config.rails.dry_run,
         ..defaults
     };
-    let retry = &config.actuation.retry;
-    let limits =
-        OperationLimits { retry_base: span(retry.first), retry_cap: span(retry.last), ..OperationLimits::default() };
+    let (retry, cooling) = (&config.actuation.retry, &config.actuation.cooling);
+    let limits = OperationLimits {
+        retry_base: span(retry.first),
+        retry_cap: span(retry.last),
+        cooling_base: span(cooling.first),
+        cooling_cap: span(cooling.last),
+        ..OperationLimits::default()
+    };
     Genesis {
         shard: shard.id.to_string(),
         shards: config.placement.shards.iter().map(|shard| shard.id.to_string()).collect(),
