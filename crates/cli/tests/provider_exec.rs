@@ -1,9 +1,14 @@
-//! `argosy provider exec` as a process: killed without a word in the middle of a script, and held to the contract afterwards.
+//! `argosy provider exec` as a process: killed without a word in the middle of a script, held to the contract afterwards, and behind a real
+//! shard that buys and gives back its machines.
 
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use argosy_localfleet::{Blueprint, Layout, LocalFleet, Pace, Sizing, Start, Supplier, Tuning, certificates};
+use argosy_proto::argosy::v1::{ApplyPoolsRequest, ListMachinesRequest, MachineRow, SetRailsRequest};
+use argosy_proto::bigfleet::v1alpha1::MachineState;
 use tokio::runtime::Runtime;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -23,7 +28,7 @@ impl Site {
         let effect = ": > \"$rack/hosts/$id\"";
         assert!(script.contains(effect));
         let slow = format!(
-            "{effect}\n            echo \"$key\" >> \"$rack/creates\"\n            say \"{{\\\"state\\\":\\\"done\\\",\\\"host\\\":\\\"$id.rack\\\"}}\" > /dev/null\n            while [[ -e \"$rack/slow\" ]]; do sleep 0.05; done"
+            "{effect}\n            echo \"$key $id\" >> \"$rack/creates\"\n            say \"{{\\\"state\\\":\\\"done\\\",\\\"host\\\":\\\"$id.rack\\\"}}\" > /dev/null\n            while [[ -e \"$rack/slow\" ]]; do sleep 0.05; done"
         );
         std::fs::write(dir.path().join("rack.sh"), script.replacen(effect, &slow, 1)).expect("written");
         use std::os::unix::fs::PermissionsExt as _;
@@ -36,6 +41,32 @@ impl Site {
         std::fs::write(dir.path().join("rack.yaml"), config.replace("./rack-data", &here)).expect("written");
         std::fs::write(dir.path().join("slots"), "a m.4 z 4 16Gi\nb m.4 z 4 16Gi\nc m.4 z 4 16Gi\n").expect("written");
         Self { dir, port }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// The machines that the rack has switched on.
+    fn hosts(&self) -> usize {
+        std::fs::read_dir(self.path("hosts")).map_or(0, Iterator::count)
+    }
+
+    /// Makes it the provider of a fleet: these machines in this zone, listening where the fleet looks for it, with its certificate.
+    fn serve(&self, machines: &[&str], blueprint: &Blueprint, pki: &Path) {
+        let zone = &blueprint.shards[0].zones[0];
+        let slots: String = machines.iter().map(|id| format!("{id} m.4 {zone} 4 16Gi\n")).collect();
+        std::fs::write(self.path("slots"), slots).expect("written");
+        let tls = certificates::of_provider(pki, blueprint).expect("a name");
+        let (cert, key, ca) = (tls.cert.display(), tls.key.display(), tls.ca.display());
+        let site = &blueprint.provider;
+        let config = std::fs::read_to_string(self.path("rack.yaml")).expect("it is there");
+        let config = config.replace("provider: rack", &format!("provider: {}", site.name));
+        let listen = format!("listen: 127.0.0.1:{}", self.port);
+        assert!(config.contains(&listen), "{config}");
+        let secured =
+            format!("listen: {}\n  tls: {{cert: {cert}, key: {key}, ca: {ca}}}\n  list_every: 1s", site.address);
+        std::fs::write(self.path("rack.yaml"), config.replace(&listen, &secured)).expect("written");
     }
 
     fn provider(&self) -> Child {
@@ -122,4 +153,102 @@ fn a_provider_that_is_killed_in_the_middle_of_a_script_runs_it_once_and_then_kee
     assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stdout));
     provider.kill().expect("SIGKILL");
     provider.wait().expect("reaped");
+}
+
+/// One node and one shard whose machines are the rack's.
+async fn fleet(rack: &Site, machines: &[&str]) -> LocalFleet {
+    let sizing = Sizing {
+        regions: vec!["eu".to_owned()],
+        shards: 1,
+        clusters_per_shard: 1,
+        zones_per_shard: 1,
+        seed: 1,
+        pace: Pace::Clock,
+    };
+    let layout = Layout::new(&rack.path("fleet")).expect("a directory");
+    let blueprint = Blueprint::load_or_create(layout.root(), sizing).expect("ports");
+    rack.serve(machines, &blueprint, &layout.pki());
+    let words =
+        ["exec", "--config"].map(str::to_owned).into_iter().chain([rack.path("rack.yaml").display().to_string()]);
+    let start = Start {
+        program: env!("CARGO_BIN_EXE_argosy").into(),
+        supplier: Supplier::Sidecar(words.collect()),
+        layout,
+        blueprint,
+        tuning: Tuning::default(),
+        further_clusters: Vec::new(),
+        launch: BTreeMap::new(),
+    };
+    LocalFleet::start(start).await.expect("it comes up")
+}
+
+/// Gives the pool `batch` this many machines.
+async fn resize(fleet: &LocalFleet, size: u32) {
+    let (node, shard) = (&fleet.blueprint().nodes[0].id, fleet.blueprint().shards[0].id.clone());
+    let file = format!(
+        "version: 1\npools:\n  - name: batch\n    machine: {{resources: {{cpu: \"4\"}}}}\n    min: {size}\n    max: 9\n    \
+         replicas: {size}\n    cooldown: {{up: 0s, down: 0s}}\n"
+    );
+    let reason = "a test".to_owned();
+    let ask = ApplyPoolsRequest { shard, file, file_name: "batch".to_owned(), dry_run: false, reason };
+    fleet.clients().pools(node).expect("a node").apply_pools(ask).await.expect("taken");
+}
+
+/// Takes the cap off that lets surplus go a few machines at a time.
+async fn uncap(fleet: &LocalFleet) {
+    let (node, shard) = (&fleet.blueprint().nodes[0].id, fleet.blueprint().shards[0].id.clone());
+    let ask = SetRailsRequest {
+        shard,
+        reason: "a test".to_owned(),
+        reclaim_cap_ppm: Some(1_000_000),
+        ..SetRailsRequest::default()
+    };
+    fleet.clients().admin(node).expect("a node").set_rails(ask).await.expect("taken");
+}
+
+async fn rows(fleet: &LocalFleet) -> Vec<MachineRow> {
+    let (node, shard) = (&fleet.blueprint().nodes[0].id, fleet.blueprint().shards[0].id.clone());
+    let ask = ListMachinesRequest { shard, page_size: 100, ..ListMachinesRequest::default() };
+    fleet.clients().fleet(node).expect("a node").list_machines(ask).await.expect("an answer").into_inner().machines
+}
+
+fn serving(rows: &[MachineRow]) -> usize {
+    rows.iter().filter(|row| row.cluster == "pool/batch" && row.state() == MachineState::Configured).count()
+}
+
+#[test]
+fn a_shard_buys_and_gives_back_a_rack_through_its_scripts_each_machine_once_whatever_becomes_of_the_sidecar() {
+    let rack = Site::new();
+    let runtime = Runtime::new().expect("a runtime");
+    let mut fleet = runtime.block_on(fleet(&rack, &["a", "b", "c", "d"]));
+    runtime.block_on(uncap(&fleet));
+    runtime.block_on(resize(&fleet, 2));
+    until(&runtime, "two machines serve", || serving(&runtime.block_on(rows(&fleet))) == 2);
+    assert_eq!((rack.creates(), rack.hosts()), (2, 2));
+
+    // The scripts of the other two have taken effect and not ended when their sidecar dies.
+    std::fs::write(rack.path("slow"), "").expect("written");
+    runtime.block_on(resize(&fleet, 4));
+    until(&runtime, "two more are switched on", || rack.creates() == 4);
+    runtime.block_on(fleet.kill_provider()).expect("SIGKILL");
+    {
+        let _inside = runtime.enter();
+        fleet.restart_provider().expect("it starts");
+    }
+    std::fs::remove_file(rack.path("slow")).expect("removed");
+    until(&runtime, "four machines serve", || serving(&runtime.block_on(rows(&fleet))) == 4);
+    let creates = std::fs::read_to_string(rack.path("creates")).expect("it is there");
+    let machines: BTreeSet<&str> = creates.lines().filter_map(|line| line.split(' ').nth(1)).collect();
+    assert_eq!((creates.lines().count(), machines), (4, ["a", "b", "c", "d"].into()), "each was switched on once");
+
+    runtime.block_on(resize(&fleet, 0));
+    let free = |row: &MachineRow| {
+        row.cluster.is_empty() && [MachineState::Idle, MachineState::Speculative].contains(&row.state())
+    };
+    until(&runtime, "all are given back", || runtime.block_on(rows(&fleet)).iter().all(free));
+    let drains = std::fs::read_to_string(fleet.layout().log(&fleet.blueprint().provider.name)).expect("a log");
+    for machine in ["a", "b", "c", "d"] {
+        assert_eq!(drains.matches(&format!("drain {machine}")).count(), 1, "{drains}");
+    }
+    assert_eq!(runtime.block_on(fleet.stop()).expect("it ends"), Vec::<String>::new());
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use argosy_localfleet::{
-    Blueprint, Clients, Clusters, Launch, Layout, LocalFleet, Pace, Picture, Place, Sizing, Start, Tuning, Watch,
-    supply,
+    Blueprint, Clients, Clusters, Launch, Layout, LocalFleet, Pace, Picture, Place, Sizing, Start, Supplier, Tuning,
+    Watch, supply,
 };
 use argosy_provider::sim::Latencies;
 use argosy_workload::catalogue::Catalogue;
@@ -90,7 +90,11 @@ impl<'n> Stage<'n> {
             program: program.to_owned(),
             launch: launches(&blueprint, &layout, setting.faketime.as_deref())?,
             layout,
-            catalogue: supply::catalogue(&blueprint.provider.name, &plan.offerings, Latencies::default()),
+            supplier: Supplier::Simulated(supply::catalogue(
+                &blueprint.provider.name,
+                &plan.offerings,
+                Latencies::default(),
+            )),
             blueprint,
             tuning: Tuning::default(),
             further_clusters: Vec::new(),

@@ -21,6 +21,11 @@ pub fn files(dir: &Path, holder: &Principal) -> TlsFiles {
     TlsFiles { cert: leaf.certificate, key: leaf.key, ca: dir.join("ca.crt") }
 }
 
+/// The files of the provider.
+pub fn of_provider(dir: &Path, blueprint: &Blueprint) -> Result<TlsFiles, FleetError> {
+    Ok(files(dir, &holder(Role::Provider, &blueprint.provider.name)?))
+}
+
 /// Makes the authority and all leaves; what is there already stays.
 pub fn create(dir: &Path, blueprint: &Blueprint, further_clusters: &[String]) -> Result<(), FleetError> {
     let failed = |error: PkiError| FleetError::Certificates(error.to_string());

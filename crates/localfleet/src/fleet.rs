@@ -34,12 +34,22 @@ pub struct Start {
     pub blueprint: Blueprint,
     /// What its nodes are tuned to.
     pub tuning: Tuning,
-    /// What its provider offers; written at the first start only, since the provider keeps what it has.
-    pub catalogue: Catalogue,
+    /// Who has its machines.
+    pub supplier: Supplier,
     /// Clusters beyond those of the blueprint that need certificates.
     pub further_clusters: Vec<String>,
     /// How processes are started, by name; those without an entry plainly.
     pub launch: BTreeMap<String, Launch>,
+}
+
+/// Who has the machines of a fleet.
+#[derive(Clone, Debug)]
+pub enum Supplier {
+    /// The simulated provider, with what it offers; written at the first start only, since the provider keeps what it has.
+    Simulated(Catalogue),
+    /// A sidecar: what follows `argosy provider`, such as `exec --config FILE`. It listens where the blueprint says that the provider
+    /// does, and shows the certificate that [`crate::certificates::of_provider`] names.
+    Sidecar(Vec<String>),
 }
 
 /// A running fleet. Dropping it kills its processes; [`LocalFleet::stop`] ends them in order.
@@ -58,8 +68,10 @@ impl LocalFleet {
         layout.create()?;
         certificates::create(&layout.pki(), blueprint, &start.further_clusters)?;
         files::write(layout, blueprint, tuning)?;
-        if !layout.catalogue().exists() {
-            files::put(&layout.catalogue(), &start.catalogue.to_toml())?;
+        if let Supplier::Simulated(catalogue) = &start.supplier
+            && !layout.catalogue().exists()
+        {
+            files::put(&layout.catalogue(), &catalogue.to_toml())?;
         }
         let clients = Clients::new(layout, blueprint)?;
         let provider = spawn_provider(&start)?;
@@ -93,6 +105,17 @@ impl LocalFleet {
     /// Ends a node as a crash would: no hand-over, nothing flushed.
     pub async fn kill(&mut self, node: &str) -> Result<(), FleetError> {
         self.nodes.get_mut(node).ok_or_else(|| no_such(node))?.kill().await
+    }
+
+    /// Ends the provider as a crash would.
+    pub async fn kill_provider(&mut self) -> Result<(), FleetError> {
+        self.provider.kill().await
+    }
+
+    /// Starts the provider again on what it has kept.
+    pub fn restart_provider(&mut self) -> Result<(), FleetError> {
+        self.provider = spawn_provider(&self.start)?;
+        Ok(())
     }
 
     /// Asks a node to end in good order. `false` if it had to be killed.
@@ -191,12 +214,18 @@ fn spawn(start: &Start, name: &str, arguments: &[String]) -> Result<Process, Fle
 }
 
 fn spawn_provider(start: &Start) -> Result<Process, FleetError> {
+    let mut arguments = vec!["provider".to_owned()];
+    match &start.supplier {
+        Supplier::Simulated(_) => arguments.extend(simulated(start)?),
+        Supplier::Sidecar(words) => arguments.extend(words.iter().cloned()),
+    }
+    spawn(start, &start.blueprint.provider.name, &arguments)
+}
+
+fn simulated(start: &Start) -> Result<Vec<String>, FleetError> {
     let site = &start.blueprint.provider;
-    let tls = certificates::files(
-        &start.layout.pki(),
-        &certificates::holder(argosy_proto::authz::Role::Provider, &site.name)?,
-    );
-    let mut arguments: Vec<String> = ["provider", "sim", "--listen"].map(str::to_owned).to_vec();
+    let tls = certificates::of_provider(&start.layout.pki(), &start.blueprint)?;
+    let mut arguments: Vec<String> = ["sim", "--listen"].map(str::to_owned).to_vec();
     arguments.push(site.address.to_string());
     for (flag, path) in [
         ("--catalogue", start.layout.catalogue()),
@@ -211,5 +240,5 @@ fn spawn_provider(start: &Start) -> Result<Process, FleetError> {
     if start.blueprint.sizing.pace == Pace::Lockstep {
         arguments.push("--virtual-time".to_owned());
     }
-    spawn(start, &site.name, &arguments)
+    Ok(arguments)
 }

@@ -25,7 +25,7 @@ pub use clients::{Clients, within};
 pub use clusters::Clusters;
 pub use error::FleetError;
 pub use files::{Layout, Tuning};
-pub use fleet::{LocalFleet, Start};
+pub use fleet::{LocalFleet, Start, Supplier};
 pub use invariants::{Invariants, Violation};
 pub use picture::{Picture, Replica};
 pub use process::{Launch, Process};

@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use argosy_localfleet::clusters::Clusters;
-use argosy_localfleet::{Blueprint, Layout, LocalFleet, Picture, Start, Tuning, Watch, supply};
+use argosy_localfleet::{Blueprint, Layout, LocalFleet, Picture, Start, Supplier, Tuning, Watch, supply};
 use argosy_provider::sim::Latencies;
 use argosy_workload::catalogue::Catalogue;
 use argosy_workload::cluster::Course;
@@ -81,7 +81,7 @@ async fn start(args: &UpArgs) -> Result<(LocalFleet, Clusters)> {
     let start = Start {
         program: std::env::current_exe().context("this program's own path")?,
         layout,
-        catalogue: supply,
+        supplier: Supplier::Simulated(supply),
         blueprint,
         tuning: Tuning::default(),
         further_clusters: Vec::new(),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use argosy_localfleet::{Blueprint, Layout, LocalFleet, Pace, Picture, Sizing, Start, Tuning, certificates};
+use argosy_localfleet::{Blueprint, Layout, LocalFleet, Pace, Picture, Sizing, Start, Supplier, Tuning, certificates};
 use argosy_proto::argosy::v1::machine_health_client::MachineHealthClient;
 use argosy_proto::argosy::v1::node_agents_client::NodeAgentsClient;
 use argosy_proto::argosy::v1::{GetHealthRequest, ListAgentsRequest};
@@ -80,7 +80,7 @@ impl Stage {
             layout: layout.clone(),
             blueprint,
             tuning,
-            catalogue,
+            supplier: Supplier::Simulated(catalogue),
             further_clusters: Vec::new(),
             launch: Default::default(),
         });

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use argosy_localfleet::{Blueprint, Layout as Files, Pace, Sizing, Start, Tuning};
+use argosy_localfleet::{Blueprint, Layout as Files, Pace, Sizing, Start, Supplier, Tuning};
 use argosy_provider::sim::{Catalogue, Latencies, Offering};
 use argosy_workload::labels;
 
@@ -59,8 +59,8 @@ impl Scenario {
             tuning.keep_behind_snapshot = every / 4;
         }
         let program = options.program.clone();
-        let (further_clusters, launch) = (Vec::new(), BTreeMap::new());
-        let start = Start { program, layout, blueprint, tuning, catalogue, further_clusters, launch };
+        let (supplier, further_clusters, launch) = (Supplier::Simulated(catalogue), Vec::new(), BTreeMap::new());
+        let start = Start { program, layout, blueprint, tuning, supplier, further_clusters, launch };
         Ok(Self { start, clusters })
     }
 }

@@ -9,7 +9,7 @@ use super::Plan;
 use crate::blueprint::{Blueprint, Pace, Sizing};
 use crate::error::FleetError;
 use crate::files::{Layout, Tuning};
-use crate::fleet::Start;
+use crate::fleet::{Start, Supplier};
 
 /// How long a machine takes from one state to the next: long enough to be met in it.
 const TRANSITION_MS: u64 = 1_500;
@@ -48,6 +48,6 @@ pub fn ground(program: PathBuf, dir: &Path, plan: &Plan) -> Result<Start, FleetE
         offerings: vec![offering],
     };
     let tuning = Tuning::default();
-    let (further_clusters, launch) = (Vec::new(), BTreeMap::new());
-    Ok(Start { program, layout, blueprint, tuning, catalogue, further_clusters, launch })
+    let (supplier, further_clusters, launch) = (Supplier::Simulated(catalogue), Vec::new(), BTreeMap::new());
+    Ok(Start { program, layout, blueprint, tuning, supplier, further_clusters, launch })
 }

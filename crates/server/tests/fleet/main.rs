@@ -10,6 +10,7 @@ mod failover;
 mod faults;
 mod health;
 mod installation;
+mod lanes;
 mod lockstep;
 mod notify;
 mod operator;
