@@ -81,10 +81,9 @@ impl Target {
     /// A connection, for the clients of other services.
     pub(crate) fn channel(&self) -> Result<Channel> {
         let (address, files) = self.address_and_files()?;
-        let loopback = ["127.0.0.1", "localhost", "[::1]"].iter().any(|host| address.to_string().starts_with(host));
         let security = match files {
             Some(files) => Security::Mutual(Arc::new(Credentials::load(&files)?)),
-            None if loopback => Security::Plaintext,
+            None if is_here(&address) => Security::Plaintext,
             None => bail!("ARG-0820: {address} is not on this machine: give --cert, --key and --ca"),
         };
         Ok(Dialer::new(security, Limits::default()).channel(&Peer::any_node(address))?)
@@ -111,5 +110,26 @@ impl Target {
             _ => None,
         };
         Ok((address, files))
+    }
+}
+
+/// Whether an address is on this machine. `localhost` is the one name that is nobody else's to give away (RFC 6761).
+fn is_here(address: &HostPort) -> bool {
+    address.is_loopback() || address.host() == "localhost"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plaintext_goes_to_this_machine_and_to_none_whose_name_only_begins_like_it() {
+        let here = |address: &str| is_here(&HostPort::parse(address).expect("host:port"));
+        for address in ["127.0.0.1:7780", "127.0.0.2:7780", "localhost:7780", "[::1]:7780"] {
+            assert!(here(address), "{address}");
+        }
+        for address in ["localhost.example.com:7780", "127.0.0.1.example.com:7780", "[::2]:7780", "10.0.0.1:7780"] {
+            assert!(!here(address), "{address}");
+        }
     }
 }
