@@ -104,6 +104,7 @@ impl Post {
         headers.insert(HeaderName::from_static("webhook-timestamp"), HeaderValue::from(timestamp));
         if let Some(file) = &sink.secret {
             let signatures = self.secret(file)?.signatures(&message.id, timestamp, &message.body);
+            let signatures = signatures.map_err(|error| error.to_string())?;
             headers.insert(HeaderName::from_static("webhook-signature"), valued(&signatures)?);
         }
         Ok(headers)

@@ -15,7 +15,10 @@ const MAX_BYTES: u64 = 16 * 1_024;
 const PREFIX: &str = "whsec_";
 
 /// The contents of a file. It shows nothing of itself.
-pub(super) struct Secret(String);
+pub(super) struct Secret {
+    name: String,
+    text: String,
+}
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -49,26 +52,32 @@ impl Secret {
         if text.trim().is_empty() {
             return Err(refuse("it is empty"));
         }
-        Ok(Self(text))
+        Ok(Self { name: name.to_owned(), text })
     }
 
     /// As the value of a header.
     pub(super) fn line(&self) -> &str {
-        self.0.trim()
+        self.text.trim()
     }
 
     /// The signatures of a message, one for each key of the file: while a key is being changed, the receiver may know either.
     ///
-    /// The form is that of Standard Webhooks: HMAC-SHA-256 over id, time and body, in base64, each behind `v1,`.
-    pub(super) fn signatures(&self, id: &str, timestamp: u64, body: &str) -> String {
-        let keys = self.0.lines().map(str::trim).filter(|line| !line.is_empty());
+    /// The form is that of Standard Webhooks: HMAC-SHA-256 over id, time and body, in base64, each behind `v1,`. A damaged key signs
+    /// nothing: no receiver would accept it, and the message would die of that.
+    pub(super) fn signatures(&self, id: &str, timestamp: u64, body: &str) -> Result<String, SecretError> {
+        let keys = self.text.lines().map(str::trim).filter(|line| !line.is_empty());
         let signed = format!("{id}.{timestamp}.{body}");
+        let refuse =
+            |_| SecretError { name: self.name.clone(), why: "its key is no base64 behind `whsec_`".to_owned() };
         let sign = |line: &str| {
-            let decoded = line.strip_prefix(PREFIX).and_then(|text| STANDARD.decode(text).ok());
-            let key = hmac::Key::new(hmac::HMAC_SHA256, decoded.as_deref().unwrap_or(line.as_bytes()));
-            format!("v1,{}", STANDARD.encode(hmac::sign(&key, signed.as_bytes())))
+            let key = match line.strip_prefix(PREFIX) {
+                Some(text) => STANDARD.decode(text).map_err(refuse)?,
+                None => line.as_bytes().to_vec(),
+            };
+            let key = hmac::Key::new(hmac::HMAC_SHA256, &key);
+            Ok(format!("v1,{}", STANDARD.encode(hmac::sign(&key, signed.as_bytes()))))
         };
-        keys.map(sign).collect::<Vec<_>>().join(" ")
+        Ok(keys.map(sign).collect::<Result<Vec<_>, _>>()?.join(" "))
     }
 }
 
@@ -76,19 +85,30 @@ impl Secret {
 mod tests {
     use super::*;
 
+    fn secret(text: &str) -> Secret {
+        Secret { name: "key".to_owned(), text: text.to_owned() }
+    }
+
     /// The example of the Standard Webhooks specification's reference libraries.
     #[test]
     fn a_signature_is_that_of_standard_webhooks() {
-        let secret = Secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n".to_owned());
+        let secret = secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n");
         let signed = secret.signatures("msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, r#"{"test": 2432232314}"#);
-        assert_eq!(signed, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+        assert_eq!(signed.expect("a sound key"), "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
     }
 
     #[test]
     fn two_keys_give_two_signatures_and_neither_is_shown() {
-        let secret = Secret("old-key\nnew-key\n".to_owned());
-        assert_eq!(secret.signatures("id", 1, "{}").split(' ').count(), 2);
+        let secret = secret("old-key\nnew-key\n");
+        assert_eq!(secret.signatures("id", 1, "{}").expect("sound keys").split(' ').count(), 2);
         assert_eq!(format!("{secret:?}"), "Secret(..)");
+    }
+
+    #[test]
+    fn a_damaged_key_signs_nothing_and_is_not_quoted() {
+        let secret = secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaS\n");
+        let refused = secret.signatures("id", 1, "{}").expect_err("it has lost a letter").to_string();
+        assert!(refused.starts_with("ARG-1403: the file 'key'") && !refused.contains("MfKQ"), "{refused}");
     }
 
     #[test]
