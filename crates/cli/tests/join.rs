@@ -4,32 +4,63 @@ use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::path::PathBuf;
-use std::process::{Child, ChildStderr, Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// No condition takes so long unless something is broken.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// A process that ends when the test does, and what it has said so far.
+/// More lines than any process of this test says.
+const LINES: usize = 100_000;
+
+/// A process that ends when the test does, and what was read so far of what it has said.
 struct Running {
     process: Child,
-    lines: BufReader<ChildStderr>,
+    lines: Receiver<String>,
     said: String,
 }
 
 impl Running {
-    /// Reads on until it says this. It says something every few seconds, whatever goes wrong.
+    fn start(mut command: Command) -> Self {
+        let mut process = command.stderr(Stdio::piped()).spawn().expect("the binary runs");
+        let said = BufReader::new(process.stderr.take().expect("it was asked for"));
+        let (tell, lines) = mpsc::sync_channel(LINES);
+        // Whether or not anybody looks: a full pipe would stop the process.
+        thread::spawn(move || said.lines().map_while(Result::ok).try_for_each(|line| tell.send(line)));
+        Self { process, lines, said: String::new() }
+    }
+
+    /// Its next line; `None` when there will be no more.
+    fn line(&mut self, deadline: Instant) -> Option<String> {
+        match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            Ok(line) => {
+                self.said.push_str(&line);
+                self.said.push('\n');
+                Some(line)
+            }
+            Err(RecvTimeoutError::Disconnected) => None,
+            Err(RecvTimeoutError::Timeout) => panic!("it says no more, and does not end:\n{}", self.said),
+        }
+    }
+
+    /// Reads on until it says this.
     fn until(&mut self, word: &str) {
         let deadline = Instant::now() + LIMIT;
-        loop {
-            let mut line = String::new();
-            let read = self.lines.read_line(&mut line).expect("a line");
-            self.said.push_str(&line);
-            assert!(read > 0 && Instant::now() < deadline, "it did not say {word:?}:\n{}", self.said);
+        while let Some(line) = self.line(deadline) {
             if line.contains(word) {
                 return;
             }
         }
+        panic!("it did not say {word:?}:\n{}", self.said);
+    }
+
+    /// Reads on until it ends by itself.
+    fn ended(&mut self) -> ExitStatus {
+        let deadline = Instant::now() + LIMIT;
+        while self.line(deadline).is_some() {}
+        self.process.wait().expect("it is a child")
     }
 }
 
@@ -124,9 +155,7 @@ voters = ["n1"]
 
     /// Starts a process that goes on until the test has done with it.
     fn start(&self, words: &[&str]) -> Running {
-        let mut process = self.command(words).stderr(Stdio::piped()).spawn().expect("the binary runs");
-        let lines = BufReader::new(process.stderr.take().expect("it was asked for"));
-        Running { process, lines, said: String::new() }
+        Running::start(self.command(words))
     }
 
     /// The configuration of an agent with this token.
@@ -146,8 +175,9 @@ voters = ["n1"]
     /// A refusal that ends an agent at once.
     fn refused(&self, id: &str, token: &str, print: &str, code: &str) {
         let config = self.machine(id, token, print);
-        let refused = self.argosy(&["agent", "--config", &config]);
-        assert!(!refused.status.success() && said(&refused).contains(code), "{code}: {}", said(&refused));
+        let mut agent = self.start(&["agent", "--config", &config]);
+        agent.until(code);
+        assert!(!agent.ended().success(), "{code}: {}", agent.said);
     }
 }
 

@@ -97,6 +97,16 @@ fn until(runtime: &Runtime, what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
+/// A provider that ends when the test does, however that ends.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 async fn create(port: u16, sequence: i64) -> Result<argosy_provider::client::Accepted, String> {
     use argosy_provider::client::{Client, Deadlines, Fence, Mutation, Order};
     let endpoint = tonic::transport::Channel::from_shared(format!("http://127.0.0.1:{port}")).expect("an address");
@@ -111,21 +121,20 @@ fn a_provider_that_is_killed_in_the_middle_of_a_script_runs_it_once_and_then_kee
     let site = Site::new();
     std::fs::write(site.dir.path().join("slow"), "").expect("written");
     let runtime = Runtime::new().expect("a runtime");
-    let mut provider = site.provider();
+    let mut provider = Running(site.provider());
     let log = || std::fs::read_to_string(site.dir.path().join("log")).unwrap_or_default();
     let mut sequence = 0;
     let mut accepted = None;
     until(&runtime, "the provider answers", || {
         sequence += 1;
         accepted = runtime.block_on(create(site.port, sequence)).ok();
-        assert!(provider.try_wait().expect("a child").is_none(), "{}", log());
+        assert!(provider.0.try_wait().expect("a child").is_none(), "{}", log());
         accepted.is_some()
     });
     until(&runtime, "the script runs", || site.creates() == 1);
-    provider.kill().expect("SIGKILL");
-    provider.wait().expect("reaped");
+    drop(provider);
 
-    let mut provider = site.provider();
+    let provider = Running(site.provider());
     let mut again = None;
     until(&runtime, "it answers again", || {
         sequence += 1;
@@ -136,12 +145,11 @@ fn a_provider_that_is_killed_in_the_middle_of_a_script_runs_it_once_and_then_kee
     std::fs::remove_file(site.dir.path().join("slow")).expect("removed");
     until(&runtime, "the transition is found done", || log().contains("done"));
     assert_eq!(site.creates(), 1);
-    provider.kill().expect("SIGKILL");
-    provider.wait().expect("reaped");
+    drop(provider);
 
     // With a book and a rack of its own, it is held to all of the contract, on the command line.
     let fresh = Site::new();
-    let mut provider = fresh.provider();
+    let provider = Running(fresh.provider());
     let mut said = None;
     until(&runtime, "the suite finds it", || {
         let output = fresh.check();
@@ -151,8 +159,7 @@ fn a_provider_that_is_killed_in_the_middle_of_a_script_runs_it_once_and_then_kee
     });
     let said = said.expect("it ran");
     assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stdout));
-    provider.kill().expect("SIGKILL");
-    provider.wait().expect("reaped");
+    drop(provider);
 }
 
 /// One node and one shard whose machines are the rack's.
