@@ -24,6 +24,7 @@ pub mod invariants;
 pub mod layout;
 mod liveness;
 pub mod log;
+mod once;
 pub mod page;
 mod planted;
 pub mod proof;

@@ -12,6 +12,7 @@ use crate::faults::Campaign;
 use crate::history::{History, Verdict, check};
 use crate::invariants::{self, Invariant};
 use crate::liveness::unrest;
+use crate::once;
 use crate::timeline::{Outage, Timeline};
 use crate::world::World;
 
@@ -67,6 +68,7 @@ pub struct Outcome {
 #[must_use]
 pub fn run(campaign: &Campaign, seed: u64) -> Outcome {
     hear_panics();
+    once::make();
     let campaign = campaign.clone();
     let thread = std::thread::Builder::new().name(format!("world-{seed}")).spawn(move || run_here(&campaign, seed));
     let joined = thread.expect("the system has a thread to spare").join();
