@@ -4,6 +4,7 @@
 //! Nothing here sleeps: every wait is for a condition, with a limit that only a fault reaches.
 
 mod agents;
+mod consolidation;
 mod demand;
 mod explain;
 mod failover;

@@ -6,6 +6,8 @@
 
 use std::collections::BTreeMap;
 
+use argosy_pool::ConsolidationPolicy;
+use argosy_shard::{By, Command};
 use argosy_workload::amounts::Amounts;
 use argosy_workload::dice::Dice;
 
@@ -106,6 +108,8 @@ pub struct LoopSetup {
     /// Machines that pods begin on carry what they were bound for, as machines do that were bound by a shard. Without it they
     /// are what another system left behind: bound to the cluster, and nobody knows for what.
     pub stamped: bool,
+    /// What consolidation is allowed from the start; off, if it is left out.
+    pub consolidation: Option<ConsolidationPolicy>,
 }
 
 impl LoopSetup {
@@ -129,6 +133,7 @@ impl LoopSetup {
             lucky_from: u64::MAX,
             in_turn: false,
             stamped: false,
+            consolidation: None,
         }
     }
 }
@@ -176,6 +181,14 @@ impl World {
         let mut fleet = FleetSim::new(setup.fleet.clone(), machines);
         for (number, cluster) in setup.clusters.iter().enumerate() {
             fleet.bind(cluster, number % setup.fleet.shards.len());
+        }
+        if let Some(policy) = &setup.consolidation {
+            for shard in 0..setup.fleet.shards.len() {
+                fleet.admin(
+                    shard,
+                    Command::SetConsolidation { policy: Some(Box::new(policy.clone())), by: By::default() },
+                );
+            }
         }
         (world, fleet)
     }

@@ -7,6 +7,7 @@ mod contract;
 mod converge;
 mod dwell;
 mod gangs;
+mod moves;
 
 use super::{LoopSetup, PodShape, Pool, Scope, Workload};
 use crate::check::Report;
@@ -40,7 +41,10 @@ impl Case {
 
 /// All cases.
 pub fn all() -> Vec<Case> {
-    [converge::cases(), gangs::cases(), contract::cases(), dwell::cases()].into_iter().flatten().collect()
+    [converge::cases(), gangs::cases(), contract::cases(), dwell::cases(), moves::cases()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 const MI: u64 = 1 << 20;
