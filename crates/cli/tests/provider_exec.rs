@@ -189,8 +189,8 @@ async fn fleet(rack: &Site, machines: &[&str]) -> LocalFleet {
     LocalFleet::start(start).await.expect("it comes up")
 }
 
-/// Gives the pool `batch` this many machines.
-async fn resize(fleet: &LocalFleet, size: u32) {
+/// Gives the pool `batch` this many machines, where somebody leads and takes it.
+async fn resize(fleet: &LocalFleet, size: u32) -> bool {
     let (node, shard) = (&fleet.blueprint().nodes[0].id, fleet.blueprint().shards[0].id.clone());
     let file = format!(
         "version: 1\npools:\n  - name: batch\n    machine: {{resources: {{cpu: \"4\"}}}}\n    min: {size}\n    max: 9\n    \
@@ -198,11 +198,11 @@ async fn resize(fleet: &LocalFleet, size: u32) {
     );
     let reason = "a test".to_owned();
     let ask = ApplyPoolsRequest { shard, file, file_name: "batch".to_owned(), dry_run: false, reason };
-    fleet.clients().pools(node).expect("a node").apply_pools(ask).await.expect("taken");
+    fleet.clients().pools(node).expect("a node").apply_pools(ask).await.is_ok()
 }
 
-/// Takes the cap off that lets surplus go a few machines at a time.
-async fn uncap(fleet: &LocalFleet) {
+/// Takes the cap off that lets surplus go a few machines at a time, where somebody leads and takes it.
+async fn uncap(fleet: &LocalFleet) -> bool {
     let (node, shard) = (&fleet.blueprint().nodes[0].id, fleet.blueprint().shards[0].id.clone());
     let ask = SetRailsRequest {
         shard,
@@ -210,7 +210,7 @@ async fn uncap(fleet: &LocalFleet) {
         reclaim_cap_ppm: Some(1_000_000),
         ..SetRailsRequest::default()
     };
-    fleet.clients().admin(node).expect("a node").set_rails(ask).await.expect("taken");
+    fleet.clients().admin(node).expect("a node").set_rails(ask).await.is_ok()
 }
 
 async fn rows(fleet: &LocalFleet) -> Vec<MachineRow> {
@@ -228,14 +228,14 @@ fn a_shard_buys_and_gives_back_a_rack_through_its_scripts_each_machine_once_what
     let rack = Site::new();
     let runtime = Runtime::new().expect("a runtime");
     let mut fleet = runtime.block_on(fleet(&rack, &["a", "b", "c", "d"]));
-    runtime.block_on(uncap(&fleet));
-    runtime.block_on(resize(&fleet, 2));
+    until(&runtime, "the cap is taken off", || runtime.block_on(uncap(&fleet)));
+    until(&runtime, "a pool of two is taken", || runtime.block_on(resize(&fleet, 2)));
     until(&runtime, "two machines serve", || serving(&runtime.block_on(rows(&fleet))) == 2);
     assert_eq!((rack.creates(), rack.hosts()), (2, 2));
 
     // The scripts of the other two have taken effect and not ended when their sidecar dies.
     std::fs::write(rack.path("slow"), "").expect("written");
-    runtime.block_on(resize(&fleet, 4));
+    until(&runtime, "a pool of four is taken", || runtime.block_on(resize(&fleet, 4)));
     until(&runtime, "two more are switched on", || rack.creates() == 4);
     runtime.block_on(fleet.kill_provider()).expect("SIGKILL");
     {
@@ -248,7 +248,7 @@ fn a_shard_buys_and_gives_back_a_rack_through_its_scripts_each_machine_once_what
     let machines: BTreeSet<&str> = creates.lines().filter_map(|line| line.split(' ').nth(1)).collect();
     assert_eq!((creates.lines().count(), machines), (4, ["a", "b", "c", "d"].into()), "each was switched on once");
 
-    runtime.block_on(resize(&fleet, 0));
+    until(&runtime, "a pool of none is taken", || runtime.block_on(resize(&fleet, 0)));
     let free = |row: &MachineRow| {
         row.cluster.is_empty() && [MachineState::Idle, MachineState::Speculative].contains(&row.state())
     };
