@@ -80,8 +80,8 @@ async fn want(fleet: &Installation, at: usize) {
         .expect("it is sound");
 }
 
-async fn refuse_creations(fleet: &Installation, stock_out_ppm: u32) {
-    let faults = Some(Faults { stock_out_ppm, ..Faults::default() });
+async fn throttle(fleet: &Installation, throttle_ppm: u32) {
+    let faults = Some(Faults { throttle_ppm, throttle_pause_ms: 20, ..Faults::default() });
     SimProviderClient::new(fleet.provider()).set_faults(SetFaultsRequest { faults }).await.expect("it is told");
 }
 
@@ -119,15 +119,15 @@ async fn a_breaker_that_refusals_opened_is_shown_and_closed_by_hand() {
     let (at, _) = fleet.leader().await;
     let other = (at + 1) % 3;
     set(&fleet, other, BREAKER, "a test").await.expect("any node takes it");
-    refuse_creations(&fleet, 1_000_000).await;
+    throttle(&fleet, 1_000_000).await;
     want(&fleet, other).await;
     let rows = bought(&fleet, other, "both breakers open", |row| row.breaker == "open").await;
     for row in &rows {
         assert!(row.refusals >= 2 && row.opens_in_ms.is_some_and(|left| left > 0), "{row:?}");
-        assert_eq!((row.last_refusal.as_str(), row.passed_by.as_str()), ("stock_out", "breaker_open"), "{row:?}");
+        assert_eq!((row.last_refusal.as_str(), row.passed_by.as_str()), ("throttled", "breaker_open"), "{row:?}");
     }
 
-    refuse_creations(&fleet, 0).await;
+    throttle(&fleet, 0).await;
     close(&fleet, other, ["sim", "eu", "cpu.4"]).await.expect("the lane is there");
     close(&fleet, other, ["", "", ""]).await.expect("all of them");
     fleet.state(at, "the pool has what it wants", |view| held(view) == WANTED).await;
