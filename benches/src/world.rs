@@ -36,7 +36,14 @@ impl World {
     }
 
     pub(crate) fn view(&self) -> View<'_> {
-        View { fleet: &self.fleet, demand: &self.demand, policy: &self.policy, consolidation: None, now: self.now }
+        View {
+            fleet: &self.fleet,
+            demand: &self.demand,
+            policy: &self.policy,
+            consolidation: None,
+            caps: &[],
+            now: self.now,
+        }
     }
 
     pub(crate) fn pass(&mut self, ms: u64) {

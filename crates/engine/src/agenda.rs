@@ -160,7 +160,10 @@ impl Cycle {
                 for at in 0..self.supply.keep(keep).takers(kind).len() {
                     let taker = self.supply.keep(keep).takers(kind)[at];
                     if is_behind(self, taker) {
-                        self.due(taker);
+                        match kind {
+                            Kind::Plain | Kind::Spread => self.due(taker),
+                            Kind::Same | Kind::Gang => self.stir(taker, class, is_more),
+                        }
                     }
                 }
             }
@@ -201,6 +204,9 @@ impl Cycle {
     pub(crate) fn level(&mut self, class: ClassIx) {
         let was = self.supply.counted(class);
         let now = self.supply.stock(class).total;
+        if now == was || self.amend(class, was, now) {
+            return;
+        }
         if now < was {
             let gone = was - now;
             while self.supply.stock(class).left < gone {

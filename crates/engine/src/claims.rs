@@ -42,11 +42,15 @@ impl Cycle {
         match self.phase {
             Phase::Turns => stock.left,
             Phase::Displacing => stock.left + self.displaceable(row, class),
-            Phase::Hold | Phase::Credit => {
-                let behind = stock.claims.iter().filter(|(holder, _)| self.is_behind(*holder, row, class));
-                stock.left + behind.map(|(_, count)| count).sum::<u32>()
-            }
+            Phase::Hold | Phase::Credit => self.within_credit(row, class),
         }
+    }
+
+    /// What is left of a class, and what rows behind a row have.
+    pub(crate) fn within_credit(&self, row: RowIx, class: ClassIx) -> u32 {
+        let stock = self.supply.stock(class);
+        let behind = stock.claims.iter().filter(|(holder, _)| self.is_behind(*holder, row, class));
+        stock.left + behind.map(|(_, count)| count).sum::<u32>()
     }
 
     pub(crate) fn is_behind(&self, holder: RowIx, row: RowIx, class: ClassIx) -> bool {

@@ -12,8 +12,8 @@
 
 use std::cmp::{Ordering, Reverse};
 
-use argosy_model::ShapeIx;
 use argosy_model::money::effective_cost;
+use argosy_model::{Resources, ShapeIx};
 
 use crate::menu::Lot;
 use crate::standing::Standing;
@@ -34,35 +34,47 @@ pub(crate) struct Offer {
     pub(crate) shape: ShapeIx,
 }
 
+/// What one machine is to a need. Lots that hold the same are the same to it, whatever they cost.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Use {
+    cover: u128,
+    stranded: usize,
+    total: u128,
+}
+
+impl Use {
+    /// Of a machine with these resources that counts for so much; `None` if it would not help.
+    pub(crate) fn of(resources: &Resources, machine: &Amounts, standing: &Standing) -> Option<Self> {
+        let cover = standing.yard.cover_of_short(&standing.short, machine);
+        let rest = || (standing.yard.stranded(resources), standing.yard.total(machine));
+        (cover > 0).then(rest).map(|(stranded, total)| Self { cover, stranded, total })
+    }
+}
+
 impl Offer {
-    /// What a lot offers a need; `None` if it would not help.
+    /// What a lot offers a need to whom one of its machines is of such use.
     pub(crate) fn of(
         lot: &Lot,
         (shape, kind): (ShapeIx, Free),
-        standing: &Standing,
-        machine: &Amounts,
+        of_use: Use,
         penalty: argosy_model::MicroUsd,
         contention: u32,
-    ) -> Option<Self> {
-        let cover = standing.yard.cover_of_short(&standing.short, machine);
-        if cover == 0 {
-            return None;
-        }
+    ) -> Self {
         let adds = match kind {
             Free::Speculative => lot.like.price.0,
             Free::Idle if lot.like.capacity_type.is_elastic() => lot.like.price.0 / 2,
             Free::Idle => 0,
         };
-        Some(Self {
+        Self {
             cost: effective_cost(argosy_model::MicroUsd(adds), lot.like.interruption, penalty),
             list_price: effective_cost(lot.like.price, lot.like.interruption, penalty),
-            cover,
+            cover: of_use.cover,
             contention,
-            stranded: standing.yard.stranded(&lot.like.resources),
-            total: standing.yard.total(machine),
+            stranded: of_use.stranded,
+            total: of_use.total,
             kind,
             shape,
-        })
+        }
     }
 
     /// Which of two offers is the better one; the better one is less.

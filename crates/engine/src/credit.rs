@@ -84,6 +84,9 @@ impl Cycle {
     }
 
     fn credit_plain(&mut self, row: RowIx) {
+        if self.claim_all_even(row) {
+            return;
+        }
         self.claim_own(row, false);
         if !self.standing(row).is_short() {
             return;
@@ -159,7 +162,7 @@ impl Cycle {
     }
 
     /// Gives a row what was acquired for it: what is on its way, or what serves and joins.
-    fn claim_own(&mut self, row: RowIx, coming: bool) {
+    pub(crate) fn claim_own(&mut self, row: RowIx, coming: bool) {
         let account = self.supply.account(row);
         let own = self.supply.accounts.owned(account);
         let first_coming = own.partition_point(|ix| !is_coming(&self.supply, *ix));

@@ -35,7 +35,7 @@ use crate::rows::{Row, RowIx, Rows};
 use crate::standing::Standing;
 use crate::supply::{ClassIx, Supply};
 use crate::turns::Credited;
-use crate::{Consolidation, Decision, Policy, View};
+use crate::{Cap, Consolidation, Decision, Policy, View};
 
 /// A view of one's own. Fleet and demand share their structure with the state that they are of.
 #[derive(Clone, Debug)]
@@ -44,6 +44,7 @@ pub(crate) struct Seen {
     pub(crate) demand: Demand,
     pub(crate) policy: Policy,
     pub(crate) consolidation: Option<Consolidation>,
+    pub(crate) caps: Vec<Cap>,
     pub(crate) now: ShardTime,
     /// Of the fleet, the demand and the words.
     pub(crate) editions: (Edition, Edition, Stamp),
@@ -56,6 +57,7 @@ impl Seen {
             demand: view.demand.clone(),
             policy: view.policy.clone(),
             consolidation: view.consolidation.cloned(),
+            caps: view.caps.to_vec(),
             now: view.now,
             editions: editions(view),
         }

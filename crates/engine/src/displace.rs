@@ -1,5 +1,6 @@
 //! Displacing: a row that is still short once nothing free helps takes, in its turn, machines of its cluster that rows behind it
-//! were given. These look for something else when their own turn comes, which is later.
+//! were given. These look for something else when their own turn comes, which is later. What it owns itself it takes first of all: it could do
+//! without in the credit, before a row ahead of it took something else.
 //!
 //! What a gang holds before all others goes only with the gang, and what a plan already preempts is gone.
 
@@ -10,13 +11,24 @@ use crate::standing::Part;
 use crate::supply::ClassIx;
 
 impl Cycle {
-    /// Takes from rows behind a row, from the last one backwards, what it still lacks.
-    pub(crate) fn displace(&mut self, row: RowIx) {
-        if self.standing(row).is_short() && self.may_displace(row) {
-            self.phase = Phase::Displacing;
-            self.claim_others(row);
-            self.phase = Phase::Turns;
+    /// Takes from rows behind a row, from the last one backwards, what it still lacks. Returns whether there was anything.
+    pub(crate) fn displace(&mut self, row: RowIx) -> bool {
+        if !self.standing(row).is_short() || !self.may_displace(row) {
+            return false;
         }
+        let before = self.standing(row).claimed();
+        self.phase = Phase::Displacing;
+        self.claim_nobodys(row);
+        self.claim_others(row);
+        self.phase = Phase::Turns;
+        self.standing(row).claimed() > before
+    }
+
+    /// A turn begins with what a row owns, though rows behind it have it.
+    pub(crate) fn take_own_back(&mut self, row: RowIx) {
+        self.phase = Phase::Displacing;
+        self.claim_own(row, false);
+        self.phase = Phase::Turns;
     }
 
     /// Whether rows behind a row have anything that would do for it. Those have not had their turn, so what they have only

@@ -10,7 +10,6 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::credit::is_coming;
 use crate::cycle::Cycle;
 use crate::rows::RowIx;
 use crate::supply::{ClassIx, Free};
@@ -70,6 +69,24 @@ impl Cycle {
             self.add_prey(row, &mut prospects);
         }
         self.choose_best(row, &bound, &prospects)
+    }
+
+    /// Domains other than `tried` that could host a row in its turn, best first: by what is free there, or else with prey.
+    pub(crate) fn hosts_but(&mut self, row: RowIx, tried: &BTreeSet<usize>) -> Vec<usize> {
+        let bound = self.bound_by_domain(row);
+        let all = 0..self.menus.get(self.standing(row).menu).domains.len();
+        let others = all.filter(|domain| !tried.contains(domain));
+        let mut prospects = self.prospects(row, &bound, Scope::Everything, others);
+        let want = self.standing(row).yard.want();
+        if !prospects.iter().any(|p| covers(&p.joint, want)) {
+            self.add_prey(row, &mut prospects);
+            prospects.retain(|p| !tried.contains(&p.domain));
+        }
+        let want = self.standing(row).yard.want();
+        let is_by_itself = prospects.iter().any(|p| covers(&p.joint, want));
+        prospects.retain(|p| covers(if is_by_itself { &p.joint } else { &p.reachable }, want));
+        prospects.sort_by_cached_key(|p| Reverse(self.merit(row, p, bound.get(&p.domain))));
+        prospects.iter().map(|p| p.domain).collect()
     }
 
     fn choose_best(&mut self, row: RowIx, bound: &BTreeMap<usize, Bound>, prospects: &[Prospect]) -> Option<usize> {
@@ -140,14 +157,13 @@ impl Cycle {
     }
 
     fn bound_by_domain(&mut self, row: RowIx) -> BTreeMap<usize, Bound> {
-        let keep = self.keep_list(row);
+        let in_reach = self.in_reach(row);
         let none = self.standing(row).yard.none();
         let account = self.supply.account(row);
-        let coming = self.supply.owned(row).iter().filter(|ix| is_coming(&self.supply, **ix));
         let mut found: BTreeMap<usize, Bound> = BTreeMap::new();
-        for class in self.supply.keep(keep).classes().iter().chain(coming) {
+        for class in &in_reach {
             let count = u64::from(self.within(row, *class));
-            let Some((domain, machine)) = self.measure(row, *class).filter(|_| count > 0) else { continue };
+            let Some((domain, machine)) = self.measure(row, *class) else { continue };
             let empty = || Bound { creditable: none.clone(), own: none.clone(), machines: 0 };
             let bound = found.entry(domain).or_insert_with(empty);
             add(&mut bound.creditable, &machine, count);

@@ -61,5 +61,6 @@ impl Last {
             && seen.editions == editions(view)
             && seen.policy == *view.policy
             && seen.consolidation.as_ref() == view.consolidation
+            && seen.caps == view.caps
     }
 }

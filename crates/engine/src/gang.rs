@@ -6,6 +6,7 @@
 //! leaves the field to others for a while, so that two halves never block each other.
 
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 
 use argosy_model::{NeedMark, State};
 
@@ -106,6 +107,7 @@ impl Cycle {
         self.take(row);
         if self.standing(row).domain.is_none() {
             if self.is_nothing_bound(row) {
+                self.standing_mut(row).is_in_vain = true;
                 return;
             }
             let stays = part == Part::Parked || self.was_whole(row);
@@ -117,6 +119,7 @@ impl Cycle {
             let is_in_vain =
                 self.standing(row).kind == Kind::Gang && !self.was_whole(row) && !self.standing(row).has_host;
             if is_in_vain {
+                self.standing_mut(row).is_in_vain = true;
                 self.keep_own(row);
                 return;
             }
@@ -157,9 +160,7 @@ impl Cycle {
     }
 
     pub(crate) fn is_nothing_bound(&mut self, row: RowIx) -> bool {
-        let keep = self.keep_list(row);
-        let kept = self.supply.keep(keep).classes();
-        !kept.iter().chain(self.supply.owned(row)).any(|class| self.within(row, *class) > 0)
+        self.in_reach(row).is_empty()
     }
 
     /// Own machines first, so that one that has just matured never bumps an incumbent.
@@ -198,18 +199,53 @@ impl Cycle {
                 return;
             }
         }
-        if !holds_own {
-            self.release_claims(row, |_, _| true);
-            self.standing_mut(row).domain = None;
-            self.standing_mut(row).domain = self.choose_domain(row, Scope::Everything);
-            if self.standing(row).domain.is_some() {
-                self.claim_left_in_domain(row);
-                if self.assemble(row, true) {
-                    return;
-                }
-            }
+        if !holds_own && self.assemble_anew(row) {
+            return;
         }
         self.give_back_others(row);
+        let standing = self.standing_mut(row);
+        standing.has_host &= !standing.is_capped;
+    }
+
+    /// Chooses a domain and puts a gang together there, with victims; where caps keep it from that, in the next best.
+    fn assemble_anew(&mut self, row: RowIx) -> bool {
+        self.release_claims(row, |_, _| true);
+        self.standing_mut(row).domain = None;
+        let Some(first) = self.choose_domain(row, Scope::Everything) else { return false };
+        if self.assemble_in(row, first) {
+            return true;
+        }
+        if !(self.standing(row).is_capped && self.standing(row).has_host) {
+            return false;
+        }
+        let mut tried = BTreeSet::from([first]);
+        loop {
+            self.release_claims(row, |_, _| true);
+            self.standing_mut(row).domain = None;
+            // Without those that would do by themselves, others may do with prey.
+            let hosts = self.hosts_but(row, &tried);
+            if hosts.is_empty() {
+                break;
+            }
+            for host in hosts {
+                self.standing_mut(row).has_host = true;
+                if self.assemble_in(row, host) {
+                    return true;
+                }
+                self.release_claims(row, |_, _| true);
+                tried.insert(host);
+            }
+        }
+        self.keep_own(row);
+        let standing = self.standing_mut(row);
+        (standing.has_host, standing.is_capped) = (false, true);
+        false
+    }
+
+    fn assemble_in(&mut self, row: RowIx, domain: usize) -> bool {
+        self.standing_mut(row).domain = Some(domain);
+        self.claim_left_in_domain(row);
+        self.assemble(row, true)
     }
 
     /// Takes whatever there is for a row that tolerates partial fill, or that was whole and keeps what it has.

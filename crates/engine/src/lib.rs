@@ -7,7 +7,9 @@
 mod accounts;
 mod acquire;
 mod agenda;
+mod amend;
 mod bits;
+mod caps;
 mod catalogue;
 mod claims;
 mod consolidate;
@@ -38,6 +40,7 @@ pub mod policy;
 mod preempt;
 mod prey;
 mod pulse;
+mod reach;
 mod reclaim;
 mod rows;
 mod spread;
@@ -48,8 +51,10 @@ mod truncate;
 mod turns;
 mod verdict;
 pub mod whatif;
+mod would_do;
 mod yardstick;
 
+pub use caps::Cap;
 pub use consolidation::Consolidation;
 pub use engine::Engine;
 pub use explain::Explainer;
@@ -58,6 +63,7 @@ pub use plan::{
     Action, ActionKind, Assignment, Candidate, Decision, Matching, Plan, Reason, Shortfall, Unit, Unmet, Verdict,
 };
 pub use policy::Policy;
+pub use would_do::WouldDo;
 
 use std::sync::Arc;
 
@@ -74,6 +80,8 @@ pub struct View<'a> {
     pub policy: &'a Policy,
     /// What consolidation is allowed; `None` switches it off.
     pub consolidation: Option<&'a Consolidation>,
+    /// How many machines more may be bought of some shapes together; empty where nothing limits that.
+    pub caps: &'a [Cap],
     /// Shard time of the cycle; the plan that is committed carries it.
     pub now: ShardTime,
 }

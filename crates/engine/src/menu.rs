@@ -12,11 +12,10 @@ use smallvec::{SmallVec, smallvec};
 
 use crate::catalogue::Catalogue;
 use crate::hosts::Hosts;
-use crate::plan::Matching;
 use crate::supply::{Free, Supply};
 use crate::yardstick::{Amounts, Yardstick};
 
-const COUNTED: &str = "machines are counted out that were counted in";
+pub(super) const COUNTED: &str = "machines are counted out that were counted in";
 
 /// Shapes of one domain that cost the same and hold the same.
 #[derive(Clone, Debug)]
@@ -48,6 +47,14 @@ impl Lot {
             *from += 1;
         }
         self.shapes.get(*from).copied()
+    }
+
+    /// The first shape with a slot left that may be bought.
+    pub(crate) fn first_slot(&mut self, supply: &Supply, may_be_bought: impl Fn(ShapeIx) -> bool) -> Option<ShapeIx> {
+        self.head(Free::Speculative, supply)?;
+        let listed = self.shapes[self.exhausted[Free::Speculative as usize]..].iter().copied();
+        let mut left = listed.filter(|shape| supply.free_left(*shape, Free::Speculative) > 0);
+        left.find(|shape| may_be_bought(*shape))
     }
 
     fn sort(&mut self, contention: &[u32]) {
@@ -90,8 +97,8 @@ pub(crate) struct Menu {
     dense: Vec<u32>,
     /// Sorted by value.
     pub(crate) domains: Vec<Domain>,
-    /// How many machines would do, whoever has them.
-    pub(crate) matching: Matching,
+    /// How many machines would be free and left if nobody took any.
+    pub(crate) offered: u64,
     /// How many machines that would do serve somebody, or are on their way in or out.
     pub(crate) held: u32,
     /// How many machines are free and left.
@@ -132,8 +139,7 @@ impl Menu {
         name(&mut domains, words);
         let dense = dense(&shapes);
         let listed = shapes.iter().map(|(shape, _)| *shape).collect();
-        let matching = Matching::default();
-        Self { shapes, listed, dense, domains, matching, held: 0, free: 0, hosts: None, sorted: u64::MAX }
+        Self { shapes, listed, dense, domains, offered: 0, held: 0, free: 0, hosts: None, sorted: u64::MAX }
     }
 
     /// Every shape that will do, sorted.

@@ -4,7 +4,7 @@ use argosy_model::{Resources, ShapeIx, Sym, Vocabulary};
 
 use crate::catalogue::{AskIx, Catalogue};
 use crate::hash::Lookup;
-use crate::menu::{Menu, Place, shifted};
+use crate::menu::{COUNTED, Menu, Place, shifted};
 use crate::rows::Row;
 use crate::supply::{Free, Supply};
 
@@ -56,9 +56,7 @@ impl Menus {
             for kind in [Free::Idle, Free::Speculative] {
                 menu.count_free(place, kind, i64::from(supply.free_left(shape, kind)));
             }
-            menu.matching.idle += tally.free[Free::Idle as usize];
-            menu.matching.speculative += tally.free[Free::Speculative as usize];
-            menu.matching.configured += tally.configured;
+            menu.offered += tally.free.iter().copied().map(u64::from).sum::<u64>();
             menu.held += tally.held;
         }
         self.menus.push(menu);
@@ -93,22 +91,15 @@ impl Menus {
         for (menu, place) in self.listing.get(shape.index()).into_iter().flatten() {
             let menu = &mut self.menus[menu.at()];
             menu.count_free(*place, kind, change);
-            let total = match kind {
-                Free::Idle => &mut menu.matching.idle,
-                Free::Speculative => &mut menu.matching.speculative,
-            };
-            *total = shifted(*total, change);
+            menu.offered = menu.offered.checked_add_signed(change).expect(COUNTED);
         }
     }
 
     /// Machines that serve somebody, or are on their way in or out, came or went.
-    pub(crate) fn count_held(&mut self, shape: ShapeIx, is_configured: bool, change: i64) {
+    pub(crate) fn count_held(&mut self, shape: ShapeIx, change: i64) {
         for (menu, _) in self.listing.get(shape.index()).into_iter().flatten() {
             let menu = &mut self.menus[menu.at()];
             menu.held = shifted(menu.held, change);
-            if is_configured {
-                menu.matching.configured = shifted(menu.matching.configured, change);
-            }
         }
     }
 }

@@ -206,8 +206,6 @@ pub struct Verdict {
     pub unmet_since: Option<ShardTime>,
     /// Since when it has been short without hope, as the last cycle left it.
     pub hopeless_since: Option<ShardTime>,
-    /// How many machines would do for it, whoever has them. Counted for needs with a residual.
-    pub matching: Matching,
     /// The domains that come nearest to hosting it, best first. For needs with `Same` and a residual.
     pub candidates: Vec<Candidate>,
 }
@@ -229,13 +227,12 @@ impl Verdict {
             unmet: None,
             unmet_since: None,
             hopeless_since: None,
-            matching: Matching::default(),
             candidates: Vec::new(),
         }
     }
 }
 
-/// Machines that would do for a need.
+/// Machines that would do for a need, whoever has them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Matching {
     /// Idle ones that may be taken, before this plan takes any.
@@ -244,6 +241,17 @@ pub struct Matching {
     pub configured: u32,
     /// Slots that may be turned into machines, before this plan takes any.
     pub speculative: u32,
+}
+
+impl Matching {
+    /// Those and others.
+    pub(crate) fn and(self, others: Self) -> Self {
+        Self {
+            idle: self.idle + others.idle,
+            configured: self.configured + others.configured,
+            speculative: self.speculative + others.speculative,
+        }
+    }
 }
 
 /// A topology domain that a need with `Same` could be put together in.

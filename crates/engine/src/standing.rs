@@ -4,6 +4,7 @@ use argosy_model::{NeedMark, ShardTime, Sym};
 use smallvec::SmallVec;
 
 use crate::Policy;
+use crate::amend::Even;
 use crate::holding::KeepIx;
 use crate::menus::MenuIx;
 use crate::plan::Unmet;
@@ -78,9 +79,10 @@ impl Counts {
     }
 }
 
-/// What was last told of a row that lacks nothing: while that is so, its verdict stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What was last told of a row that gets nothing in the cycle: while that is so, its verdict stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Told {
+    pub(crate) short: Amounts,
     pub(crate) claimed: u32,
     pub(crate) domain: Option<Sym>,
     pub(crate) unmet: Option<Unmet>,
@@ -128,6 +130,8 @@ pub(crate) struct Standing {
     pub(crate) holds_on: bool,
     /// Whether some domain could host it whole, taken together with what it holds.
     pub(crate) has_host: bool,
+    /// Whether caps alone kept it, when it last acquired, from a slot that helps.
+    pub(crate) is_capped: bool,
     pub(crate) bootstraps: u32,
     pub(crate) provisions: u32,
     pub(crate) victims: u32,
@@ -141,6 +145,10 @@ pub(crate) struct Standing {
     pub(crate) was_held: bool,
     /// Whether it has its own machines before all others: a gang that was whole, or will be by what is on its way.
     pub(crate) is_held: bool,
+    /// Its credit, if it is all of its own machines and nothing else, and one counts like the other.
+    pub(crate) even: Option<Even>,
+    /// Whether the credit found a row with `Same` nothing to go by beyond its own machines.
+    pub(crate) is_in_vain: bool,
     /// The list that it is noted in as one that looks beyond its own machines.
     pub(crate) takes: Option<(KeepIx, Kind)>,
 }
@@ -164,6 +172,7 @@ impl Standing {
             domain: None,
             holds_on: false,
             has_host: false,
+            is_capped: false,
             bootstraps: 0,
             provisions: 0,
             victims: 0,
@@ -172,6 +181,8 @@ impl Standing {
             before: Claims::new(),
             was_held: false,
             is_held: false,
+            even: None,
+            is_in_vain: false,
             takes: None,
         }
     }
@@ -188,12 +199,13 @@ impl Standing {
         self.claims.clear();
         self.counts.clear();
         (self.domain, self.holds_on, self.has_host) = (None, false, false);
+        (self.even, self.is_in_vain) = (None, false);
         self.forget_gains();
     }
 
     /// Nothing was acquired or freed for it.
     pub(crate) fn forget_gains(&mut self) {
-        (self.bootstraps, self.provisions) = (0, 0);
+        (self.bootstraps, self.provisions, self.is_capped) = (0, 0, false);
         if self.victims > 0 {
             self.victims = 0;
             self.freed = self.yard.none();

@@ -17,16 +17,15 @@ use crate::menu::{Menu, shifted};
 use crate::menus::{MenuIx, Menus};
 use crate::rows::{Row, RowIx, Rows};
 use crate::standing::Kind;
+pub(crate) use crate::stock::free_kind;
 pub(crate) use crate::stock::{ClassIx, Free, Stock, is_bound_cover};
-use crate::stock::{attributed, free_kind, home};
+use crate::stock::{attributed, home};
 
 /// Machines of one shape, whoever has them.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Tally {
     /// Idle and speculative ones that may be taken.
     pub(crate) free: [u32; 2],
-    /// Those that serve some cluster.
-    pub(crate) configured: u32,
     /// Those that serve some cluster, or are on their way in or out.
     pub(crate) held: u32,
     /// Those that have not failed.
@@ -94,11 +93,9 @@ impl Supply {
             menus.count_free(shape, kind, change);
         }
         if class.state.is_bound() || class.state == State::Creating {
-            let is_configured = class.state == State::Configured;
             tally.held = shifted(tally.held, change);
-            tally.configured = shifted(tally.configured, if is_configured { change } else { 0 });
-            menus.count_held(shape, is_configured, change);
-            if is_configured && class.flags.has(argosy_model::Flags::UNHEALTHY) {
+            menus.count_held(shape, change);
+            if class.state == State::Configured && class.flags.has(argosy_model::Flags::UNHEALTHY) {
                 self.unhealthy = shifted(self.unhealthy, change);
             }
         }
@@ -377,6 +374,17 @@ impl Supply {
             None => stock.claims.push((row, count)),
         }
         self.pass(ix, row, -i64::from(count));
+    }
+
+    /// All machines of a class are with one row, so many now.
+    pub(crate) fn hand(&mut self, ix: ClassIx, row: RowIx, now: u32) {
+        let stock = &mut self.stocks[ix.at()];
+        assert!(stock.left == 0 && stock.claims.iter().all(|(holder, _)| *holder == row), "one row has them all");
+        stock.claims.clear();
+        if now > 0 {
+            stock.claims.push((row, now));
+        }
+        self.touch(ix);
     }
 
     /// Machines of a class come to be with a row, or cease to be.

@@ -1,11 +1,12 @@
-//! Turns: by precedence each row that is short is given what is left, acquires, displaces, then preempts. What turns do is undone before the next cycle: between
+//! Turns: by precedence each row that is short is given what is left, acquires and displaces, then preempts. What turns do is undone before the next cycle: between
 //! cycles the tables stand as the credit left them, so that a row whose credit holds need not be looked at.
 
 use crate::claims::Phase;
 use crate::cycle::Cycle;
 use crate::draft::Draft;
+use crate::plan::Reason;
 use crate::rows::RowIx;
-use crate::standing::{Claims, Counts, Part};
+use crate::standing::{Claims, Counts, Kind, Part};
 use crate::yardstick::Amounts;
 
 /// How the credit left a row that something was done to since.
@@ -44,6 +45,9 @@ impl Cycle {
         }
         if standing.is_same() {
             self.remember_credit(row);
+            if self.standing(row).domain.is_some() {
+                self.take_own_back(row);
+            }
             self.take_domain(row);
             return;
         }
@@ -54,11 +58,20 @@ impl Cycle {
             return;
         }
         self.remember_credit(row);
+        if has_lost {
+            self.take_own_back(row);
+        }
         if is_more_left {
             self.claim_left(row, has_lost);
         }
-        self.acquire(row);
-        self.displace(row);
+        let mut picks = self.pick_free(row);
+        // Elsewhere, what did not help before does not help now. Where a row spreads, what it was given may have made room.
+        while self.displace(row) && self.standing(row).kind == Kind::Spread {
+            picks.extend(self.pick_free(row));
+        }
+        if !picks.is_empty() {
+            self.draft(Draft::acquisition(Reason::CoverDeficit, row, picks));
+        }
         self.preempt(row);
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use argosy_model::{NeedKey, NeedMark, Resources, ShardTime, State, Sym};
 
 use crate::cycle::Cycle;
-use crate::plan::{Candidate, Matching, Unmet, Verdict};
+use crate::plan::{Candidate, Unmet, Verdict};
 use crate::rows::RowIx;
 use crate::standing::{Kind, Part, Told};
 use crate::supply::ClassIx;
@@ -39,8 +39,11 @@ impl Cycle {
 
     fn tell_row(&mut self, row: RowIx, unmet: Option<Unmet>, unmet_since: Option<ShardTime>) {
         let standing = self.standing(row);
-        let is_at_rest = !standing.is_short() && standing.bootstraps + standing.provisions + standing.victims == 0;
-        let told = is_at_rest.then(|| Told {
+        let is_idle = standing.bootstraps + standing.provisions + standing.victims == 0;
+        // What is free where is told of those that are short and must lie in one domain.
+        let is_told_all = || !standing.is_same() || !standing.is_short() || self.menus.get(standing.menu).free == 0;
+        let told = (is_idle && is_told_all()).then(|| Told {
+            short: standing.short.clone(),
             claimed: standing.claimed(),
             domain: self.chosen(row),
             unmet,
@@ -83,13 +86,15 @@ impl Cycle {
             unmet,
             unmet_since,
             hopeless_since: standing.mark.hopeless_since,
-            matching: if lacks { self.menus.get(standing.menu).matching } else { Matching::default() },
             candidates,
         }
     }
 
     /// Whether what serves or is joining covers the row.
     pub(crate) fn is_bound_cover(&self, row: RowIx) -> bool {
+        if let Some(is_covered) = self.is_bound_cover_even(row) {
+            return is_covered;
+        }
         self.is_covered_in(row, &[State::Configured, State::Configuring])
     }
 
@@ -144,7 +149,7 @@ impl Cycle {
     fn is_held_by_others(&self, row: RowIx) -> bool {
         let standing = self.standing(row);
         let menu = self.menus.get(standing.menu);
-        let given = u64::from(menu.matching.idle) + u64::from(menu.matching.speculative) - menu.free;
+        let given = menu.offered - menu.free;
         let own = standing.claimed() + standing.bootstraps + standing.provisions;
         u64::from(menu.held) + given > u64::from(own)
     }

@@ -13,6 +13,9 @@ pub struct Case {
     pub first_sight: u64,
     /// Limits, holds and weights to begin with.
     pub policy: PolicyDraft,
+    /// The quotas and half-open breakers to begin with.
+    #[serde(default)]
+    pub caps: Vec<CapDraft>,
     /// The fleet to begin with.
     pub machines: Vec<MachineDraft>,
     /// The demand to begin with.
@@ -90,6 +93,19 @@ pub enum Change {
     },
     /// An admin changes limits or rails.
     Policy(PolicyDraft),
+    /// Other quotas are in force, or other breakers are half open.
+    Caps(Vec<CapDraft>),
+}
+
+/// A quota, or a breaker that is half open.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CapDraft {
+    /// Of which instance type; all of them if left out.
+    pub instance: Option<u8>,
+    /// In which zone; everywhere if left out.
+    pub zone: Option<u8>,
+    /// Most machines that there may be; `None` for a breaker, which lets one creation through at a time.
+    pub machines: Option<u8>,
 }
 
 /// A machine to be.

@@ -14,7 +14,8 @@ use crate::world::World;
 const PREEMPTING: u64 = 30;
 const WITH_GANGS: u64 = 20;
 const WITH_SPREAD: u64 = 20;
-const MOVING: u64 = 10;
+const MOVING: u64 = 8;
+const CAPPED: u64 = 4;
 
 /// Rails that were seen at work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,6 +60,7 @@ const CAUSES: [Cause; 6] =
 pub struct CaseCoverage {
     preempts: bool,
     moves: bool,
+    is_capped: bool,
     has_gangs: bool,
     has_spread: bool,
 }
@@ -72,6 +74,7 @@ pub struct Coverage {
     pub changes: u64,
     preempting: u64,
     moving: u64,
+    capped: u64,
     with_gangs: u64,
     with_spread: u64,
     folded: u64,
@@ -104,6 +107,7 @@ impl Coverage {
                 *self.unmet.entry(unmet).or_default() += 1;
             }
         }
+        case.is_capped |= decides_by_caps(world, decision);
         self.note_rails(world, decision);
     }
 
@@ -159,6 +163,7 @@ impl Coverage {
         self.cases += 1;
         self.preempting += u64::from(case.preempts);
         self.moving += u64::from(case.moves);
+        self.capped += u64::from(case.is_capped);
         self.with_gangs += u64::from(case.has_gangs);
         self.with_spread += u64::from(case.has_spread);
         let fewest = |before: Option<usize>, now: usize| Some(before.map_or(now, |before| before.min(now)));
@@ -172,6 +177,7 @@ impl Coverage {
         self.changes += other.changes;
         self.preempting += other.preempting;
         self.moving += other.moving;
+        self.capped += other.capped;
         self.with_gangs += other.with_gangs;
         self.with_spread += other.with_spread;
         self.folded += other.folded;
@@ -196,6 +202,7 @@ impl Coverage {
         };
         share("preempt", self.preempting, PREEMPTING);
         share("move needs to cheaper machines", self.moving, MOVING);
+        share("have a gang that a cap binds", self.capped, CAPPED);
         share("have gangs", self.with_gangs, WITH_GANGS);
         share("have needs that spread", self.with_spread, WITH_SPREAD);
         if self.fewest_machines.is_none_or(|fewest| fewest < LEAST_MACHINES) {
@@ -222,6 +229,13 @@ impl Coverage {
     }
 }
 
+/// Whether something else would be decided if caps were not looked at.
+fn decides_by_caps(world: &World, decision: &Decision) -> bool {
+    let view = world.view();
+    let is_in_doubt = !view.caps.is_empty() && decision.shortfalls().next().is_some();
+    is_in_doubt && argosy_engine::decide(&argosy_engine::View { caps: &[], ..view }) != *decision
+}
+
 fn place(cause: Cause) -> u8 {
     let at = CAUSES.iter().position(|other| *other == cause).expect("every cause is listed");
     u8::try_from(at).expect("few causes")
@@ -240,9 +254,10 @@ impl fmt::Display for Coverage {
         writeln!(f, "cases {}, changes compared {}", self.cases, self.changes)?;
         writeln!(
             f,
-            "of the cases {} % preempt, {} % move needs, {} % have gangs, {} % have spread; folded rows {}, left to rest {}, tried on a copy {}",
+            "of the cases {} % preempt, {} % move needs, {} % have a gang that a cap binds, {} % have gangs, {} % have spread; folded rows {}, left to rest {}, tried on a copy {}",
             percent(self.preempting),
             percent(self.moving),
+            percent(self.capped),
             percent(self.with_gangs),
             percent(self.with_spread),
             self.folded,

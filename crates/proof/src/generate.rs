@@ -5,7 +5,7 @@ use argosy_model::{Cause, State, lifecycle};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-use crate::case::{Case, Change, MachineDraft, MovesDraft, NeedDraft, PolicyDraft, Step};
+use crate::case::{CapDraft, Case, Change, MachineDraft, MovesDraft, NeedDraft, PolicyDraft, Step};
 use crate::vocabulary::{CLUSTERS, CONDITIONS, OFFERINGS, PIECES, RACKS, TOPOLOGIES, is_same};
 use crate::world::World;
 
@@ -15,6 +15,9 @@ pub const LEAST_MACHINES: usize = 50;
 pub const LEAST_STEPS: usize = 20;
 /// Numbers from here on stand for no need.
 const NOBODY: u16 = 1_000;
+
+/// Streams of random numbers from here on make caps.
+const CAPS: u64 = 1 << 40;
 
 const CAUSES: [Cause; 5] = [Cause::Provider, Cause::Refused, Cause::Lost, Cause::Recovered, Cause::Skipped];
 
@@ -34,6 +37,8 @@ pub enum Diet {
     NoDeath,
     /// Consolidation is off.
     NoMoves,
+    /// Nothing limits what may be bought.
+    NoCaps,
     /// Fleets and histories too small.
     Small,
 }
@@ -41,11 +46,15 @@ pub enum Diet {
 /// Makes cases.
 pub struct Generator {
     rng: ChaCha8Rng,
+    /// Of its own, so that cases without caps are what they would be if there were none.
+    caps: ChaCha8Rng,
     diet: Diet,
     /// Whether little is free, so that needs get at each other's machines.
     is_tight: bool,
     /// Whether there is more than enough, of a few kinds, and most needs lie anywhere: then they move to cheaper machines.
     is_calm: bool,
+    /// Whether something limits what may be bought: then there is much to be bought, and gangs that want it.
+    is_capped: bool,
     machines: u16,
     needs: Vec<NeedDraft>,
 }
@@ -57,7 +66,11 @@ impl Generator {
         rng.set_stream(nth);
         let is_tight = rng.next_u32().is_multiple_of(2);
         let is_calm = !is_tight && diet != Diet::NoMoves && rng.next_u32().is_multiple_of(2);
-        Self { rng, diet, is_tight, is_calm, machines: 0, needs: Vec::new() }
+        let mut caps = ChaCha8Rng::seed_from_u64(seed);
+        caps.set_stream(CAPS + nth);
+        let is_capped = !is_calm && diet != Diet::NoCaps && caps.next_u32().is_multiple_of(3);
+        let is_tight = is_tight && !is_capped;
+        Self { rng, caps, diet, is_tight, is_calm, is_capped, machines: 0, needs: Vec::new() }
     }
 
     fn below(&mut self, limit: usize) -> usize {
@@ -83,7 +96,7 @@ impl Generator {
         let needs: Vec<NeedDraft> = (0..6 + self.below(8)).map(|_| self.fresh_need()).collect();
         let least = if self.diet == Diet::Small { 10 } else { LEAST_MACHINES };
         let machines = (0..least + self.below(15)).map(|_| self.fresh_machine(true)).collect();
-        Case { first_sight, policy, machines, needs, steps: Vec::new() }
+        Case { first_sight, policy, caps: self.fresh_caps(), machines, needs, steps: Vec::new() }
     }
 
     /// How many steps the case has.
@@ -140,7 +153,7 @@ impl Generator {
             (_, false) => self.pick(&[1, 2, 2, 3, 3, 4, 5, 6, 8]),
         };
         let silent = u8::from(!self.one_in(6));
-        let draft = NeedDraft {
+        let mut draft = NeedDraft {
             number,
             cluster: self.small(CLUSTERS - silent),
             conditions: if (self.is_tight || self.is_calm) && self.one_in(2) { 0 } else { self.small(CONDITIONS) },
@@ -153,6 +166,10 @@ impl Generator {
             units,
             half: self.one_in(6),
         };
+        if self.is_capped && self.one_in(2) && !matches!(self.diet, Diet::NoGangs) {
+            (draft.topology, draft.group) = (self.pick(&[4, 5]), Some(self.small(3)));
+            (draft.conditions, draft.unit, draft.units) = (0, self.pick(&[1, 3]), self.pick(&[3, 4, 6, 8, 12]));
+        }
         self.needs.push(draft.clone());
         draft
     }
@@ -166,7 +183,12 @@ impl Generator {
     }
 
     fn rack(&mut self) -> u8 {
-        self.small(if self.is_calm { 2 } else { RACKS })
+        self.small(if self.is_calm || self.is_capped { 2 } else { RACKS })
+    }
+
+    fn fresh_caps(&mut self) -> Vec<CapDraft> {
+        let count = if self.is_capped { 1 + self.caps.next_u32() % 2 } else { 0 };
+        (0..count).map(|_| cap(&mut self.caps)).collect()
     }
 
     /// Somebody's number: mostly a need's.
@@ -184,8 +206,9 @@ impl Generator {
             (false, true) => 8,
             (false, false) => 4,
         };
+        let slots = if self.is_capped { 24 } else { free };
         let usual =
-            [(Speculative, free), (Idle, free), (Configured, 8), (Configuring, 1), (Creating, 1), (Draining, 1)];
+            [(Speculative, slots), (Idle, free), (Configured, 8), (Configuring, 1), (Creating, 1), (Draining, 1)];
         let usual: Vec<State> =
             usual.into_iter().flat_map(|(state, times)| std::iter::repeat_n(state, times)).collect();
         let (number, state) = (self.machines, self.pick(&usual));
@@ -210,7 +233,9 @@ impl Generator {
     pub fn step(&mut self, world: &World) -> Step {
         let after_s = self.pick(&[0, 0, 10, 10, 10, 10, 30, 60, 300]);
         let drops = self.pick(&[0, 0, 0, 0, 0, 0, 0, 1, 2, 3]);
-        Step { after_s, change: self.change(world), drops }
+        let change = self.change(world);
+        let is_recapped = self.is_capped && self.caps.next_u32().is_multiple_of(8);
+        Step { after_s, change: if is_recapped { Change::Caps(self.fresh_caps()) } else { change }, drops }
     }
 
     fn change(&mut self, world: &World) -> Change {
@@ -275,5 +300,15 @@ impl Generator {
         let machine = self.some_machine(world);
         let on = !self.one_in(3);
         Change::Flag { machine, flag: self.small(6), on }
+    }
+}
+
+/// A quota over some type or zone or all, or a breaker that is half open.
+fn cap(rng: &mut ChaCha8Rng) -> CapDraft {
+    let mut below = |limit: u32| u8::try_from(rng.next_u32() % limit).expect("below a byte");
+    CapDraft {
+        instance: Some(below(6)).filter(|which| *which < 3),
+        zone: Some(below(8)).filter(|which| *which < 3),
+        machines: Some(below(18)).filter(|machines| *machines < 12),
     }
 }

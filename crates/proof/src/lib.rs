@@ -1,5 +1,6 @@
 //! The proof: a reference engine, generated histories of fleets, and the comparison of the two engines over them.
 
+mod caps;
 pub mod case;
 pub mod coverage;
 pub mod generate;

@@ -109,6 +109,10 @@ plants! {
     LeftIgnored,
     /// A need takes nothing of those behind it.
     NeverDisplaces,
+    /// A need takes back nothing of its own from those behind it.
+    OwnNotTakenBack,
+    /// A need does not acquire once more when displacing has made room.
+    AcquiresOnce,
     /// What a plan preempts is displaced as well.
     DisplacesVictims,
     /// A gang folds though it has machines of its own.
@@ -131,6 +135,10 @@ plants! {
     MovesTakeFromTheShort,
     /// A move need not save its cost in time.
     PaybackIgnored,
+    /// A gang buys more than a cap leaves.
+    CapsIgnored,
+    /// A gang that caps keep from one domain tries no other, and does not park.
+    OneDomainUnderCaps,
 }
 
 thread_local! {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use argosy_engine::{Decision, Engine, Finding, View, lint};
+use argosy_engine::{Decision, Engine, Finding, View, WouldDo, lint};
 use argosy_model::Vocabulary;
 
 use crate::case::{Case, Change, Step};
@@ -47,6 +47,8 @@ pub enum Wrong {
         /// What it decides from nothing but the view.
         anew: Box<Decision>,
     },
+    /// Engine and reference count differently what would do for some need that is short.
+    Miscounts,
     /// Left alone, the world does not come to rest.
     Restless(Restless),
     /// The linter has found something.
@@ -68,6 +70,7 @@ impl fmt::Display for Failure {
             Wrong::Restless(restless) => {
                 writeln!(f, "after step {} it does not come to rest:\n{}", self.after, restless.last)
             }
+            Wrong::Miscounts => writeln!(f, "after step {} it miscounts what would do", self.after),
             Wrong::Unsound(findings) => writeln!(f, "after step {} the linter finds {findings:#?}", self.after),
             Wrong::Differs { engine, reference } => {
                 writeln!(f, "after step {} engine and reference disagree", self.after)?;
@@ -196,6 +199,16 @@ fn compare(world: &World, subject: &mut impl Subject) -> Result<Decision, Wrong>
     if anew != reference {
         return Err(Wrong::Differs { engine: Box::new(anew), reference: Box::new(reference) });
     }
+    if !counts_alike(&view, &anew) {
+        return Err(Wrong::Miscounts);
+    }
     let findings = lint(&view, &engine);
     if findings.is_empty() { Ok(engine) } else { Err(Wrong::Unsound(findings)) }
+}
+
+fn counts_alike(view: &View<'_>, decision: &Decision) -> bool {
+    let mut would_do = WouldDo::of(view.fleet);
+    let counted = reference::would_do(view);
+    let mut short = decision.verdicts.iter().zip(counted).filter(|(verdict, _)| !verdict.residual.is_zero());
+    short.all(|(verdict, counted)| would_do.for_verdict(verdict, view.demand) == counted)
 }

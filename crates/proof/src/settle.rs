@@ -23,8 +23,17 @@ pub struct Restless {
     pub last: String,
 }
 
-/// Lets a world come to rest, and says after how many cycles it did. Clocks that make a shard act again much later are stopped.
-pub fn settle(mut world: World) -> Result<usize, Restless> {
+/// A world at rest.
+#[derive(Clone, Debug)]
+pub struct Settled {
+    /// After how many cycles.
+    pub cycles: usize,
+    /// As it is then.
+    pub world: World,
+}
+
+/// Lets a world come to rest. Clocks that make a shard act again much later are stopped.
+pub fn settle(mut world: World) -> Result<Settled, Restless> {
     let policy = &mut world.policy;
     (policy.kill_switch, policy.dry_run, policy.max_actions) = (false, false, 20_000);
     (policy.park_after, policy.retreat_for) = (Duration::NEVER, Duration::NEVER);
@@ -39,7 +48,7 @@ pub fn settle(mut world: World) -> Result<usize, Restless> {
         let decision = engine.decide(&world.view());
         at_rest = if decision.plan.is_empty() { at_rest + 1 } else { 0 };
         if at_rest == REST {
-            return Ok(cycle + 1 - REST);
+            return Ok(Settled { cycles: cycle + 1 - REST, world });
         }
         if cycle + 6 >= PATIENCE {
             note(&mut last, cycle, &world, &decision);

@@ -23,6 +23,7 @@ pub fn shrink<S: Subject>(words: &Words, case: Case, fresh: impl Fn() -> S) -> (
         smaller |= drop_parts(&mut case, |case| &mut case.steps, &mut attempt);
         smaller |= drop_parts(&mut case, |case| &mut case.needs, &mut attempt);
         smaller |= drop_parts(&mut case, |case| &mut case.machines, &mut attempt);
+        smaller |= drop_parts(&mut case, |case| &mut case.caps, &mut attempt);
         smaller |= merge_steps(&mut case, &mut attempt);
         smaller |= simplify(&mut case, &mut attempt);
         if !smaller || cut == case {

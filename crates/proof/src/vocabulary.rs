@@ -3,7 +3,8 @@
 
 use argosy_model::vocabulary::{INSTANCE_TYPE_KEY, RACK_KEY, ZONE_KEY};
 use argosy_model::{
-    Bucket, CapacityType, MicroUsd, Operator, Ppb, Profile, Requirement, Resources, Shape, Spread, Sym, Vocabulary,
+    Bucket, CapacityType, MicroUsd, Operator, Ppb, Profile, Requirement, Resources, Shape, ShapeIx, Spread, Sym,
+    Vocabulary,
 };
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -80,6 +81,18 @@ pub fn shape(words: &mut Vocabulary, offering: u8, rack: u8) -> Shape {
         resources: resources(words, amounts),
         labels,
     }
+}
+
+/// The shapes of an instance type in a zone, or of all.
+pub fn shapes(words: &mut Vocabulary, instance: Option<u8>, zone: Option<u8>) -> Vec<ShapeIx> {
+    let instance = instance.map(|which| words.symbol(["small", "large", "gpu"][usize::from(which % 3)]));
+    let zone = zone.map(|which| words.symbol(["a", "b", "c"][usize::from(which % 3)]));
+    let all = (0..OFFERINGS).flat_map(|offering| (0..RACKS).map(move |rack| (offering, rack)));
+    let all: Vec<Shape> = all.map(|(offering, rack)| shape(words, offering, rack)).collect();
+    let meant = all.into_iter().filter(|shape| {
+        (instance.is_none() || shape.instance_type == instance) && (zone.is_none() || shape.zone == zone)
+    });
+    meant.map(|shape| words.shape(&shape)).collect()
 }
 
 fn resources(words: &mut Vocabulary, amounts: [u64; 3]) -> Resources {

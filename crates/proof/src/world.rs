@@ -11,7 +11,8 @@ use argosy_model::{
     Cause, Claim, ClusterIx, Demand, Duration, Flags, Fleet, Machine, MachineIx, NeedKey, ShardTime, State,
 };
 
-use crate::case::{Case, Change, MachineDraft, NeedDraft, PolicyDraft};
+use crate::caps::Caps;
+use crate::case::{CapDraft, Case, Change, MachineDraft, NeedDraft, PolicyDraft};
 use crate::vocabulary;
 
 /// Flags, by the number that drafts give them.
@@ -36,6 +37,7 @@ pub struct World {
     pub consolidation: Option<Consolidation>,
     /// Shard time.
     pub now: ShardTime,
+    caps: Caps,
     /// By number.
     machines: Vec<Option<MachineIx>>,
     /// By number.
@@ -52,6 +54,7 @@ impl World {
             policy: policy(&case.policy),
             consolidation: consolidation(&case.policy),
             now: BEGIN,
+            caps: Caps::default(),
             machines: Vec::new(),
             needs: Vec::new(),
             edges: Vec::new(),
@@ -62,6 +65,7 @@ impl World {
         for machine in &case.machines {
             world.appear(machine);
         }
+        world.cap(&case.caps);
         world
     }
 
@@ -72,6 +76,7 @@ impl World {
             demand: &self.demand,
             policy: &self.policy,
             consolidation: self.consolidation.as_ref(),
+            caps: self.caps.now(),
             now: self.now,
         }
     }
@@ -126,6 +131,36 @@ impl World {
             Change::Reshape { machine, offering, rack } => self.reshape(*machine, *offering, *rack),
             Change::Policy(draft) => {
                 (self.policy, self.consolidation) = (policy(draft), consolidation(draft));
+            }
+            Change::Caps(caps) => self.cap(caps),
+        }
+        self.level();
+    }
+
+    // -- caps
+
+    fn cap(&mut self, drafts: &[CapDraft]) {
+        // What the ones before held back is let go.
+        self.caps = Caps::default();
+        self.hold_back();
+        self.caps = Caps::of(drafts, &mut self.fleet.words);
+        self.level();
+    }
+
+    /// At the end of whatever happens.
+    fn level(&mut self) {
+        if !self.caps.now().is_empty() {
+            self.caps.count(&self.fleet);
+            self.hold_back();
+        }
+    }
+
+    fn hold_back(&mut self) {
+        for (ix, is_held_back) in self.caps.level(&self.fleet) {
+            let machine = *self.fleet.machine(ix);
+            if machine.flags.has(Flags::HELD_BACK) != is_held_back {
+                let flags = machine.flags.with(Flags::HELD_BACK, is_held_back);
+                self.write(ix, Machine { flags, ..machine }, Cause::Provider);
             }
         }
     }
@@ -282,10 +317,12 @@ impl World {
         let is_held_back = self.policy.kill_switch || self.policy.dry_run;
         for (nth, unit) in (1_usize..).zip(&decision.plan.units) {
             let is_dropped = drops > 0 && nth.is_multiple_of(usize::from(drops));
-            if !is_held_back && !is_dropped {
+            if !is_held_back && !is_dropped && self.caps.allow(unit, &self.fleet) {
                 unit.actions.iter().for_each(|action| self.carry_out(action));
+                self.caps.count(&self.fleet);
             }
         }
+        self.level();
         for (key, mark) in decision.plan.marks.iter().filter(|_| drops != 1) {
             self.demand.set_mark(*key, *mark);
         }

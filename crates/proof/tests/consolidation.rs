@@ -178,8 +178,6 @@ struct Sum {
     moves: usize,
     before: u128,
     after: u128,
-    /// Shards that go round in circles with nothing allowed.
-    restless_anyway: usize,
 }
 
 /// Lets case `nth` come to rest, allows moves, and changes something a few times.
@@ -212,11 +210,8 @@ fn converge(
         shard.moved_to.clear();
         shard.world.consolidation = None;
         let mut engine = Engine::new();
-        if Loop::new(shard.world.clone(), |view: &View<'_>| (*engine.decide(view)).clone()).rest().is_err() {
-            // What never rests by itself says nothing about moves.
-            sum.restless_anyway += 1;
-            return Ok(());
-        }
+        let mut alone = Loop::new(shard.world.clone(), |view: &View<'_>| (*engine.decide(view)).clone());
+        alone.rest().map_err(|wrong| format!("with nothing allowed: {wrong}"))?;
         for _ in 0..REST {
             shard.cycle();
         }
@@ -248,7 +243,7 @@ fn prices_and_needs_that_change_lead_to_rest_again() {
         done.unwrap_or_else(|wrong| panic!("case {nth}: {wrong}"));
     }
     println!("{sum:?}");
-    assert!(sum.moves >= 10 && sum.restless_anyway <= 3, "it proves too little: {sum:?}");
+    assert!(sum.moves >= 10, "it proves too little: {sum:?}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Thousands of cases in every test run; the campaign of `make engine-proof` runs millions.
 
-use argosy_engine::{Decision, Engine, Policy, Reason, View};
+use argosy_engine::{Cap, Decision, Engine, Policy, Reason, View};
 use argosy_model::{Edition, ShardTime};
 use argosy_proof::case::Case;
 use argosy_proof::coverage::Coverage;
@@ -41,6 +41,7 @@ fn a_generator_that_leaves_something_out_is_noticed() {
         (Diet::NoGangs, &["have gangs", "no unit assemble_gang"][..]),
         (Diet::NoSpread, &["spread"]),
         (Diet::OnePriority, &["preempt"]),
+        (Diet::NoCaps, &["a cap binds"]),
         (Diet::NoDeath, &["by Lost"]),
         (Diet::Small, &["machines", "changes"]),
     ];
@@ -85,7 +86,8 @@ impl Subject for Sleeper {
             let same_demand = matches!(self.blind, Blind::Demand) || seen.demand == view.demand.edition();
             let same_policy = matches!(self.blind, Blind::Policy) || seen.policy == *view.policy;
             let same_time = matches!(self.blind, Blind::Time) || seen.now == view.now;
-            if same_fleet && same_demand && same_policy && same_time {
+            let same_caps = seen.caps == view.caps;
+            if same_fleet && same_demand && same_policy && same_time && same_caps {
                 return decision.clone();
             }
         }
@@ -94,6 +96,7 @@ impl Subject for Sleeper {
             fleet: view.fleet.edition(),
             demand: view.demand.edition(),
             policy: view.policy.clone(),
+            caps: view.caps.to_vec(),
             now: view.now,
         };
         self.last = Some((seen, decision.clone()));
@@ -106,6 +109,7 @@ struct World {
     fleet: Edition,
     demand: Edition,
     policy: Policy,
+    caps: Vec<Cap>,
     now: ShardTime,
 }
 
@@ -113,7 +117,7 @@ struct World {
 fn a_memory_that_overlooks_something_is_found_out() {
     let words = Words::default();
     for blind in [Blind::Time, Blind::Policy, Blind::Demand, Blind::Fleet] {
-        let is_found = (0..FEW).any(|nth| {
+        let is_found = (0..5 * FEW).any(|nth| {
             let mut sleeper = Sleeper { blind, last: None };
             let run = words.run((SEED, nth), Diet::Full, &mut sleeper, &mut Coverage::default());
             run.is_err_and(|failed| matches!(failed.1.wrong, Wrong::Misremembers { .. }))

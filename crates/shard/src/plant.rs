@@ -15,6 +15,8 @@ pub(crate) enum Bug {
     NoParole,
     /// What a lane may take is read in the middle of an entry as it was counted at the end of some other.
     CountedLate,
+    /// The engine does not know what quotas and half-open breakers leave for several shapes together.
+    CapsUnseen,
     /// Moves count against no budget.
     ChurnUncounted,
 }

@@ -22,6 +22,7 @@ use crate::lanes::LaneBook;
 use crate::ledger::Ledger;
 use crate::operation::{Call, Operation, OperationId, Step, Verb};
 use crate::ownership::Ownership;
+use crate::plant::{Bug, planted};
 use crate::pools::Pool;
 use crate::profiles::Profiles;
 use crate::repairs::RepairBook;
@@ -246,6 +247,7 @@ impl ShardState {
             demand: &self.demand,
             policy: &self.settings.policy,
             consolidation: self.consolidation.allowed(),
+            caps: if planted(Bug::CapsUnseen) { &[] } else { self.lanes.caps() },
             now: now.max(self.now),
         }
     }

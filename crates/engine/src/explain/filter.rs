@@ -48,13 +48,15 @@ pub enum Filter {
     NoUse,
     /// Its domain has as many of the need's machines as the spread allows.
     Spread,
+    /// A gang buys what it lacks at once, and a quota or a half-open breaker leaves fewer than that.
+    Capped,
     /// A gang takes all that it lacks in one domain or nothing, and this would not have been all.
     AllOrNothing,
 }
 
 impl Filter {
     /// Every filter, in order.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Failed,
         Self::Requirement,
         Self::MinUnit,
@@ -76,6 +78,7 @@ impl Filter {
         Self::Evicted,
         Self::NoUse,
         Self::Spread,
+        Self::Capped,
         Self::AllOrNothing,
     ];
 
@@ -103,6 +106,7 @@ impl Filter {
             Self::Evicted => "evicted",
             Self::NoUse => "no_use",
             Self::Spread => "spread",
+            Self::Capped => "capped",
             Self::AllOrNothing => "all_or_nothing",
         }
     }
@@ -131,6 +135,7 @@ impl Filter {
             Self::Evicted => "would do, but its gang is preempted in this plan",
             Self::NoUse => "have nothing of what it lacks",
             Self::Spread => "lie where its spread leaves no room",
+            Self::Capped => "are more than a quota or a half-open breaker leaves for a gang that buys all at once",
             Self::AllOrNothing => "would not have been enough in any domain, and a gang takes all or nothing",
         }
     }

@@ -65,6 +65,7 @@ impl Explainer {
             demand: &seen.demand,
             policy: &seen.policy,
             consolidation: seen.consolidation.as_ref(),
+            caps: &seen.caps,
             now: seen.now,
         }
     }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use argosy_model::fleet::Class;
-use argosy_model::{Flags, ShapeIx, State};
+use argosy_model::{Flags, State};
 
 use super::Filter;
 use crate::cycle::Cycle;
@@ -187,7 +187,7 @@ impl<'c> Sieve<'c> {
             () if !self.is_heard(class) => Fate::Kept(Filter::NotHeard),
             () if held.priority >= self.standing.priority => Fate::Kept(Filter::Held),
             () if held.part == Part::Evicted => Fate::Kept(Filter::GivingWay),
-            () => self.within_reach(class.shape),
+            () => self.within_reach(class),
         }
     }
 
@@ -197,10 +197,10 @@ impl<'c> Sieve<'c> {
         let is_own = matches!(class.state, State::Configured | State::Configuring) && class.cluster == Some(own);
         let is_own = is_own && class.is_cover();
         match class.state {
-            _ if is_own => self.within_reach(class.shape),
+            _ if is_own => self.within_reach(class),
             State::Idle | State::Speculative | State::Configured if !class.is_usable() => Fate::Kept(flag(class)),
             State::Configured if !self.is_heard(class) => Fate::Kept(Filter::NotHeard),
-            State::Idle | State::Speculative | State::Configured => self.within_reach(class.shape),
+            State::Idle | State::Speculative | State::Configured => self.within_reach(class),
             _ => self.unclaimed(class),
         }
     }
@@ -214,18 +214,22 @@ impl<'c> Sieve<'c> {
         })
     }
 
+    fn is_under_a_cap(&self, class: &Class) -> bool {
+        class.state == State::Speculative && self.cycle.view.caps.iter().any(|cap| cap.is_over(class.shape))
+    }
+
     fn is_heard(&self, class: &Class) -> bool {
         class.cluster.is_some_and(|cluster| self.cycle.view.demand.reporting(cluster).heard)
     }
 
     /// Machines that may be taken: what the row itself had against it.
-    fn within_reach(&self, shape: ShapeIx) -> Fate {
+    fn within_reach(&self, class: &Class) -> Fate {
         let standing = self.standing;
         if !standing.is_short() {
             return Fate::Left;
         }
         let menu = self.cycle.menus.get(standing.menu);
-        let place = menu.place_of(shape).expect("the shape will do");
+        let place = menu.place_of(class.shape).expect("the shape will do");
         match (standing.part, standing.kind) {
             (Part::Parked, _) => Fate::Kept(Filter::Parked),
             (Part::Retreating, _) => Fate::Kept(Filter::Retreating),
@@ -233,6 +237,7 @@ impl<'c> Sieve<'c> {
             _ if useful(&standing.short, &menu.lot(place).measure(&standing.yard)) == 0 => Fate::Kept(Filter::NoUse),
             // Its turn ended because nothing was left that helps and that there is room for.
             (_, Kind::Spread) => Fate::Kept(Filter::Spread),
+            (_, Kind::Gang) if standing.is_capped && self.is_under_a_cap(class) => Fate::Kept(Filter::Capped),
             (_, Kind::Gang) if !standing.holds_on => Fate::Kept(Filter::AllOrNothing),
             _ => Fate::Left,
         }

@@ -48,6 +48,8 @@ pub enum Rule {
     Residuals,
     /// No more surplus of a cluster is reclaimed than the cap lets through.
     ReclaimCap,
+    /// A unit buys no more machines of some shapes than a cap leaves.
+    CapsKept,
     /// A plan is no larger than it may be.
     PlanSize,
     /// What is given back is elastic, idle, and past its hold.

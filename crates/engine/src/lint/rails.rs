@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use argosy_model::{ClusterIx, Flags, State};
 
 use super::{Finding, Rule};
-use crate::plan::{ActionKind, Reason};
+use crate::plan::{Action, ActionKind, Reason};
 use crate::policy::reclaim_cap;
 use crate::{Decision, View};
 
 pub(super) fn check(view: &View<'_>, decision: &Decision, findings: &mut Vec<Finding>) {
     check_size(view, decision, findings);
     check_cap(view, decision, findings);
+    check_caps(view, decision, findings);
     check_marks(view, decision, findings);
     for action in decision.plan.actions() {
         let machine = view.fleet.machine(action.machine);
@@ -56,6 +57,22 @@ fn check_cap(view: &View<'_>, decision: &Decision, findings: &mut Vec<Finding>) 
         if count > cap {
             let detail = format!("{count} reclaims of {cluster:?}, {cap} allowed");
             findings.push(Finding::plan(Rule::ReclaimCap, detail));
+        }
+    }
+}
+
+/// Unit by unit: whoever folds a plan in keeps the sum, and would drop every time what no sum has room for.
+fn check_caps(view: &View<'_>, decision: &Decision, findings: &mut Vec<Finding>) {
+    for cap in view.caps {
+        let is_bought = |action: &&Action| {
+            matches!(action.kind, ActionKind::Provision(_)) && cap.is_over(view.fleet.machine(action.machine).shape)
+        };
+        for unit in &decision.plan.units {
+            let bought = unit.actions.iter().filter(is_bought).count();
+            if bought > cap.left() as usize {
+                let detail = format!("one unit buys {bought} machines, and a cap leaves {}", cap.left());
+                findings.push(Finding::plan(Rule::CapsKept, detail));
+            }
         }
     }
 }

@@ -13,7 +13,7 @@ use argosy_model::{
 use super::{Rule, lint};
 use crate::consolidation::{Brake, Most, Per};
 use crate::plan::{Action, ActionKind, Assignment, Reason, Unit};
-use crate::{Consolidation, Decision, Policy, View, decide};
+use crate::{Cap, Consolidation, Decision, Policy, View, decide};
 
 /// A fleet of equal machines of 8 units in two racks, and what clusters need of them.
 struct Bench {
@@ -21,6 +21,7 @@ struct Bench {
     demand: Demand,
     policy: Policy,
     consolidation: Option<Consolidation>,
+    caps: Vec<Cap>,
     now: ShardTime,
 }
 
@@ -32,6 +33,7 @@ impl Bench {
             demand: Demand::default(),
             policy,
             consolidation: None,
+            caps: Vec::new(),
             now: ShardTime(10_000_000),
         }
     }
@@ -42,6 +44,7 @@ impl Bench {
             demand: &self.demand,
             policy: &self.policy,
             consolidation: self.consolidation.as_ref(),
+            caps: &self.caps,
             now: self.now,
         }
     }
@@ -308,6 +311,21 @@ fn more_reclaims_than_the_cap_lets_through_are_caught() {
     assert_eq!(bench.decide().plan.actions().count(), 1);
     let unit = |ix| bench.unit(Reason::ReclaimSurplus, None, &[(ix, RECLAIM)]);
     bench.assert_breaks(Rule::ReclaimCap, vec![unit(ixs[1]), unit(ixs[2])]);
+}
+
+#[test]
+fn a_unit_that_buys_more_than_a_cap_leaves_is_caught() {
+    let mut bench = Bench::new();
+    let profile = bench.profile(1, true, false);
+    let gang = bench.need("c", &profile, Some("g"), 2);
+    let slots = [1, 2].map(|price| bench.priced(price, State::Speculative, None));
+    bench.caps = vec![Cap::new(slots.map(|slot| bench.fleet.machine(slot).shape).to_vec(), 1)];
+    assert!(bench.decide().plan.units.is_empty(), "two at once would be one too many");
+    let ActionKind::Bootstrap(assignment) = bench.bootstrap(gang) else { unreachable!("it binds") };
+    let buys = slots.map(|slot| (slot, ActionKind::Provision(assignment)));
+    bench.assert_breaks(Rule::CapsKept, vec![bench.unit(Reason::AssembleGang, Some(gang), &buys)]);
+    let apart = buys.map(|buy| bench.unit(Reason::CoverDeficit, Some(gang), &[buy]));
+    assert!(!bench.broken(apart.to_vec()).contains(&Rule::CapsKept), "whoever folds the plan in keeps the sum");
 }
 
 #[test]

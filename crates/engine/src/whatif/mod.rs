@@ -39,13 +39,20 @@ pub struct Altered {
     fleet: argosy_model::Fleet,
     demand: argosy_model::Demand,
     policy: crate::Policy,
+    caps: Vec<crate::Cap>,
     now: argosy_model::ShardTime,
 }
 
 impl Altered {
     /// A copy of what a view shows.
     pub fn of(view: &View<'_>) -> Self {
-        Self { fleet: view.fleet.clone(), demand: view.demand.clone(), policy: view.policy.clone(), now: view.now }
+        Self {
+            fleet: view.fleet.clone(),
+            demand: view.demand.clone(),
+            policy: view.policy.clone(),
+            caps: view.caps.to_vec(),
+            now: view.now,
+        }
     }
 
     /// What the engine sees of the copy.
@@ -56,6 +63,7 @@ impl Altered {
             policy: &self.policy,
             // What would be decided to cover needs is asked for, not what might be saved afterwards.
             consolidation: None,
+            caps: &self.caps,
             now: self.now,
         }
     }

@@ -54,6 +54,11 @@ impl Altered {
     /// Does what an action asks, all the way: what lies between is skipped.
     fn carry_out(&mut self, action: &Action) {
         let machine = self.fleet.machine(action.machine);
+        if matches!(action.kind, ActionKind::Provision(_)) {
+            for cap in self.caps.iter_mut().filter(|cap| cap.is_over(machine.shape)) {
+                *cap = cap.with_left(cap.left().saturating_sub(1));
+            }
+        }
         let next = match &action.kind {
             ActionKind::Bootstrap(assignment) | ActionKind::Provision(assignment) => {
                 bound(machine.moved(State::Configured, self.now), assignment)

@@ -13,11 +13,15 @@ macro_rules! scenarios {
 }
 
 scenarios! {
+    a_cap_that_is_raised_is_noticed_at_once
     a_burst_of_losses_is_made_up_once
     a_cut_plan_keeps_the_spread_even
+    a_gang_buys_no_more_than_a_cap_leaves
     a_gang_is_told_from_its_twin
     a_gang_on_machines_of_others_does_not_change_racks_with_them
     a_gang_preempts_in_its_own_rack_only
+    a_gang_that_a_cap_keeps_from_one_rack_tries_the_next
+    a_gang_that_caps_keep_from_every_rack_parks
     a_gang_without_hope_causes_no_action
     a_machine_covers_one_need_only
     a_machine_taken_back_has_time_to_drain
@@ -29,7 +33,10 @@ scenarios! {
     a_need_keeps_its_own_though_another_is_cheaper
     a_need_moves_only_to_what_saves
     a_need_of_its_own_cluster_gives_way_without_a_drain
+    a_need_takes_its_own_back_before_it_acquires
+    a_need_takes_its_own_back_from_those_behind_it_without_a_drain
     a_need_that_moves_does_not_move_again_meanwhile
+    a_need_that_spreads_acquires_once_more_where_displacing_made_room
     a_plan_moves_no_more_than_the_budgets_allow
     a_ramp_starves_no_reclaim
     a_row_grows_in_the_rack_where_it_is
@@ -49,6 +56,7 @@ scenarios! {
     consolidation_is_off_unless_it_is_switched_on
     drain_failure_withdrawal
     equal_priority_preempts_nobody
+    explain_says_that_a_cap_binds
     explain_says_what_becomes_of_surplus_and_idle_machines
     explain_says_what_each_filter_removed
     explain_says_what_is_taken_from_whom_in_this_plan

@@ -8,7 +8,7 @@ use std::fmt::Write;
 
 use argosy_engine::consolidation::{Brake, Most, Per};
 use argosy_engine::whatif::{Scenario, what_if};
-use argosy_engine::{ActionKind, Consolidation, Decision, Explainer, Verdict};
+use argosy_engine::{ActionKind, Cap, Consolidation, Decision, Explainer, Verdict};
 use argosy_model::vocabulary::{INSTANCE_TYPE_KEY, RACK_KEY, ZONE_KEY};
 use argosy_model::{
     CapacityType, Claim, Duration, Flags, MicroUsd, NeedKey, Operator, Ppb, Profile, Requirement, Resources, Shape,
@@ -77,6 +77,7 @@ impl Stage {
             "withdraw" => self.withdraw(args),
             "policy" => self.policy(args),
             "consolidate" => self.consolidate(args),
+            "cap" => self.cap(args),
             "dwell" => self.dwell(args),
             "fail" => self.fail(args),
             "flag" => self.flag(args),
@@ -249,6 +250,22 @@ impl Stage {
             payback: Duration::from_secs(hours * 3_600),
             brakes: [brake("shard", Per::Shard), brake("cluster", Per::Cluster)].into_iter().flatten().collect(),
         });
+    }
+
+    /// Adds a cap, `cap 2 a,b`, over shapes by their names, or sets the one over these; `cap off` puts all away.
+    fn cap(&mut self, args: &Args<'_>) {
+        let mut caps = std::mem::take(&mut self.world.caps);
+        match args.word(1) {
+            "off" => caps.clear(),
+            left => {
+                let words = &mut self.world.fleet.words;
+                let shapes = args.word(2).split(',').map(|name| words.shape(&self.shapes[name]));
+                let cap = Cap::new(shapes.collect(), left.parse().expect("how many"));
+                caps.retain(|other| other.shapes() != cap.shapes());
+                caps.push(cap);
+            }
+        }
+        self.world.cap(caps);
     }
 
     fn dwell(&mut self, args: &Args<'_>) {

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-use argosy_engine::{Action, ActionKind, Assignment, Consolidation, Decision, Policy, Reason, View, lint};
+use argosy_engine::{Action, ActionKind, Assignment, Cap, Consolidation, Decision, Policy, Reason, View, lint};
 use argosy_model::demand::Reporting;
 use argosy_model::fleet::Aside;
 use argosy_model::{
@@ -34,6 +34,8 @@ pub(crate) struct World {
     pub(crate) demand: Demand,
     pub(crate) policy: Policy,
     pub(crate) consolidation: Option<Consolidation>,
+    /// As a fold derives them; scripts set them by hand.
+    pub(crate) caps: Vec<Cap>,
     pub(crate) now: ShardTime,
     /// Cycles that a machine spends in each transitional state; 0 is at once.
     pub(crate) dwell: BTreeMap<State, u32>,
@@ -50,6 +52,7 @@ impl Default for World {
             demand: Demand::default(),
             policy: Policy::default(),
             consolidation: None,
+            caps: Vec::new(),
             now: ShardTime(1_000_000),
             dwell: BTreeMap::new(),
             faults: BTreeSet::new(),
@@ -66,6 +69,7 @@ impl World {
             demand: &self.demand,
             policy: &self.policy,
             consolidation: self.consolidation.as_ref(),
+            caps: &self.caps,
             now: self.now,
         }
     }
@@ -150,6 +154,7 @@ impl World {
             demand: &self.demand,
             policy: &self.policy,
             consolidation: self.consolidation.as_ref(),
+            caps: &self.caps,
             now: self.now,
         };
         self.decider.decide(&view)
@@ -181,6 +186,7 @@ impl World {
         for (key, mark) in &decision.plan.marks {
             self.demand.set_mark(*key, *mark);
         }
+        self.level();
         self.finish_what_is_due();
     }
 
@@ -188,6 +194,11 @@ impl World {
         let ix = action.machine;
         let machine = *self.fleet.machine(ix);
         assert_eq!(machine.version, action.version, "{action:?} was decided from another version");
+        if matches!(action.kind, ActionKind::Provision(_)) {
+            for cap in self.caps.iter_mut().filter(|cap| cap.is_over(machine.shape)) {
+                *cap = cap.with_left(cap.left() - 1);
+            }
+        }
         let (next, then) = match &action.kind {
             ActionKind::Bootstrap(assignment) => {
                 (assigned(machine.moved(State::Configuring, self.now), assignment), None)
@@ -240,6 +251,28 @@ impl World {
             self.fleet.put(ix, next, Aside::default(), Cause::Decided).expect("a created machine is bound");
             let cycles_left = self.dwell.get(&State::Configuring).copied().unwrap_or(0);
             self.under_way.push(Step { machine: ix, cycles_left, then: None });
+        }
+    }
+
+    /// Caps a few shapes, or puts the caps away.
+    pub(crate) fn cap(&mut self, caps: Vec<Cap>) {
+        self.caps = caps;
+        self.level();
+    }
+
+    /// Of each shape no more slots are on offer than its caps leave: as the shard's fold has it.
+    fn level(&mut self) {
+        let mut shown: BTreeMap<argosy_model::ShapeIx, u32> = BTreeMap::new();
+        let slots = self.fleet.iter().filter(|(_, machine)| machine.state == State::Speculative);
+        let slots: Vec<(MachineIx, Machine)> = slots.map(|(ix, machine)| (ix, *machine)).collect();
+        for (ix, machine) in slots {
+            let most = self.caps.iter().filter(|cap| cap.is_over(machine.shape)).map(Cap::left).min();
+            let so_far = shown.entry(machine.shape).or_default();
+            let is_beyond = most.is_some_and(|most| *so_far >= most);
+            *so_far += u32::from(!is_beyond);
+            if machine.flags.has(Flags::HELD_BACK) != is_beyond {
+                self.flag(ix, Flags::HELD_BACK, is_beyond);
+            }
         }
     }
 

@@ -29,12 +29,17 @@ impl Cycle<'_> {
     pub(super) fn pick_free(&mut self, row: usize) -> Vec<(usize, u32)> {
         let mut picks: Vec<(usize, u32)> = Vec::new();
         let open = self.places_with_free(row);
+        let mut bought: Vec<u32> = vec![0; self.view.caps.len()];
         while self.rows[row].is_short() {
             let fewest = self.fewest(row, &open);
-            let Some(pile) = self.best_offer(row, fewest, &open) else { break };
+            let Some(pile) = self.best_offer(row, fewest, &open, &bought) else { break };
             let fit = self.fit(row, pile).expect("an offer will do").clone();
             let count = u32::try_from(measure::in_full(&self.rows[row].short, &fit.amounts)).unwrap_or(u32::MAX);
             let count = count.min(self.piles[pile].left).min(self.room(row, fit.place, fewest));
+            let count = count.min(self.left_by_caps(row, pile, &bought));
+            for (cap, bought) in self.view.caps.iter().zip(&mut bought) {
+                *bought += if self.piles[pile].is_under(cap) { count } else { 0 };
+            }
             self.give(pile, row, count);
             self.count(row, fit.place, count);
             let asked = &mut self.rows[row];
@@ -45,17 +50,44 @@ impl Cycle<'_> {
             }
             picks.push((pile, count));
         }
+        self.rows[row].is_capped = (0..self.piles.len()).any(|pile| self.is_kept_by_caps(row, pile, &bought));
         picks
     }
 
-    fn best_offer(&self, row: usize, fewest: u32, open: &BTreeSet<Option<argosy_model::Sym>>) -> Option<usize> {
+    /// How many more machines of a pile a row may pick in the unit for which it has bought so many under each cap.
+    fn left_by_caps(&self, row: usize, pile: usize, bought: &[u32]) -> u32 {
+        if !self.rows[row].is_gang() || plant::is(Plant::CapsIgnored) {
+            return u32::MAX;
+        }
+        let caps = self.view.caps.iter().zip(bought).filter(|(cap, _)| self.piles[pile].is_under(cap));
+        caps.map(|(cap, bought)| cap.left() - bought).min().unwrap_or(u32::MAX)
+    }
+
+    /// Whether a row is short of what a pile has, and only a cap keeps it from that.
+    fn is_kept_by_caps(&self, row: usize, pile: usize, bought: &[u32]) -> bool {
+        let asked = &self.rows[row];
+        let Some(fit) = self.fit(row, pile).filter(|fit| asked.domain.is_none() || fit.place == asked.domain) else {
+            return false;
+        };
+        let is_free = self.piles[pile].is_free() && self.piles[pile].left > 0;
+        is_free && measure::helps(&asked.short, &fit.amounts) && self.left_by_caps(row, pile, bought) == 0
+    }
+
+    fn best_offer(
+        &self,
+        row: usize,
+        fewest: u32,
+        open: &BTreeSet<Option<argosy_model::Sym>>,
+        bought: &[u32],
+    ) -> Option<usize> {
         let mut best: Option<Offer> = None;
         for pile in (0..self.piles.len()).filter(|pile| self.piles[*pile].is_free() && self.piles[*pile].left > 0) {
             let Some(fit) = self.fit(row, pile) else { continue };
             debug_assert!(open.contains(&fit.place));
             let is_elsewhere = self.rows[row].domain.is_some() && fit.place != self.rows[row].domain;
             let is_elsewhere = is_elsewhere && !plant::is(Plant::DomainChosenTwice);
-            if is_elsewhere || self.room(row, fit.place, fewest) == 0 {
+            let is_used_up = self.left_by_caps(row, pile, bought) == 0;
+            if is_elsewhere || is_used_up || self.room(row, fit.place, fewest) == 0 {
                 continue;
             }
             let is_better = |offer: &Offer| best.as_ref().is_none_or(|best| compare(offer, best).is_lt());

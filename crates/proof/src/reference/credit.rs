@@ -48,24 +48,36 @@ impl Cycle<'_> {
         }
     }
 
-    /// In its turn a row is first given what nobody has: its own, what is nobody's, what was acquired for others.
+    /// A turn begins with what a row owns, though rows behind it have it: what it could do without in the credit it may need, since a row
+    /// before it has taken something else.
+    pub(super) fn take_own_back(&mut self, row: usize) {
+        let is_placed = !self.rows[row].is_same() || self.rows[row].domain.is_some();
+        if is_placed && !plant::is(Plant::OwnNotTakenBack) && !plant::is(Plant::BoundIgnored) {
+            let own: Vec<usize> = self.own(row).into_iter().filter(|pile| !self.piles[*pile].is_coming()).collect();
+            self.claim_each(row, &own, From::Behind);
+        }
+    }
+
+    /// Then it is given what nobody has: what is nobody's, what is on its way to it, what was acquired for others.
     pub(super) fn claim_left(&mut self, row: usize) {
         if plant::is(Plant::BoundIgnored) || plant::is(Plant::LeftIgnored) {
             return;
         }
         let (coming, own_bound) = self.own(row).into_iter().partition(|pile| self.piles[*pile].is_coming());
+        let own_bound = if plant::is(Plant::OwnNotTakenBack) { own_bound } else { Vec::new() };
         for list in [own_bound, self.orphans(row), coming, self.others(row)] {
             self.claim_each(row, &list, From::Nobody);
         }
     }
 
-    /// What was acquired for others is taken out of the hands of rows behind it.
+    /// What was acquired for others, or for nobody that is there, is taken out of the hands of rows behind it.
     pub(super) fn displace(&mut self, row: usize) {
         if plant::is(Plant::NeverDisplaces) {
             return;
         }
-        let others = self.others(row);
-        self.claim_each(row, &others, From::Behind);
+        for list in [self.orphans(row), self.others(row)] {
+            self.claim_each(row, &list, From::Behind);
+        }
     }
 
     /// Gives a row machines of these piles in their order until it is covered.

@@ -1,7 +1,7 @@
 //! Which domain a row with `Same` is put together in: one strict total order.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use argosy_model::Sym;
 
@@ -30,12 +30,14 @@ struct Prospect {
 }
 
 impl Cycle<'_> {
-    /// Chooses a domain, and notes whether it can host the row; `None` if no domain has anything.
-    pub(super) fn choose_domain(&mut self, row: usize, scope: Scope) -> Option<Sym> {
+    /// Chooses a domain that is not `tried`, and notes whether it can host the row; `None` if no domain has anything.
+    pub(super) fn choose_domain(&mut self, row: usize, scope: Scope, tried: &BTreeSet<Sym>) -> Option<Sym> {
         let mut prospects = self.prospects(row, scope);
+        prospects.retain(|place, _| !tried.contains(place));
         let want = self.rows[row].measure.want.clone();
         if scope == Scope::Everything && !prospects.values().any(|p| covers(&p.joint, &want)) {
             self.add_prey(row, &mut prospects);
+            prospects.retain(|place, _| !tried.contains(place));
         }
         let words = &self.view.fleet.words;
         let best = prospects.iter().max_by_key(|(place, p)| (self.merit(row, p), Reverse(words.text(**place))));

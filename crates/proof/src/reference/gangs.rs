@@ -1,6 +1,7 @@
 //! Rows whose machines share a domain, and among them gangs: held whole or not at all.
 
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 
 use argosy_engine::Reason;
 use argosy_model::{State, Sym};
@@ -99,7 +100,7 @@ impl Cycle<'_> {
             }
             let stays = part == Part::Parked || self.rows[row].was_whole();
             let scope = if stays { Scope::Bound } else { Scope::BoundAndFree };
-            let chosen = self.choose_domain(row, scope);
+            let chosen = self.choose_domain(row, scope, &BTreeSet::new());
             if self.rows[row].is_gang() && !self.rows[row].was_whole() && !self.rows[row].has_host {
                 self.keep_own(row);
                 return;
@@ -155,24 +156,44 @@ impl Cycle<'_> {
                 return;
             }
         }
-        if !holds_own {
-            self.release_claims(row, |_, _| true);
-            self.rows[row].domain = None;
-            self.rows[row].domain = self.choose_domain(row, Scope::Everything);
-            if self.rows[row].domain.is_some() {
-                self.claim_all_in_domain(row);
-                if self.assemble(row, true) {
-                    return;
-                }
-            }
+        if !holds_own && self.assemble_anew(row) {
+            return;
         }
         self.release_claims(row, |cycle, pile| !cycle.is_own(row, pile));
+        if self.rows[row].is_capped {
+            self.rows[row].has_host = false;
+        }
+    }
+
+    /// Chooses a domain and assembles there; while that fails because of caps, once more among the others.
+    fn assemble_anew(&mut self, row: usize) -> bool {
+        let mut tried: BTreeSet<Sym> = BTreeSet::new();
+        loop {
+            self.release_claims(row, |_, _| true);
+            self.rows[row].domain = None;
+            let Some(place) = self.choose_domain(row, Scope::Everything, &tried) else { break };
+            self.rows[row].domain = Some(place);
+            self.claim_all_in_domain(row);
+            if self.assemble(row, true) {
+                return true;
+            }
+            if !(self.rows[row].is_capped && self.rows[row].has_host) || plant::is(Plant::OneDomainUnderCaps) {
+                break;
+            }
+            tried.insert(place);
+        }
+        if !tried.is_empty() {
+            self.release_claims(row, |_, _| true);
+            self.keep_own(row);
+            self.rows[row].is_capped = true;
+        }
+        false
     }
 
     /// Whatever there is, for a row that takes what it can get or that was whole.
     fn mend(&mut self, row: usize) {
         if self.rows[row].domain.is_none() {
-            self.rows[row].domain = self.choose_domain(row, Scope::Everything);
+            self.rows[row].domain = self.choose_domain(row, Scope::Everything, &BTreeSet::new());
         }
         if self.rows[row].domain.is_none() {
             return;

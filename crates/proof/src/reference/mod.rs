@@ -27,6 +27,7 @@ use argosy_model::{Shape, ShapeIx, State, Sym};
 use self::measure::Amounts;
 use self::piles::Pile;
 use self::preempt::Prey;
+pub(crate) use self::report::would_do;
 use self::rows::{Part, Row};
 use crate::plant::{self, Plant};
 
@@ -101,6 +102,7 @@ impl<'a> Cycle<'a> {
         if self.rows[row].part != Part::Seeking || !self.rows[row].is_short() {
             return;
         }
+        self.take_own_back(row);
         if self.rows[row].is_same() {
             self.seek_in_one_domain(row);
             return;
@@ -109,9 +111,16 @@ impl<'a> Cycle<'a> {
         if plant::is(Plant::DisplacesFirst) {
             self.displace(row);
         }
-        let picks = self.pick_free(row);
+        let mut picks = Vec::new();
+        loop {
+            let before = self.rows[row].short.clone();
+            picks.extend(self.pick_free(row));
+            self.displace(row);
+            if self.rows[row].short == before || plant::is(Plant::AcquiresOnce) {
+                break;
+            }
+        }
         self.draft_acquisition(Reason::CoverDeficit, row, picks);
-        self.displace(row);
         self.preempt(row);
     }
 

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use argosy_engine::View;
+use argosy_engine::{Cap, View};
 use argosy_model::fleet::Class;
 use argosy_model::{Claim, Flags, MachineIx, Shape, ShapeIx, State};
 
@@ -33,6 +33,11 @@ impl Pile<'_> {
     /// Whether its machines may be acquired.
     pub(super) fn is_free(&self) -> bool {
         matches!(self.class.state, State::Idle | State::Speculative) && self.class.is_usable()
+    }
+
+    /// Whether what is taken of it counts against a cap.
+    pub(super) fn is_under(&self, cap: &Cap) -> bool {
+        self.class.state == State::Speculative && cap.shapes().contains(&self.class.shape)
     }
 
     /// Whether its machines serve a cluster or join it, and count for it.

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
-use argosy_engine::{Candidate, Matching, Unmet, Verdict};
+use argosy_engine::{Candidate, Matching, Unmet, Verdict, View};
 use argosy_model::{Resources, State, Sym};
 
 use super::Cycle;
@@ -13,6 +13,12 @@ use crate::plant::{self, Plant};
 
 /// Bound or on its way.
 const HELD: [State; 4] = [State::Creating, State::Configuring, State::Configured, State::Draining];
+
+/// For each row, how many machines would do for it, whoever has them.
+pub(crate) fn would_do(view: &View<'_>) -> Vec<Matching> {
+    let cycle = Cycle::new(*view);
+    (0..cycle.rows.len()).map(|row| cycle.matching(row)).collect()
+}
 
 impl Cycle<'_> {
     pub(super) fn verdicts(&self) -> Vec<Verdict> {
@@ -44,7 +50,6 @@ impl Cycle<'_> {
                 _ => self.view.now,
             }),
             hopeless_since: asked.mark.hopeless_since,
-            matching: if asked.is_short() { self.matching(row) } else { Matching::default() },
             candidates: if asked.is_short() && asked.is_same() { self.candidates(row) } else { Vec::new() },
         }
     }

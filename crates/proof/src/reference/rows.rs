@@ -46,6 +46,8 @@ pub(super) struct Row<'a> {
     pub(super) is_held: bool,
     pub(super) holds_on: bool,
     pub(super) has_host: bool,
+    /// Whether caps kept it from something that helps when it last acquired.
+    pub(super) is_capped: bool,
     pub(super) bootstraps: u32,
     pub(super) provisions: u32,
     pub(super) victims: u32,
@@ -75,6 +77,7 @@ impl<'a> Row<'a> {
             is_held: false,
             holds_on: false,
             has_host: false,
+            is_capped: false,
             bootstraps: 0,
             provisions: 0,
             victims: 0,

@@ -61,6 +61,9 @@ catches! {
     DisplacesFirst => a_need_acquires_before_it_displaces,
     LeftIgnored => what_is_left_is_used_before_anything_is_acquired,
     NeverDisplaces => a_need_displaces_the_last_where_nothing_is_free,
+    OwnNotTakenBack => a_need_takes_its_own_back_from_those_behind_it_without_a_drain,
+    OwnNotTakenBack => a_need_takes_its_own_back_before_it_acquires,
+    AcquiresOnce => a_need_that_spreads_acquires_once_more_where_displacing_made_room,
     DisplacesVictims => what_is_preempted_is_not_displaced,
     FoldsWhatServes => a_serving_gang_stays_where_it_is_though_a_larger_machine_comes,
     FoldByFree => gangs_stay_folded_while_their_machine_changes_state,
@@ -72,6 +75,8 @@ catches! {
     PinnedMoves => pinned_work_does_not_move,
     MovesTakeFromTheShort => a_move_leaves_what_a_short_need_could_use,
     PaybackIgnored => a_move_saves_its_cost_in_time,
+    CapsIgnored => a_gang_buys_no_more_than_a_cap_leaves,
+    OneDomainUnderCaps => a_gang_that_a_cap_keeps_from_one_rack_tries_the_next,
 }
 
 /// Whether a script prints something else, or stops at the linter or an assertion, with a bug planted.

@@ -6,7 +6,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use argosy_engine::{Candidate, Unmet, Verdict};
+use argosy_engine::{Candidate, Matching, Unmet, Verdict, WouldDo};
 use argosy_model::{Need, Vocabulary};
 use argosy_proto::bigfleet::v1alpha1::inspect_needs_response::Frame;
 use argosy_proto::bigfleet::v1alpha1::shard_read_client::ShardReadClient;
@@ -86,6 +86,7 @@ fn inspect_here(replica: &Replica, cluster: &str) -> Inspected {
     let state = &decided.view.state;
     let words = &state.fleet().words;
     let in_cluster = |need: &&Need| cluster.is_empty() || words.cluster_id(need.key.cluster) == cluster;
+    let mut would_do = WouldDo::of(state.fleet());
     let needs: Vec<NeedView> = decided
         .decision
         .verdicts
@@ -94,7 +95,10 @@ fn inspect_here(replica: &Replica, cluster: &str) -> Inspected {
             verdict.rows.iter().filter_map(|row| state.demand().get(row)).map(move |need| (need, verdict))
         })
         .filter(|(need, _)| in_cluster(need))
-        .map(|(need, verdict)| view(&decided, need, verdict))
+        .map(|(need, verdict)| {
+            let matching = would_do.for_verdict(verdict, state.demand());
+            view(&decided, need, verdict, matching)
+        })
         .collect();
     let count = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
     let header = InspectNeedsHeader {
@@ -105,7 +109,7 @@ fn inspect_here(replica: &Replica, cluster: &str) -> Inspected {
     Inspected { header, needs }
 }
 
-fn view(decided: &Decided, need: &Need, verdict: &Verdict) -> NeedView {
+fn view(decided: &Decided, need: &Need, verdict: &Verdict, matching: Matching) -> NeedView {
     let state = &decided.view.state;
     let words = &state.fleet().words;
     let profile = words.profile_of(need.key.profile);
@@ -131,9 +135,9 @@ fn view(decided: &Decided, need: &Need, verdict: &Verdict) -> NeedView {
         age_cycles_unmet: cycles(verdict.unmet_since),
         unmet_reason: reason(verdict.unmet).into(),
         matching_supply: Some(MatchingSupply {
-            idle: count(verdict.matching.idle),
-            configured: count(verdict.matching.configured),
-            speculative: count(verdict.matching.speculative),
+            idle: count(matching.idle),
+            configured: count(matching.configured),
+            speculative: count(matching.speculative),
             // Counted by class: there is no cap.
             capped: false,
         }),

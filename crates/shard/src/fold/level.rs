@@ -34,10 +34,19 @@ impl Fold<'_> {
         }
         // What was written just now is no news to the next entry.
         self.state.lanes.count(&self.state.fleet);
+        self.state.lanes.cap(&self.state.fleet, &self.state.ledger);
     }
 }
 
 impl ShardState {
+    /// Derives what lanes leave, as the end of the last entry did. The count itself stays to be made: the next entry is to look at every lane.
+    pub(crate) fn derive_caps(&mut self) {
+        let mut counted = self.lanes.clone();
+        counted.count(&self.fleet);
+        counted.cap(&self.fleet, &self.ledger);
+        self.lanes.take_caps(&counted);
+    }
+
     /// The slots of a lane that are to be held back, or let go: of each shape, as many are on offer as the lane may take, the
     /// first ones. A slot that may not be taken for another reason is left as it is, unless nothing limits its lane any more.
     fn out_of_level(&self, lane: Lane) -> Vec<(MachineIx, bool)> {

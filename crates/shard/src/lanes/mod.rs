@@ -6,7 +6,7 @@
 //! ```
 //!
 //! All of it is part of the fold, so a new leader knows what the old one had learnt. What follows from it is one flag on
-//! slots; the engine needs no notion of a lane.
+//! slots, and how many of several shapes may be bought together; the engine needs no notion of a lane.
 
 mod census;
 mod look;
@@ -17,6 +17,7 @@ pub(crate) mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use argosy_engine::Cap;
 use argosy_model::vocabulary::REGION_KEY;
 use argosy_model::{Fleet, Shape, ShapeIx, ShardTime, State, Sym, Vocabulary};
 use argosy_pool::LanePolicy;
@@ -103,6 +104,8 @@ pub struct LaneBook {
     due: OrdSet<(ShardTime, Lane)>,
     /// Derived from the fleet: in no snapshot.
     census: Census,
+    /// What quotas and half-open breakers leave, as the engine is to know it: derived, as of the end of the last entry.
+    caps: Arc<[Cap]>,
 }
 
 /// One part of it in a snapshot. Append-only.
@@ -240,6 +243,42 @@ impl LaneBook {
         let shared: Vec<&Quota> = self.policy.quotas.iter().filter(|quota| lane.is_within(quota, words)).collect();
         let is_kin = |other: &Lane| shared.iter().any(|quota| other.is_within(quota, words));
         self.census.lanes().filter(is_kin).chain([lane]).collect()
+    }
+
+    /// How many machines more may be bought of some shapes together, as of the end of the last entry: one for each quota and for each
+    /// half-open breaker.
+    #[must_use]
+    pub fn caps(&self) -> &[Cap] {
+        &self.caps
+    }
+
+    /// Derives what quotas and half-open breakers leave. As of the last count.
+    pub(crate) fn cap(&mut self, fleet: &Fleet, ledger: &Ledger) {
+        let words = &fleet.words;
+        let cap = |lanes: Vec<Lane>, left: u32| {
+            let shapes = lanes.into_iter().flat_map(|lane| self.slots_of(lane).map(|(shape, _)| shape));
+            Cap::new(shapes.collect(), left)
+        };
+        let quotas = self.policy.quotas.iter().map(|quota| {
+            let within = self.census.lanes().filter(|lane| lane.is_within(quota, words));
+            cap(within.collect(), self.left_of(quota, words))
+        });
+        let half_open = self.half_open().map(|lane| {
+            cap(vec![lane], self.left_by_breaker(lane, fleet, ledger).expect("a half-open breaker limits its lane"))
+        });
+        let mut caps: Vec<Cap> = quotas.chain(half_open).collect();
+        for (cap, before) in caps.iter_mut().zip(self.caps.iter()) {
+            // The list is kept while it is the same, so that two of them are told apart without a walk.
+            if cap.shapes() == before.shapes() {
+                *cap = before.with_left(cap.left());
+            }
+        }
+        self.caps = caps.into();
+    }
+
+    /// Takes over what another one has derived.
+    pub(crate) fn take_caps(&mut self, other: &Self) {
+        self.caps = Arc::clone(&other.caps);
     }
 
     /// How many more machines a lane may take now, and what allows no more; `None` where nothing limits it. As of the last count.

@@ -178,6 +178,7 @@ pub(super) fn read(input: &mut FrameReader<'_>) -> Result<ShardState, SnapshotEr
         Ok(())
     })?;
     state.lanes = lanes;
+    state.derive_caps();
     read_consolidation(input, &mut state)?;
     Ok(state)
 }

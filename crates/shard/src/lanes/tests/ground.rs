@@ -35,6 +35,8 @@ pub(crate) struct Ground {
     pub(crate) burst: BTreeMap<(String, String), u32>,
     /// The fewest machines that served at the end of a cycle, from the first time that the demand was covered on.
     pub(crate) fewest_serving: u32,
+    /// Units that were decided, and that the fold would not have taken.
+    pub(crate) dropped: usize,
     made: BTreeSet<(OperationId, u32)>,
     /// Whether what is accepted is done only at the next step.
     pub(crate) is_slow: bool,
@@ -61,6 +63,7 @@ impl Ground {
             most: BTreeMap::new(),
             burst: BTreeMap::new(),
             fewest_serving: u32::MAX,
+            dropped: 0,
             made: BTreeSet::new(),
             is_slow: false,
             is_doubted: false,
@@ -89,6 +92,9 @@ impl Ground {
         if let Some(mut restored) = restored {
             restored.apply(index, self.term, &bytes);
             assert_eq!(restored.state_hash(), self.state.state_hash(), "entry {index}, on a restored replica");
+            for twin in [restored, self.restored()] {
+                assert_eq!(twin.lanes.caps(), self.state.lanes.caps(), "entry {index}, on a restored replica");
+            }
             self.assert_level();
         }
         applied.response
@@ -155,6 +161,11 @@ impl Ground {
 
     /// A cluster asks for gangs of so many machines, each in one domain of a topology key.
     pub(crate) fn ask_gangs(&mut self, key: &str, gangs: &[u64]) {
+        self.ask_gangs_and(key, gangs, 0);
+    }
+
+    /// The same, and behind them for so many machines that may lie anywhere.
+    pub(crate) fn ask_gangs_and(&mut self, key: &str, gangs: &[u64], machines: u64) {
         let amounts = |n: u64| vec![("nvidia.com/gpu".to_owned(), 8 * n)];
         let same = RequirementRow { key: key.to_owned(), operator: Operator::Same, values: Vec::new() };
         let gang = |(at, machines): (usize, &u64)| NeedRow {
@@ -164,7 +175,9 @@ impl Ground {
             min_unit: amounts(1),
             ..NeedRow::default()
         };
-        let rows: Vec<NeedRow> = gangs.iter().enumerate().map(gang).collect();
+        let rest = NeedRow { priority: -1, aggregate: amounts(machines), min_unit: amounts(1), ..NeedRow::default() };
+        let rest = Some(rest).filter(|_| machines > 0);
+        let rows: Vec<NeedRow> = gangs.iter().enumerate().map(gang).chain(rest).collect();
         if let Some(command) = self.state.diff_rollup("c", &rows) {
             self.apply(command);
         }
@@ -202,7 +215,10 @@ impl Ground {
         self.at = self.at.plus(Duration::from_secs(10));
         self.apply(Command::Tick);
         let decided = argosy_engine::decide(&self.state.view(self.at));
-        let plan = self.state.rehearse(decided.plan, self.at).plan;
+        assert_eq!(argosy_engine::lint(&self.state.view(self.at), &decided), []);
+        let rehearsed = self.state.rehearse(decided.plan, self.at);
+        self.dropped += rehearsed.dropped.len();
+        let plan = rehearsed.plan;
         let based_on = self.state.revision();
         self.apply(Command::Plan(PlanEntry { based_on, units: plan.units, marks: plan.marks }));
         self.note_most();
@@ -321,7 +337,7 @@ pub(crate) fn pool_of(machines: u32, sellers: &str) -> Specification {
 pub(crate) fn slot(id: &str, price: u64) -> Observed {
     let (_, region) = place(id);
     let shape = ObservedShape {
-        instance_type: Some("h100".to_owned()),
+        instance_type: Some(if id.ends_with(".other") { "h200" } else { "h100" }.to_owned()),
         zone: Some(format!("{region}-{}", if id.ends_with(['0', '2', '4', '6', '8']) { "a" } else { "b" })),
         capacity_type: CapacityType::OnDemand,
         price: MicroUsd(price * 1_000_000),

@@ -99,12 +99,14 @@ fn after_an_outage_of_every_provider_capacity_that_comes_back_is_used() {
 
 #[test]
 fn every_planted_bug_is_noticed() {
-    let proofs: [(Bug, fn()); 6] = [
+    let proofs: [(Bug, fn()); 8] = [
         (Bug::InFlightUncounted, quota_is_kept),
         (Bug::HalfOpenWide, one_probe_at_a_time),
         (Bug::BreakerForgotten, breakers_outlive_their_leader),
         (Bug::Lockout, capacity_that_comes_back_is_used),
         (Bug::NoParole, gangs::gangs_alone_buy_again),
+        (Bug::CapsUnseen, gangs::a_gang_stays_within_a_quota),
+        (Bug::CapsUnseen, gangs::a_gang_that_no_quota_has_room_for_parks),
         (Bug::CountedLate, sellers::restored_replicas_split_alike),
     ];
     for (bug, proof) in proofs {
