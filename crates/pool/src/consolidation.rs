@@ -8,15 +8,13 @@ use argosy_model::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::calendar::{Clock, Window};
-use crate::file::{FileError, VERSION};
+use crate::file::{FileError, Form, VERSION, read, write};
 use crate::limit::Limit;
 use crate::scalar::{Percent, Span};
 use crate::specification::Fault;
 
 /// Most budgets of one shard.
 pub const MAX_BUDGETS: usize = 64;
-/// Longest file, in bytes.
-pub const MAX_BYTES: usize = 256 * 1_024;
 /// Longest span that a policy may name.
 const MAX_SPAN: Duration = Duration::from_secs(366 * 24 * 3_600);
 
@@ -99,35 +97,29 @@ struct ConsolidationFile {
     consolidation: ConsolidationPolicy,
 }
 
+impl Form for ConsolidationFile {
+    fn version(&self) -> u32 {
+        self.version
+    }
+
+    fn faults(&self) -> Vec<String> {
+        self.consolidation.faults().iter().map(ToString::to_string).collect()
+    }
+}
+
 impl ConsolidationPolicy {
     /// Reads a file; `file` is what messages call it.
     ///
     /// # Errors
     /// ARG-1200 with line and column, or ARG-1201 with every value that makes no sense.
     pub fn parse(file: &str, text: &str) -> Result<Self, FileError> {
-        let options = serde_saphyr::options! { with_snippet: false };
-        let form = |reason: String| FileError::Form { file: file.to_owned(), reason };
-        if text.len() > MAX_BYTES {
-            return Err(form(format!("it has {} bytes, and {MAX_BYTES} are allowed", text.len())));
-        }
-        let read: ConsolidationFile =
-            serde_saphyr::from_str_with_options(text, options).map_err(|error| form(error.to_string()))?;
-        if read.version != VERSION {
-            return Err(form(format!("it has version {}, this release reads version {VERSION}", read.version)));
-        }
-        let faults: Vec<String> = read.consolidation.faults().iter().map(ToString::to_string).collect();
-        if faults.is_empty() {
-            Ok(read.consolidation)
-        } else {
-            Err(FileError::Values { file: file.to_owned(), faults })
-        }
+        read(file, text).map(|read: ConsolidationFile| read.consolidation)
     }
 
     /// The file as people write it.
     #[must_use]
     pub fn to_yaml(&self) -> String {
-        let file = ConsolidationFile { version: VERSION, consolidation: self.clone() };
-        serde_saphyr::to_string(&file).unwrap_or_else(|error| unreachable!("plain data is written as YAML: {error}"))
+        write(&ConsolidationFile { version: VERSION, consolidation: self.clone() })
     }
 
     /// Everything in it that makes no sense.

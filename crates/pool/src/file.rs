@@ -1,7 +1,9 @@
-//! Pool files. Strict: a key that is not known is an error with its line and column, and every fault is told at once.
+//! Pool files, and the form that they have in common with files of lanes and of consolidation. Strict: a key that is not known is an
+//! error with its line and column, and every fault is told at once.
 
 use std::collections::BTreeSet;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::Specification;
@@ -10,6 +12,37 @@ use crate::Specification;
 pub const VERSION: u32 = 1;
 /// Most pools in one file.
 pub const MAX_POOLS: usize = 1_000;
+/// Longest file, in bytes.
+pub const MAX_BYTES: usize = 4 * 1_024 * 1_024;
+
+/// What a file of a form says.
+pub(crate) trait Form: Serialize + DeserializeOwned {
+    /// The version of the format that it was written in.
+    fn version(&self) -> u32;
+
+    /// Everything in it that makes no sense.
+    fn faults(&self) -> Vec<String>;
+}
+
+/// Reads a file; `file` is what messages call it.
+pub(crate) fn read<F: Form>(file: &str, text: &str) -> Result<F, FileError> {
+    let form = |reason: String| FileError::Form { file: file.to_owned(), reason };
+    if text.len() > MAX_BYTES {
+        return Err(form(format!("it has {} bytes, and {MAX_BYTES} are allowed", text.len())));
+    }
+    let options = serde_saphyr::options! { with_snippet: false };
+    let read: F = serde_saphyr::from_str_with_options(text, options).map_err(|error| form(error.to_string()))?;
+    if read.version() != VERSION {
+        return Err(form(format!("it has version {}, this release reads version {VERSION}", read.version())));
+    }
+    let faults = read.faults();
+    if faults.is_empty() { Ok(read) } else { Err(FileError::Values { file: file.to_owned(), faults }) }
+}
+
+/// A file as people write it.
+pub(crate) fn write(file: &impl Form) -> String {
+    serde_saphyr::to_string(file).unwrap_or_else(|error| unreachable!("plain data is written as YAML: {error}"))
+}
 
 /// A file of pools.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,14 +87,19 @@ impl PoolFile {
     /// # Errors
     /// ARG-1200 with line and column, or ARG-1201 with every value that makes no sense.
     pub fn parse(file: &str, text: &str) -> Result<Self, FileError> {
-        let options = serde_saphyr::options! { with_snippet: false };
-        let form = |reason: String| FileError::Form { file: file.to_owned(), reason };
-        let read: Self = serde_saphyr::from_str_with_options(text, options).map_err(|error| form(error.to_string()))?;
-        if read.version != VERSION {
-            return Err(form(format!("it has version {}, this release reads version {VERSION}", read.version)));
-        }
-        let faults = read.faults();
-        if faults.is_empty() { Ok(read) } else { Err(FileError::Values { file: file.to_owned(), faults }) }
+        read(file, text)
+    }
+
+    /// The file as people write it.
+    #[must_use]
+    pub fn to_yaml(&self) -> String {
+        write(self)
+    }
+}
+
+impl Form for PoolFile {
+    fn version(&self) -> u32 {
+        self.version
     }
 
     fn faults(&self) -> Vec<String> {
@@ -76,12 +114,6 @@ impl PoolFile {
         let twice = self.pools.iter().filter(|pool| !names.insert(&pool.name));
         faults.extend(twice.map(|pool| format!("pool {:?} is there twice", pool.name)));
         faults
-    }
-
-    /// The file as people write it.
-    #[must_use]
-    pub fn to_yaml(&self) -> String {
-        serde_saphyr::to_string(self).unwrap_or_else(|error| unreachable!("plain data is written as YAML: {error}"))
     }
 }
 
@@ -128,6 +160,13 @@ mod tests {
         for told in ["ARG-1201", "`min`: it is above `max`", "autoscaler.reactive.scale_down_at_percent"] {
             assert!(error.contains(told), "{told}: {error}");
         }
+    }
+
+    #[test]
+    fn a_file_too_long_for_a_call_is_refused_with_its_length() {
+        let long = format!("{GOOD}# {}", " ".repeat(MAX_BYTES));
+        let error = PoolFile::parse("pools.yaml", &long).expect_err("too long").to_string();
+        assert!(error.starts_with("ARG-1200: pools.yaml: it has ") && error.contains("4194304 are allowed"), "{error}");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::file::{FileError, VERSION};
+use crate::file::{FileError, Form, VERSION, read, write};
 use crate::scalar::Span;
 use crate::specification::{Fault, MAX_MACHINES};
 
@@ -71,28 +71,30 @@ struct LaneFile {
     quotas: Vec<Quota>,
 }
 
+impl Form for LaneFile {
+    fn version(&self) -> u32 {
+        self.version
+    }
+
+    fn faults(&self) -> Vec<String> {
+        let policy = LanePolicy { breaker: self.breaker, quotas: self.quotas.clone() };
+        policy.faults().iter().map(ToString::to_string).collect()
+    }
+}
+
 impl LanePolicy {
     /// Reads a file; `file` is what messages call it.
     ///
     /// # Errors
     /// ARG-1200 with line and column, or ARG-1201 with every value that makes no sense.
     pub fn parse(file: &str, text: &str) -> Result<Self, FileError> {
-        let options = serde_saphyr::options! { with_snippet: false };
-        let form = |reason: String| FileError::Form { file: file.to_owned(), reason };
-        let read: LaneFile = serde_saphyr::from_str_with_options(text, options).map_err(|e| form(e.to_string()))?;
-        if read.version != VERSION {
-            return Err(form(format!("it has version {}, this release reads version {VERSION}", read.version)));
-        }
-        let policy = Self { breaker: read.breaker, quotas: read.quotas };
-        let faults: Vec<String> = policy.faults().iter().map(ToString::to_string).collect();
-        if faults.is_empty() { Ok(policy) } else { Err(FileError::Values { file: file.to_owned(), faults }) }
+        read(file, text).map(|LaneFile { breaker, quotas, .. }| Self { breaker, quotas })
     }
 
     /// The file as people write it.
     #[must_use]
     pub fn to_yaml(&self) -> String {
-        let file = LaneFile { version: VERSION, breaker: self.breaker, quotas: self.quotas.clone() };
-        serde_saphyr::to_string(&file).unwrap_or_else(|error| unreachable!("plain data is written as YAML: {error}"))
+        write(&LaneFile { version: VERSION, breaker: self.breaker, quotas: self.quotas.clone() })
     }
 
     /// Everything in it that makes no sense.

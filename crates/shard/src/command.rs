@@ -21,7 +21,7 @@ use crate::response::Rejection;
 use crate::settings::Settings;
 
 /// The format of entries that this release writes.
-pub const FORMAT: u8 = 1;
+pub const FORMAT: u8 = 2;
 
 /// One entry of the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

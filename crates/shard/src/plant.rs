@@ -13,6 +13,8 @@ pub(crate) enum Bug {
     Lockout,
     /// A half-open breaker waits for a probe that nobody sends.
     NoParole,
+    /// A creation that fails after it was accepted says nothing of its lane.
+    FailureUncounted,
     /// What a lane may take is read in the middle of an entry as it was counted at the end of some other.
     CountedLate,
     /// The engine does not know what quotas and half-open breakers leave for several shapes together.

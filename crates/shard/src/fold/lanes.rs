@@ -43,9 +43,12 @@ impl Fold<'_> {
         self.audit(format!("close breakers of lanes: {closed}"), by)
     }
 
-    /// A creation was refused, or not answered.
+    /// A creation was refused, not answered, or came to nothing.
     pub(super) fn creation_failed(&mut self, operation: &Operation, trouble: Option<Trouble>) {
         let Some(trouble) = trouble.filter(|_| operation.step == Step::Create) else { return };
+        if trouble == Trouble::Failed && planted(Bug::FailureUncounted) {
+            return;
+        }
         let lane = self.state.lane_of(operation.machine);
         let state = &*self.state;
         let name = lane.name(&state.fleet.words);

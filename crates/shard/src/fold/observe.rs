@@ -190,6 +190,7 @@ impl Fold<'_> {
                 self.creation_failed(&operation, Trouble::of(why).filter(|_| why == Refusal::Undone));
                 self.turned_down(ix, why);
             }
+            Ending::Failed => self.creation_failed(&operation, Some(Trouble::Failed)),
             Ending::Lost => self.state.counters.lost += 1,
             _ => {}
         }

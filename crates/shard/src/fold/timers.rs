@@ -6,6 +6,7 @@ use argosy_model::{Cause, Flags, ShardTime, State};
 
 use super::Fold;
 use crate::event::Event;
+use crate::lanes::Trouble;
 use crate::operation::{Attempt, Ending, Fence, Operation, OperationId, Progress};
 use crate::response::Response;
 
@@ -25,6 +26,9 @@ impl Fold<'_> {
 
     fn time_out(&mut self, id: OperationId) {
         let operation = self.close(id, Ending::TimedOut);
+        // One that was never accepted speaks of the lane with each attempt that was refused or not answered, or was held back.
+        let was_accepted = matches!(operation.attempt.progress, Progress::Accepted { .. });
+        self.creation_failed(&operation, was_accepted.then_some(Trouble::Failed));
         let step = operation.step.name();
         let text = format!("ARG-0440: {step} was not seen to end in time; look at the machine at its provider");
         self.fail(&operation, &text);

@@ -15,6 +15,8 @@ pub enum Trouble {
     Refused(Refusal),
     /// The provider gave no answer.
     NoAnswer,
+    /// The provider accepted it, and the machine failed or was not seen to be ready in time.
+    Failed,
 }
 
 impl Trouble {
@@ -31,6 +33,7 @@ impl Trouble {
         match self {
             Self::Refused(refusal) => refusal.name(),
             Self::NoAnswer => "no_answer",
+            Self::Failed => "failed",
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::digest::{Digest, Hasher};
 
 const MAGIC: [u8; 7] = *b"ARGSHRD";
 /// The format that this release writes and reads.
-const FORMAT: u8 = 2;
+const FORMAT: u8 = 3;
 /// A frame is closed once it holds this much.
 const FRAME_BYTES: usize = 256 * 1024;
 /// No frame is longer: a single record may run over [`FRAME_BYTES`], but not without bound.

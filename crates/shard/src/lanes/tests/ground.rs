@@ -18,6 +18,10 @@ use crate::{
 pub(crate) enum Answer {
     Refuses(Refusal),
     IsSilent,
+    /// It accepts, and shows the machine as failed.
+    Fails,
+    /// It accepts, and the machine is never ready.
+    Stalls,
 }
 
 /// The shard, the cloud, and what was called.
@@ -259,6 +263,7 @@ impl Ground {
         if call.held_back {
             return refused(Refusal::HeldBack);
         }
+        let taken = Outcome::Accepted { provider_operation: String::new() };
         let place = place(&call.machine);
         let to = match &call.verb {
             Verb::Create => {
@@ -266,6 +271,8 @@ impl Ground {
                 match self.broken.get(&place) {
                     Some(Answer::Refuses(refusal)) => return refused(*refusal),
                     Some(Answer::IsSilent) => return vec![Outcome::Unknown { text: "timeout".to_owned() }],
+                    Some(Answer::Fails) => State::Failed,
+                    Some(Answer::Stalls) => return vec![taken],
                     None => State::Idle,
                 }
             }
@@ -273,7 +280,6 @@ impl Ground {
             Verb::Drain { .. } => State::Idle,
             Verb::Delete => State::Speculative,
         };
-        let taken = Outcome::Accepted { provider_operation: String::new() };
         if self.is_slow && call.verb == Verb::Create {
             return vec![taken];
         }
@@ -281,7 +287,7 @@ impl Ground {
         let price = self.state.fleet().words.shape_of(self.state.fleet().machine(ix).shape).price.0 / 1_000_000;
         let mut seen = slot(&call.machine, price);
         seen.machine.state = to;
-        seen.machine.host = (to != State::Speculative).then(|| "host".to_owned());
+        seen.machine.host = (!matches!(to, State::Speculative | State::Failed)).then(|| "host".to_owned());
         if let Verb::Configure { cluster, .. } = &call.verb {
             seen.machine.cluster = Some(cluster.clone());
         }

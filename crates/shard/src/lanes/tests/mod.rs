@@ -77,6 +77,22 @@ fn capacity_that_comes_back_is_used() {
     }
 }
 
+fn failures_count_against_their_lane() {
+    let mut ground = Ground::new(&PROVIDERS, &["r1"], 30);
+    ground.breaks("cheap", &["r1"], Answer::Fails);
+    ground.ask(12);
+    ground.run(3);
+    let failed = ground.calls_to("cheap");
+    assert!((5..=24).contains(&failed), "{failed}");
+    assert_eq!(ground.serving(), 12, "the rest is bought elsewhere");
+    let lane = ground.state.lanes().shut().next().expect("it is open");
+    let record = *ground.state.lanes().record(lane).expect("what is open is remembered");
+    assert_eq!((record.last, record.breaker.name()), (Trouble::Failed, "open"));
+    ground.ask(18);
+    ground.run(4);
+    assert_eq!((ground.serving(), ground.calls_to("cheap")), (18, failed), "nothing is tried there for now");
+}
+
 #[test]
 fn a_quota_counts_what_is_on_its_way_and_the_rest_is_bought_elsewhere() {
     quota_is_kept();
@@ -99,7 +115,8 @@ fn after_an_outage_of_every_provider_capacity_that_comes_back_is_used() {
 
 #[test]
 fn every_planted_bug_is_noticed() {
-    let proofs: [(Bug, fn()); 8] = [
+    let proofs: [(Bug, fn()); 9] = [
+        (Bug::FailureUncounted, failures_count_against_their_lane),
         (Bug::InFlightUncounted, quota_is_kept),
         (Bug::HalfOpenWide, one_probe_at_a_time),
         (Bug::BreakerForgotten, breakers_outlive_their_leader),
@@ -144,6 +161,23 @@ fn silence_opens_a_breaker_too_and_what_may_have_been_executed_is_called_for_aga
     ground.broken.clear();
     ground.run(120);
     assert_eq!(ground.serving(), 10);
+}
+
+#[test]
+fn creations_that_are_accepted_and_fail_open_a_breaker() {
+    failures_count_against_their_lane();
+}
+
+#[test]
+fn creations_that_are_accepted_and_never_ready_open_a_breaker_when_their_time_is_over() {
+    let mut ground = Ground::new(&PROVIDERS, &["r1"], 30);
+    ground.breaks("cheap", &["r1"], Answer::Stalls);
+    ground.ask(6);
+    ground.run(170);
+    assert_eq!((ground.serving(), ground.state.lanes().shut().count()), (0, 0), "they may be slow");
+    ground.run(20);
+    assert_eq!((ground.calls_to("cheap"), ground.state.lanes().shut().count()), (6, 1));
+    assert_eq!(ground.serving(), 6, "bought elsewhere");
 }
 
 #[test]
@@ -254,8 +288,8 @@ fn the_numbers_of_what_lies_in_the_log_and_in_snapshots_never_change() {
     let until = ShardTime(0);
     let breakers = [BreakerState::Closed, BreakerState::Open { until }, BreakerState::HalfOpen { until }];
     assert!(breakers.iter().map(number).eq(0..3));
-    let troubles = [Trouble::Refused(Refusal::StockOut), Trouble::NoAnswer];
-    assert!(troubles.iter().map(number).eq(0..2));
+    let troubles = [Trouble::Refused(Refusal::StockOut), Trouble::NoAnswer, Trouble::Failed];
+    assert!(troubles.iter().map(number).eq(0..3));
     let lane = Lane { provider: Sym::from_index(0), region: None, instance_type: None };
     let record = LaneRecord { refusals: 0, trips: 0, breaker: breakers[0], last: troubles[1], at: until };
     let stored = [StoredLanes::Policy(0, LanePolicy::default()), StoredLanes::Record(lane, record)];
