@@ -1,7 +1,7 @@
 //! Phase 3: what nobody needs goes back. Machines that serve a cluster and were given to none of its needs are reclaimed;
 //! idle elastic machines that are condemned, or whose hold has run out, are released.
 //!
-//! Reclaims come dearest first, then by the lowest reclamation penalty: keep order walked backwards. A plan holds no more
+//! Reclaims come dearest first, of equal price what is elastic, then by the lowest reclamation penalty: keep order walked backwards. A plan holds no more
 //! of them than the cap lets through; the fold, which keeps the account of the window, cuts further. What a gang that
 //! retreats gives back is a unit of its own and not subject to the cap: nothing of it ever served.
 
@@ -88,9 +88,10 @@ impl Cycle {
         let mut units = Vec::new();
         for (cluster, mut machines) in surplus {
             machines.sort_by_cached_key(|surplus| {
-                let class = &self.supply.stock(surplus.class).class;
-                let price = self.catalogue.shape(class.shape).price;
-                (Reverse(price), class.reclamation, Reverse(*class), Reverse(surplus.machine))
+                let stock = self.supply.stock(surplus.class);
+                let Class { reclamation, .. } = stock.class;
+                let saves = Reverse((stock.price, stock.is_elastic));
+                (saves, reclamation, Reverse(stock.class), Reverse(surplus.machine))
             });
             let capped = machines.into_iter().take(self.reclaim_cap(cluster));
             units.extend(capped.map(|surplus| Unit {

@@ -36,6 +36,8 @@ pub(crate) struct Stock {
     /// Who has been given how many.
     pub(crate) claims: SmallVec<[(RowIx, u32); 2]>,
     pub(crate) price: MicroUsd,
+    /// Whether giving one back saves its price.
+    pub(crate) is_elastic: bool,
     /// Whether its total is not counted yet.
     pub(crate) is_changed: bool,
     /// Whether it stands on its cluster's list of what is left.
@@ -44,9 +46,10 @@ pub(crate) struct Stock {
     pub(crate) is_touched: bool,
 }
 
-/// Where a class stands in keep order: serving before joining before coming, then the cheapest, then those that were
-/// dearest to give up, then by shape and attribution; within a class by slot.
-pub(crate) type KeepOrder = (u8, MicroUsd, Reverse<Bucket>, Class);
+/// Where a class stands in keep order: serving before joining before coming, then the cheapest, of equal price what is paid for
+/// anyway before what is paid for by the hour, then those that were dearest to give up, then by shape and attribution; within a
+/// class by slot.
+pub(crate) type KeepOrder = (u8, MicroUsd, bool, Reverse<Bucket>, Class);
 
 impl Stock {
     pub(crate) fn keep_order(&self) -> KeepOrder {
@@ -56,7 +59,7 @@ impl Stock {
             State::Creating => 2,
             _ => 3,
         };
-        (stage, self.price, Reverse(self.class.reclamation), self.class)
+        (stage, self.price, self.is_elastic, Reverse(self.class.reclamation), self.class)
     }
 }
 

@@ -106,13 +106,15 @@ impl Supply {
     }
 
     fn list(&mut self, class: &Class, menus: &Menus, words: &Vocabulary, rows: &Rows) -> ClassIx {
+        let shape = words.shape_of(class.shape);
         let stock = Stock {
             class: *class,
             total: 0,
             left: 0,
             account: None,
             claims: SmallVec::new(),
-            price: words.shape_of(class.shape).price,
+            price: shape.price,
+            is_elastic: shape.capacity_type.is_elastic(),
             is_changed: false,
             is_touched: false,
             is_spare: false,

@@ -97,6 +97,8 @@ plants! {
     RoomAskedOnce,
     /// The cheapest surplus goes first.
     CheapestFirst,
+    /// Of equal price, what is paid for anyway goes like what is paid for by the hour.
+    PaidForIgnored,
     /// A plan that is too large loses its tail.
     TailCut,
     /// A machine that will be interrupted covers its need.

@@ -126,7 +126,8 @@ impl<D: FnMut(&View<'_>) -> Decision> Loop<D> {
         let fit = own.filter(|(_, _, shape)| profile.admits(shape, words) && shape.resources.covers(unit));
         let mut own: Vec<_> = fit.collect();
         own.sort_by_key(|(ix, machine, shape)| {
-            (shape.price, Reverse(machine.assigned_reclamation), Class::of(machine), *ix)
+            let is_elastic = shape.capacity_type.is_elastic();
+            (shape.price, is_elastic, Reverse(machine.assigned_reclamation), Class::of(machine), *ix)
         });
         let (mut have, mut cost) = (Resources::none(), 0);
         for (_, _, shape) in own {

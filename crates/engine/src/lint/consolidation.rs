@@ -21,8 +21,8 @@ use crate::yardstick::{cover, is_covered, useful};
 
 /// Machines of one kind that a row has, or gets.
 struct Held<'a> {
-    /// As in keep order: the cheapest first, then those that were dearest to give up.
-    order: (MicroUsd, Reverse<Bucket>),
+    /// As in keep order: the cheapest first, then what is paid for anyway, then those that were dearest to give up.
+    order: (MicroUsd, bool, Reverse<Bucket>),
     shape: &'a Shape,
     count: u64,
     /// What it costs the row in an hour.
@@ -111,7 +111,7 @@ fn own<'a>(cycle: &'a Cycle, row: RowIx) -> Result<Vec<Held<'a>>, &'static str> 
             return Err("a move is under way for it, or somebody else has a machine of its own");
         }
         let shape = &**cycle.catalogue.shape(class.shape);
-        let order = (shape.price, Reverse(class.reclamation));
+        let order = keep_order(shape, class.reclamation);
         let cost = cost(shape, !shape.capacity_type.is_elastic(), asked.profile.interruption);
         own.push(Held { order, shape, count: members.len() as u64, cost, is_new: false });
     }
@@ -133,7 +133,7 @@ fn check_row<'a>(
         let shape = &**cycle.catalogue.shape(machine.shape);
         let is_paid_for = machine.state == State::Idle && !shape.capacity_type.is_elastic();
         let cost = cost(shape, is_paid_for, asked.profile.interruption);
-        let order = (shape.price, Reverse(asked.profile.reclamation));
+        let order = keep_order(shape, asked.profile.reclamation);
         held.push(Held { order, shape, count: 1, cost, is_new: true });
     }
     held.sort_by_key(|held| held.order);
@@ -159,6 +159,10 @@ fn check_row<'a>(
         let detail = format!("{} moves save {saved} and cost {spent} an hour", actions.len());
         findings.push(Finding::need(Rule::MovesSave, asked.key, detail));
     }
+}
+
+fn keep_order(shape: &Shape, reclamation: Bucket) -> (MicroUsd, bool, Reverse<Bucket>) {
+    (shape.price, shape.capacity_type.is_elastic(), Reverse(reclamation))
 }
 
 /// What a machine costs in an hour, with what its interruption is expected to cost.

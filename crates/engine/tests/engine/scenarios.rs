@@ -103,6 +103,7 @@ scenarios! {
     what_is_bound_is_counted_before_anything_is_acquired
     what_is_left_is_used_before_anything_is_acquired
     what_is_on_its_way_is_no_shortfall
+    what_is_paid_for_anyway_is_kept_at_equal_price
     what_is_preempted_is_not_displaced
     withdrawal
 }

@@ -43,14 +43,14 @@ impl Cycle<'_> {
         units
     }
 
-    /// Surplus of a cluster: the dearest first, then what costs least to give up, last class and slot first; as many as
-    /// the cap lets through.
+    /// Surplus of a cluster: the dearest first, then what is paid for only while it is there, then what costs least to give up,
+    /// last class and slot first; as many as the cap lets through.
     fn capped(&self, cluster: ClusterIx, mut machines: Vec<(usize, MachineIx)>) -> Vec<Unit> {
         machines.sort_by_key(|(pile, ix)| {
             let pile = &self.piles[*pile];
             let price =
                 if plant::is(Plant::CheapestFirst) { u64::MAX - pile.shape.price.0 } else { pile.shape.price.0 };
-            (Reverse(price), pile.class.reclamation, Reverse(pile.class), Reverse(*ix))
+            (Reverse(price), !pile.ends_its_price(), pile.class.reclamation, Reverse(pile.class), Reverse(*ix))
         });
         let serving =
             self.view.fleet.iter().filter(|(_, m)| m.state == State::Configured && m.cluster() == Some(cluster));

@@ -50,6 +50,11 @@ impl Pile<'_> {
         matches!(self.class.state, State::Creating | State::Draining)
     }
 
+    /// Whether a machine costs nothing any more once it is given back.
+    pub(super) fn ends_its_price(&self) -> bool {
+        self.shape.capacity_type.is_elastic() && !plant::is(Plant::PaidForIgnored)
+    }
+
     fn stage(&self) -> u8 {
         match self.class.state {
             State::Configured => 0,
@@ -113,13 +118,13 @@ fn account(claim: Claim) -> Claim {
 }
 
 impl Cycle<'_> {
-    /// Serving before joining before being created before draining; then the cheapest; then those dearest to give up;
-    /// then class order.
+    /// Serving before joining before being created before draining; then the cheapest; then what is paid for though nobody uses
+    /// it; then those dearest to give up; then class order.
     fn in_keep_order(&self, filter: impl Fn(&Pile<'_>) -> bool) -> Vec<usize> {
         let mut found: Vec<usize> = (0..self.piles.len()).filter(|pile| filter(&self.piles[*pile])).collect();
         found.sort_by_key(|at| {
             let pile = &self.piles[*at];
-            (pile.stage(), pile.shape.price, Reverse(pile.class.reclamation), *at)
+            (pile.stage(), pile.shape.price, pile.ends_its_price(), Reverse(pile.class.reclamation), *at)
         });
         found
     }

@@ -55,6 +55,7 @@ catches! {
     VictimsNotPruned => victims_are_a_minimal_set,
     RoomAskedOnce => a_spread_of_preemptors_takes_all_it_needs_at_once,
     CheapestFirst => reclaim_is_capped_and_dearest_first,
+    PaidForIgnored => what_is_paid_for_anyway_is_kept_at_equal_price,
     TailCut => a_ramp_starves_no_reclaim,
     NoticeCovers => a_spot_notice_is_an_edge,
     GapWraps => grace_follows_the_farthest_gap,
