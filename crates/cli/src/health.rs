@@ -24,8 +24,10 @@ enum HealthCommand {
     Lint(LintArgs),
     /// Print the policy of a new installation.
     Policy,
-    Show(ask::HealthShowArgs),
-    Apply(ask::HealthApplyArgs),
+    /// Show a shard's health policy in force and a summary of its verdicts.
+    Show(ask::PolicyShow),
+    /// Put a policy in force for a shard; it is checked here first.
+    Apply(ask::PolicyApply),
     Mode(ask::HealthModeArgs),
     Clear(ask::HealthClearArgs),
 }

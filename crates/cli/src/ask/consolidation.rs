@@ -11,8 +11,9 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use tonic::transport::Channel;
 
+use super::policy::{PolicyApply, PolicyShow, policy_text};
 use super::target::{Change, Target};
-use super::{block_on, policy_text, revision, said, table, text_of};
+use super::{block_on, revision, said, table, text_of};
 use crate::output;
 
 /// Consolidation: needs that lack nothing move to cheaper machines, within budgets. Off in a new installation.
@@ -25,37 +26,14 @@ pub(crate) struct ConsolidationArgs {
 #[derive(Subcommand, Debug)]
 enum What {
     /// Show whether a shard consolidates, and how its budgets stand.
-    Show(ShowArgs),
+    Show(PolicyShow),
     /// Check a policy file, with line and column, without a server.
     Lint {
         /// The policy file.
         file: PathBuf,
     },
     /// Put a policy in force for a shard; the file is checked here first.
-    Apply(ApplyArgs),
-}
-
-#[derive(Args, Debug)]
-struct ShowArgs {
-    /// The shard.
-    #[arg(long)]
-    shard: String,
-    /// Print the policy in force only, as a file.
-    #[arg(long)]
-    policy: bool,
-    /// For a machine to read.
-    #[arg(long, conflicts_with = "policy")]
-    json: bool,
-    #[command(flatten)]
-    target: Target,
-}
-
-#[derive(Args, Debug)]
-struct ApplyArgs {
-    /// The policy file; `default` is that of a new installation, which switches consolidation off.
-    file: PathBuf,
-    #[command(flatten)]
-    change: Change,
+    Apply(PolicyApply),
 }
 
 fn client(target: &Target) -> Result<ConsolidationClient<Channel>> {
@@ -77,7 +55,7 @@ pub(crate) fn run(args: ConsolidationArgs) -> Result<ExitCode> {
     }
 }
 
-async fn show(args: ShowArgs) -> Result<()> {
+async fn show(args: PolicyShow) -> Result<()> {
     let ask = args.target.request(ShowConsolidationRequest { shard: args.shard });
     let answer = client(&args.target)?.show_consolidation(ask).await.map_err(|status| said(&status))?.into_inner();
     if args.policy {
@@ -103,8 +81,8 @@ fn row(enabled: bool, budget: &ChurnBudgetRow) -> Vec<Value> {
     ]
 }
 
-async fn apply(args: ApplyArgs) -> Result<()> {
-    let ApplyArgs { file, change: Change { shard, reason, target } } = args;
+async fn apply(args: PolicyApply) -> Result<()> {
+    let PolicyApply { file, change: Change { shard, reason, target } } = args;
     let parse =
         |name: &str, text: &str| -> Result<ConsolidationPolicy, FileError> { ConsolidationPolicy::parse(name, text) };
     let policy = policy_text(&file, parse)?;

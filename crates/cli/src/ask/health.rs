@@ -1,6 +1,5 @@
 //! `argosy health show|apply|mode|clear`: the policy in force, whether verdicts act, and what was dealt with.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -9,34 +8,10 @@ use argosy_proto::argosy::v1::{ClearHealthRequest, GetHealthRequest, SetHealthMo
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
-use super::target::{Change, Target};
-use super::{block_on, policy_text, revision, said, table};
+use super::policy::{PolicyApply, PolicyShow, policy_text};
+use super::target::Change;
+use super::{block_on, revision, said, table};
 use crate::output;
-
-/// Show a shard's health policy in force and a summary of its verdicts.
-#[derive(Args, Debug)]
-pub(crate) struct HealthShowArgs {
-    /// The shard.
-    #[arg(long)]
-    shard: String,
-    /// Print the text of the policy only.
-    #[arg(long)]
-    policy: bool,
-    /// As JSON.
-    #[arg(long, conflicts_with = "policy")]
-    json: bool,
-    #[command(flatten)]
-    target: Target,
-}
-
-/// Put a policy in force for a shard; it is checked here first.
-#[derive(Args, Debug)]
-pub(crate) struct HealthApplyArgs {
-    /// The policy; `default` is that of a new installation.
-    policy: PathBuf,
-    #[command(flatten)]
-    change: Change,
-}
 
 /// Let verdicts take machines out of supply, or only show them.
 #[derive(Args, Debug)]
@@ -63,7 +38,7 @@ pub(crate) struct HealthClearArgs {
 }
 
 /// Runs `argosy health show`.
-pub(crate) fn run_show(args: HealthShowArgs) -> Result<ExitCode> {
+pub(crate) fn run_show(args: PolicyShow) -> Result<ExitCode> {
     block_on(async move {
         let ask = GetHealthRequest { shard: args.shard };
         let answer =
@@ -90,10 +65,10 @@ pub(crate) fn run_show(args: HealthShowArgs) -> Result<ExitCode> {
 }
 
 /// Runs `argosy health apply`.
-pub(crate) fn run_apply(args: HealthApplyArgs) -> Result<ExitCode> {
+pub(crate) fn run_apply(args: PolicyApply) -> Result<ExitCode> {
     block_on(async move {
-        let HealthApplyArgs { policy, change: Change { shard, reason, target } } = args;
-        let policy = policy_text(&policy, Policy::parse)?;
+        let PolicyApply { file, change: Change { shard, reason, target } } = args;
+        let policy = policy_text(&file, Policy::parse)?;
         let ask = target.request(SetHealthPolicyRequest { shard, policy, reason });
         let answer = target.health()?.set_health_policy(ask).await.map_err(|status| said(&status))?;
         revision(answer.into_inner().revision)

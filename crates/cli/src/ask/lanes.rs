@@ -11,8 +11,9 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use tonic::transport::Channel;
 
+use super::policy::{PolicyApply, PolicyShow, policy_text};
 use super::target::{Change, Target};
-use super::{block_on, policy_text, revision, said, table, text_of};
+use super::{block_on, revision, said, table, text_of};
 use crate::output;
 
 /// Lanes (provider, region, instance type): what each holds and may take, quotas, and circuit breakers.
@@ -25,39 +26,16 @@ pub(crate) struct LaneArgs {
 #[derive(Subcommand, Debug)]
 enum What {
     /// List the lanes of a shard, each with its breaker and why it is passed by.
-    Show(ShowArgs),
+    Show(PolicyShow),
     /// Check a lane file, with line and column, without a server.
     Lint {
         /// The lane file.
         file: PathBuf,
     },
     /// Put quotas and breakers in force for a shard; the file is checked here first.
-    Apply(ApplyArgs),
+    Apply(PolicyApply),
     /// Close a breaker, or all of them: somebody has looked.
     Close(CloseArgs),
-}
-
-#[derive(Args, Debug)]
-struct ShowArgs {
-    /// The shard.
-    #[arg(long)]
-    shard: String,
-    /// Print the policy in force only, as a lane file.
-    #[arg(long)]
-    policy: bool,
-    /// For a machine to read.
-    #[arg(long, conflicts_with = "policy")]
-    json: bool,
-    #[command(flatten)]
-    target: Target,
-}
-
-#[derive(Args, Debug)]
-struct ApplyArgs {
-    /// The lane file; `default` is that of a new installation.
-    file: PathBuf,
-    #[command(flatten)]
-    change: Change,
 }
 
 #[derive(Args, Debug)]
@@ -87,7 +65,7 @@ pub(crate) fn run(args: LaneArgs) -> Result<ExitCode> {
     }
 }
 
-async fn show(args: ShowArgs) -> Result<()> {
+async fn show(args: PolicyShow) -> Result<()> {
     let ask = args.target.request(ListLanesRequest { shard: args.shard });
     let answer = client(&args.target)?.list_lanes(ask).await.map_err(|status| said(&status))?.into_inner();
     if args.policy {
@@ -127,8 +105,8 @@ fn row(lane: &LaneRow) -> Vec<Value> {
     ]
 }
 
-async fn apply(args: ApplyArgs) -> Result<()> {
-    let ApplyArgs { file, change: Change { shard, reason, target } } = args;
+async fn apply(args: PolicyApply) -> Result<()> {
+    let PolicyApply { file, change: Change { shard, reason, target } } = args;
     let parse = |name: &str, text: &str| -> Result<LanePolicy, FileError> { LanePolicy::parse(name, text) };
     let policy = policy_text(&file, parse)?;
     let ask = target.request(SetLanePolicyRequest { shard, policy, reason });

@@ -13,6 +13,7 @@ mod machines;
 mod needs;
 mod notify;
 mod operations;
+mod policy;
 mod pools;
 mod repair;
 mod shards;
@@ -34,13 +35,14 @@ pub(crate) use change::{CordonArgs, MemberArgs, RailsArgs, ResumeArgs};
 pub(crate) use change::{run_cordon as cordon, run_member as member, run_rails as rails, run_resume as resume};
 pub(crate) use consolidation::{ConsolidationArgs, run as consolidation};
 pub(crate) use explain::{ExplainArgs, run as explain};
-pub(crate) use health::{HealthApplyArgs, HealthClearArgs, HealthModeArgs, HealthShowArgs};
+pub(crate) use health::{HealthClearArgs, HealthModeArgs};
 pub(crate) use health::{run_apply, run_clear, run_mode, run_show};
 pub(crate) use lanes::{LaneArgs, run as lane};
 pub(crate) use machines::{MachinesArgs, run as machines};
 pub(crate) use needs::{NeedsArgs, ShortfallsArgs, run as needs, run_shortfalls as shortfalls};
 pub(crate) use notify::{NotifyArgs, run as notify};
 pub(crate) use operations::{OperationsArgs, run as operations};
+pub(crate) use policy::{PolicyApply, PolicyShow};
 pub(crate) use pools::{PoolArgs, PoolsArgs, run as pools, run_one as pool};
 pub(crate) use repair::{RepairArgs, run as repair};
 pub(crate) use shards::{ShardsArgs, run as shards};
@@ -79,19 +81,6 @@ fn revision(revision: u64) -> Result<()> {
 
 fn text_of(file: &Path) -> Result<String> {
     std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))
-}
-
-/// The text of a policy that is right as far as `check` sees; empty for the default, which every server knows.
-fn policy_text<P, E>(file: &Path, check: impl FnOnce(&str, &str) -> Result<P, E>) -> Result<String>
-where
-    E: std::error::Error + Send + Sync + 'static,
-{
-    if file.as_os_str() == "default" {
-        return Ok(String::new());
-    }
-    let text = text_of(file)?;
-    check(&file.display().to_string(), &text)?;
-    Ok(text)
 }
 
 /// How fresh the answer has to be.

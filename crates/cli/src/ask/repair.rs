@@ -14,8 +14,9 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use tonic::transport::Channel;
 
+use super::policy::{PolicyApply, PolicyShow, policy_text};
 use super::target::{Change, Target};
-use super::{block_on, origin, policy_text, revision, said, table, taken_from, text_of};
+use super::{block_on, origin, revision, said, table, taken_from, text_of};
 use crate::output;
 
 /// Repair of machines: what is under way, the policy, and what people order by hand.
@@ -28,7 +29,7 @@ pub(crate) struct RepairArgs {
 #[derive(Subcommand, Debug)]
 enum What {
     /// What is in repair, what it waits for, open breakers, used budgets and holds.
-    Show(ShowArgs),
+    Show(PolicyShow),
     /// Print the policy of a new installation.
     Policy,
     /// Check a policy, with line and column, without a server; exit status 2 if it allows what is most likely not meant.
@@ -37,36 +38,13 @@ enum What {
         file: PathBuf,
     },
     /// Put a policy in force for a shard; it is checked here first.
-    Apply(ApplyArgs),
+    Apply(PolicyApply),
     /// Repair nothing automatically at a machine for a while.
     Hold(HoldArgs),
     /// Repair a machine now, whatever holds automatic repairs back.
     Now(NowArgs),
     /// Close a breaker that is open, or all of them: somebody has looked.
     ResetBreaker(ResetArgs),
-}
-
-#[derive(Args, Debug)]
-struct ShowArgs {
-    /// The shard.
-    #[arg(long)]
-    shard: String,
-    /// Print the policy in force only.
-    #[arg(long)]
-    policy: bool,
-    /// As JSON.
-    #[arg(long, conflicts_with = "policy")]
-    json: bool,
-    #[command(flatten)]
-    target: Target,
-}
-
-#[derive(Args, Debug)]
-struct ApplyArgs {
-    /// The policy; `default` is that of a new installation.
-    policy: PathBuf,
-    #[command(flatten)]
-    change: Change,
 }
 
 #[derive(Args, Debug)]
@@ -129,10 +107,10 @@ fn lint(path: &Path) -> Result<ExitCode> {
     Ok(if warnings.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(2) })
 }
 
-fn apply(args: ApplyArgs) -> Result<ExitCode> {
+fn apply(args: PolicyApply) -> Result<ExitCode> {
     block_on(async move {
-        let ApplyArgs { policy, change: Change { shard, reason, target } } = args;
-        let policy = policy_text(&policy, parse)?;
+        let PolicyApply { file, change: Change { shard, reason, target } } = args;
+        let policy = policy_text(&file, parse)?;
         let ask = target.request(SetRepairPolicyRequest { shard, policy, reason });
         let answer = client(&target)?.set_repair_policy(ask).await.map_err(|status| said(&status))?;
         revision(answer.into_inner().revision)
@@ -169,7 +147,7 @@ fn reset(args: ResetArgs) -> Result<ExitCode> {
     })
 }
 
-fn show(args: ShowArgs) -> Result<ExitCode> {
+fn show(args: PolicyShow) -> Result<ExitCode> {
     block_on(async move {
         let ask = args.target.request(GetRepairsRequest { shard: args.shard });
         let answer = client(&args.target)?.get_repairs(ask).await.map_err(|status| said(&status))?.into_inner();
