@@ -12,6 +12,7 @@ use argosy_model::{
     State,
 };
 
+use crate::decide_rows::WARM_UP;
 use crate::honest::{self, Promise};
 use crate::meter::live_bytes;
 use crate::mixed;
@@ -111,7 +112,7 @@ fn steady(run: &mut Run, name: &str, mut world: World, bytes: u64) {
         world.pass(10_000);
         world.lose(turn * 37 % 100, 101, CHANGED.0);
         mixed::wobble(&mut world, &keys, turn / 2 * CHANGED.1, CHANGED.1, turn % 2 == 0);
-        let decision = meter.time(|| engine.decide(&world.view()));
+        let decision = meter.time_if(turn >= WARM_UP, || engine.decide(&world.view()));
         placements = placements.min(decision.plan.actions().count());
         world.carry_out(&decision);
         turn += 1;

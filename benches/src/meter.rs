@@ -54,6 +54,11 @@ impl Meter {
         result
     }
 
+    /// Does the work, and takes a sample of it if it `is_measured`.
+    pub(crate) fn time_if<R>(&mut self, is_measured: bool, work: impl FnOnce() -> R) -> R {
+        if is_measured { self.time(work) } else { work() }
+    }
+
     /// How many samples were taken.
     pub(crate) fn samples(&self) -> usize {
         self.wall.len()

@@ -18,6 +18,10 @@ impl Bits {
         }
     }
 
+    pub(crate) fn set(&mut self, at: usize, is_member: bool) {
+        if is_member { self.insert(at) } else { self.remove(at) }
+    }
+
     pub(crate) fn contains(&self, at: usize) -> bool {
         self.0.get(at / 64).is_some_and(|word| word >> (at % 64) & 1 == 1)
     }

@@ -7,6 +7,7 @@ use argosy_model::Sym;
 
 use crate::cycle::Cycle;
 use crate::holding::KeepIx;
+use crate::pulse::Pulse;
 use crate::rows::RowIx;
 use crate::standing::Kind;
 use crate::supply::ClassIx;
@@ -95,6 +96,7 @@ impl Cycle {
             if given_back(self, class) {
                 self.before_change(class);
                 self.supply.take_back(class, row, count);
+                self.prey.returned();
             } else {
                 self.standings[row.at()].claims.push((class, count));
             }
@@ -125,7 +127,11 @@ impl Cycle {
 
     /// What serves or is joining a row's cluster and will do for it.
     pub(crate) fn keep_list(&mut self, row: RowIx) -> KeepIx {
-        let (cluster, menu) = (self.rows.get(row).key.cluster, self.standings[row.at()].menu);
-        self.supply.keep_list(cluster, menu, self.menus.get(menu), &self.rows)
+        let Pulse { cluster, menu, keep, .. } = *self.pulses.get(row);
+        keep.unwrap_or_else(|| {
+            let keep = self.supply.keep_list(cluster, menu, self.menus.get(menu), &self.rows);
+            self.pulses.note_keep(row, keep);
+            keep
+        })
     }
 }

@@ -188,7 +188,6 @@ impl Cycle {
             Free::Idle => standing.bootstraps += step.count,
             Free::Speculative => standing.provisions += step.count,
         }
-        self.pulses.freshen(row);
         self.draft(Draft::acquisition(Reason::Consolidate, row, vec![(step.class, step.count)]));
     }
 }

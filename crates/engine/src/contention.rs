@@ -6,6 +6,7 @@ use argosy_model::ShapeIx;
 use crate::cycle::Cycle;
 use crate::menus::{MenuIx, Menus};
 use crate::rows::RowIx;
+use crate::standing::Part;
 
 /// How many needs that are short could use what.
 #[derive(Clone, Debug, Default)]
@@ -51,8 +52,9 @@ impl Contention {
 impl Cycle {
     /// Notes whether the credit left a row short.
     pub(crate) fn count_short(&mut self, row: RowIx, is_short: bool) {
-        if self.pulses.is_short(row) != is_short {
-            self.pulses.set_short(row, is_short);
+        let was_short = self.pulses.is_short(row);
+        self.pulses.set_short(row, is_short, self.standing(row).part == Part::Seeking);
+        if was_short != is_short {
             self.contention.count(self.standings[row.at()].menu, is_short);
         }
     }

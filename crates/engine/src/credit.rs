@@ -18,6 +18,7 @@ use argosy_model::State;
 
 use crate::claims::Phase;
 use crate::cycle::Cycle;
+use crate::pulse::Pulse;
 use crate::rows::RowIx;
 use crate::standing::{Kind, Stage};
 use crate::supply::{ClassIx, Supply};
@@ -133,8 +134,12 @@ impl Cycle {
 
     /// Whether a row's cluster has anything for it that nobody has been given.
     pub(crate) fn has_spare(&mut self, row: RowIx) -> bool {
-        let menu = self.menus.get(self.standings[row.at()].menu);
-        let spare = self.supply.spare(self.pulses.cluster(row)).to_vec();
+        let Pulse { cluster, menu, .. } = *self.pulses.get(row);
+        if self.supply.spare(cluster).is_empty() {
+            return false;
+        }
+        let menu = self.menus.get(menu);
+        let spare = self.supply.spare(cluster).to_vec();
         spare.into_iter().any(|class| menu.place_of(self.supply.stock(class).class.shape).is_some())
     }
 

@@ -90,7 +90,6 @@ impl Cycle {
             standing.counts.subtract(value, count);
         }
         self.reckon(holder);
-        self.pulses.freshen(holder);
         self.robbed.insert(holder.at());
         self.turns.insert(self.rows.rank(holder) as usize);
     }

@@ -21,7 +21,7 @@ use crate::menus::Menus;
 use crate::moments::next_of_mark;
 use crate::plan::Verdict;
 use crate::prey::PreyIndex;
-use crate::pulse::Pulses;
+use crate::pulse::{Pulse, Pulses};
 use crate::rows::{Precedence, RowIx, Rows, claim_of};
 use crate::standing::Standing;
 use crate::supply::Supply;
@@ -60,6 +60,7 @@ impl Cycle {
             alarms: BTreeSet::new(),
             marked: 0,
             verdicts: Vector::new(),
+            candidates: Default::default(),
             phase: Phase::default(),
             agenda: Agenda::default(),
             turned: Vec::new(),
@@ -111,7 +112,8 @@ impl Cycle {
         let words = &self.view.fleet.words;
         let menu = self.menus.for_row(asked, &mut self.catalogue, &self.supply, words);
         let standing = Standing::new(asked, menu, NeedMark::default());
-        let (key, cluster) = (asked.key, asked.key.cluster);
+        let key = asked.key;
+        let pulse = Pulse::new(key.cluster, menu, standing.priority, standing.kind);
         if row.at() < self.standings.len() {
             self.standings[row.at()] = standing;
         } else {
@@ -119,7 +121,7 @@ impl Cycle {
             self.standings.push(standing);
         }
         self.due(row);
-        self.pulses.begin(row, cluster);
+        self.pulses.begin(row, pulse);
         self.supply.open(row, self.rows.get(row));
         if self.view.demand.marked() > 0 {
             let mark = self.view.demand.mark(&key);

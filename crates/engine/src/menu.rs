@@ -195,6 +195,11 @@ impl Menu {
         self.hosts.get_or_insert_with(|| Hosts::of(domains))
     }
 
+    /// Whether nothing is left that is free, and somebody has more of what would do than `own` machines.
+    pub(crate) fn is_all_with_others(&self, own: u32) -> bool {
+        self.free == 0 && u64::from(self.held) + self.offered > u64::from(own)
+    }
+
     /// Puts the shapes of each lot in order of contention, if that may have changed since it was `sorted`.
     pub(crate) fn sort(&mut self, contention: &[u32], changes: u64) {
         if self.sorted != changes {

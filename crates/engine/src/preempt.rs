@@ -105,7 +105,7 @@ impl Cycle {
 
     /// How many machines of this prey may still be taken. Since it was listed some may have been taken, and some may have
     /// passed into other hands.
-    fn prey_left(&self, prey: &Prey) -> u32 {
+    pub(crate) fn prey_left(&self, prey: &Prey) -> u32 {
         let stock = self.supply.stock(prey.class);
         let held = match prey.holder {
             None => stock.left,
@@ -123,7 +123,7 @@ impl Cycle {
         let mut picked: Vec<Picked> = Vec::new();
         let spreads = self.standing(row).kind == Kind::Spread;
         let seen = if spreads { self.domains_within_reach(row, order) } else { Vec::new() };
-        let (mut place, end) = (0, order.end(self.standing(row).priority));
+        let (mut place, end) = (order.first, order.end(self.standing(row).priority));
         while place < end && !is_covered(&self.standing(row).short) {
             let known =
                 if spreads { picked.binary_search_by_key(&place, |pick| pick.place) } else { Err(picked.len()) };
@@ -137,7 +137,7 @@ impl Cycle {
                 Ok(known) => picked[known].count += count,
                 Err(new) => picked.insert(new, Picked { at: order.at(place), place, count, machine }),
             }
-            place = if spreads { 0 } else { place + 1 };
+            place = if spreads { order.first } else { place + 1 };
         }
         picked
     }
@@ -161,6 +161,13 @@ impl Cycle {
         Some((count, machine))
     }
 
+    /// Whether there is nothing left of a prey for anybody whose turn it is yet to be: who holds it now gets no more of it before his own turn, and
+    /// nobody after that is above him.
+    pub(crate) fn is_gone(&self, prey: &Prey) -> bool {
+        let is_evicted = |holder: RowIx| self.standing(holder).part == Part::Evicted;
+        prey.left() == 0 || prey.holder.is_some_and(is_evicted) || self.prey_left(prey) == 0
+    }
+
     /// The domains in which a row could get a machine: a free one, or by preemption.
     fn domains_within_reach(&self, row: RowIx, order: &Order) -> Vec<usize> {
         let standing = self.standing(row);
@@ -181,12 +188,11 @@ impl Cycle {
 
     /// Whether a row may take this prey; then the domain it lies in and what one machine of it counts for.
     fn open_to(&self, row: RowIx, prey: &Prey) -> Option<(usize, Amounts)> {
-        let below = |holder: RowIx| {
-            let evicted = self.standing(holder).part == Part::Evicted;
-            self.standing(holder).priority < self.standing(row).priority && !evicted
-        };
-        let may = self.prey_left(prey) > 0 && prey.holder.is_none_or(below);
-        let (domain, machine) = self.measure(row, prey.class).filter(|_| may)?;
+        let is_below = |holder: RowIx| self.standing(holder).priority < self.standing(row).priority;
+        if self.is_gone(prey) || !prey.holder.is_none_or(is_below) {
+            return None;
+        }
+        let (domain, machine) = self.measure(row, prey.class)?;
         let confined = self.standing(row).domain;
         confined.is_none_or(|confined| confined == domain).then_some((domain, machine))
     }
@@ -249,7 +255,6 @@ impl Cycle {
     /// Lets the rest of a gang go with the members that were taken.
     fn evict(&mut self, gang: RowIx, victims: &mut Vec<Victims>) {
         self.remember_credit(gang);
-        self.pulses.freshen(gang);
         self.standing_mut(gang).part = Part::Evicted;
         let mut held: BTreeMap<Class, (ClassIx, u32)> = BTreeMap::new();
         for (ix, count) in &self.standing(gang).claims {

@@ -10,6 +10,7 @@ use crate::cycle::Cycle;
 use crate::hash::Lookup;
 use crate::menus::MenuIx;
 use crate::preempt::victim_score;
+use crate::pulse::Pulse;
 use crate::rows::RowIx;
 use crate::supply::{ClassIx, Stock};
 
@@ -41,6 +42,8 @@ struct Hunt {
     /// Best victims first, once somebody may take one. What nobody below the first that hunts here holds is not listed: those
     /// that hunt here later are no higher.
     order: Option<Order>,
+    /// How often something had been given back when what is gone was last passed over.
+    returns: u64,
 }
 
 /// Prey in the order in which it is taken.
@@ -49,6 +52,8 @@ pub(crate) struct Order {
     prey: Arc<[usize]>,
     /// By place: the lowest priority of any holder from there on; lower than any if some of it is nobody's.
     floors: Arc<[i64]>,
+    /// Of what stands before this place nothing is left.
+    pub(crate) first: usize,
 }
 
 impl Order {
@@ -63,7 +68,8 @@ impl Order {
 
     /// What may be below a priority, best victims first.
     pub(crate) fn below(&self, priority: i32) -> impl Iterator<Item = usize> + '_ {
-        self.prey[..self.end(priority)].iter().copied()
+        let end = self.end(priority);
+        self.prey[self.first.min(end)..end].iter().copied()
     }
 }
 
@@ -75,6 +81,8 @@ pub(crate) struct PreyIndex {
     classes: Vec<ClassIx>,
     by_class: Lookup<ClassIx, (usize, usize)>,
     by_menu: Lookup<MenuIx, Hunt>,
+    /// How often a row has given machines back.
+    returns: u64,
 }
 
 impl PreyIndex {
@@ -85,6 +93,11 @@ impl PreyIndex {
         self.by_class.clear();
         self.by_menu.clear();
         std::mem::take(&mut self.classes)
+    }
+
+    /// A row gives machines back: of what nobody has there may be more again.
+    pub(crate) fn returned(&mut self) {
+        self.returns += 1;
     }
 
     pub(crate) fn get(&self, at: usize) -> &Prey {
@@ -117,8 +130,13 @@ impl Cycle {
     /// Whether there is anything that a row may take.
     pub(crate) fn is_prey_open(&mut self, row: RowIx) -> bool {
         self.prey.has_begun = true;
-        let (menu, priority) = (self.standing(row).menu, i64::from(self.standing(row).priority));
-        let hunt = self.prey.by_menu.entry(menu).or_insert(Hunt { lowest: i64::MAX, looked_at: 0, order: None });
+        let Pulse { menu, priority, .. } = *self.pulses.get(row);
+        if let Some(is_left) = self.is_listed_left(menu, priority) {
+            return is_left;
+        }
+        let priority = i64::from(priority);
+        let unseen = Hunt { lowest: i64::MAX, looked_at: 0, order: None, returns: 0 };
+        let hunt = self.prey.by_menu.entry(menu).or_insert(unseen);
         let (mut lowest, mut looked_at) = (hunt.lowest, hunt.looked_at);
         let shapes = self.menus.get(menu).listed();
         // What was listed stays as it was when the first hunt began, so a look that ends early is taken up again where it ended.
@@ -129,6 +147,22 @@ impl Cycle {
         let hunt = self.prey.by_menu.get_mut(&menu).expect("just looked at");
         (hunt.lowest, hunt.looked_at) = (lowest, looked_at);
         lowest < priority
+    }
+
+    /// Where the prey that a menu admits is listed: whether there may be something left of it for a row of this priority. What is gone is passed over
+    /// once, and not by every row anew.
+    fn is_listed_left(&mut self, menu: MenuIx, priority: i32) -> Option<bool> {
+        let hunt = self.prey.by_menu.get(&menu)?;
+        let order = hunt.order.as_ref()?;
+        let known = if hunt.returns == self.prey.returns { order.first } else { 0 };
+        let gone = order.prey[known..].iter().take_while(|at| self.is_gone(self.prey.get(**at))).count();
+        let first = known + gone;
+        let is_left = first < order.end(priority);
+        let returns = self.prey.returns;
+        let hunt = self.prey.by_menu.get_mut(&menu)?;
+        hunt.returns = returns;
+        hunt.order.as_mut()?.first = first;
+        Some(is_left)
     }
 
     /// Lowest priority of any holder of machines of a shape.
@@ -191,7 +225,7 @@ impl Cycle {
             floors.push(floor);
         }
         floors.reverse();
-        Order { prey: found.into(), floors: floors.into() }
+        Order { prey: found.into(), floors: floors.into(), first: 0 }
     }
 
     /// The priority of whoever holds a prey; lower than any if that is nobody.

@@ -1,46 +1,85 @@
-//! Pulses: by which a cycle tells, without looking at rows one by one, for which of them there is anything to do.
+//! Pulses: by which a cycle tells, without looking at rows one by one, for which of them there is anything to do. Thousands of rows
+//! stay short from cycle to cycle; what is asked of each of them every time stands here, apart from the rest of a row, so that it costs little
+//! (docs/adr/0140-short-rows-are-passed-over.md).
 
 use argosy_model::ClusterIx;
 
 use crate::bits::Bits;
+use crate::holding::KeepIx;
+use crate::menus::{MenuIx, Menus};
 use crate::rows::RowIx;
+use crate::standing::Kind;
+
+/// What is asked of a row in every cycle in which it is short.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pulse {
+    pub(crate) cluster: ClusterIx,
+    pub(crate) menu: MenuIx,
+    pub(crate) priority: i32,
+    pub(crate) kind: Kind,
+    /// What serves its cluster and will do for it, once that has been listed.
+    pub(crate) keep: Option<KeepIx>,
+    /// How many machines it had when its verdict was last written.
+    own: u32,
+}
+
+impl Pulse {
+    /// Of a row that is new.
+    pub(crate) fn new(cluster: ClusterIx, menu: MenuIx, priority: i32, kind: Kind) -> Self {
+        Self { cluster, menu, priority, kind, keep: None, own: 0 }
+    }
+}
 
 /// By row.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Pulses {
-    clusters: Vec<ClusterIx>,
+    rows: Vec<Pulse>,
     /// The credit left them short.
     short: Bits,
+    /// Of these, those that seek what they lack.
+    seeking: Bits,
     /// Something about them may have changed since their verdicts were written.
     fresh: Bits,
+    /// They are short, and their verdicts stand as long as nothing is free that would do for them and others have what would.
+    calm: Bits,
 }
 
 impl Pulses {
     /// A row came, or is another one now.
-    pub(crate) fn begin(&mut self, row: RowIx, cluster: ClusterIx) {
-        if row.at() >= self.clusters.len() {
-            self.clusters.resize(row.at() + 1, cluster);
+    pub(crate) fn begin(&mut self, row: RowIx, pulse: Pulse) {
+        if row.at() >= self.rows.len() {
+            self.rows.resize(row.at() + 1, pulse);
         }
-        self.clusters[row.at()] = cluster;
-        self.short.remove(row.at());
+        self.rows[row.at()] = pulse;
+        self.set_short(row, false, false);
         self.fresh.insert(row.at());
     }
 
+    pub(crate) fn get(&self, row: RowIx) -> &Pulse {
+        &self.rows[row.at()]
+    }
+
     pub(crate) fn cluster(&self, row: RowIx) -> ClusterIx {
-        self.clusters[row.at()]
+        self.get(row).cluster
+    }
+
+    /// Notes where what serves a row's cluster is listed.
+    pub(crate) fn note_keep(&mut self, row: RowIx, keep: KeepIx) {
+        self.rows[row.at()].keep = Some(keep);
     }
 
     pub(crate) fn is_short(&self, row: RowIx) -> bool {
         self.short.contains(row.at())
     }
 
-    /// Rows that the credit left short.
-    pub(crate) fn short(&self) -> impl Iterator<Item = RowIx> + '_ {
-        self.short.iter().map(RowIx::from_index)
+    /// Rows that the credit left short and that seek what they lack.
+    pub(crate) fn seeking(&self) -> impl Iterator<Item = RowIx> + '_ {
+        self.seeking.iter().map(RowIx::from_index)
     }
 
-    pub(crate) fn set_short(&mut self, row: RowIx, is_short: bool) {
-        if is_short { self.short.insert(row.at()) } else { self.short.remove(row.at()) }
+    pub(crate) fn set_short(&mut self, row: RowIx, is_short: bool, seeks: bool) {
+        self.short.set(row.at(), is_short);
+        self.seeking.set(row.at(), is_short && seeks);
     }
 
     /// Its verdict must be looked at.
@@ -48,10 +87,22 @@ impl Pulses {
         self.fresh.insert(row.at());
     }
 
-    /// The rows whose verdicts must be looked at; those of rows that are short depend on others, so always. Some may be gone.
-    pub(crate) fn take(&mut self) -> Vec<RowIx> {
-        self.short.iter().for_each(|at| self.fresh.insert(at));
-        let rows = self.fresh.iter().map(RowIx::from_index).collect();
+    /// Its verdict stands as long as nothing is free that would do for it and others have what would; it has so many machines.
+    pub(crate) fn calm(&mut self, row: RowIx, own: u32) {
+        self.calm.insert(row.at());
+        self.rows[row.at()].own = own;
+    }
+
+    /// The rows whose verdicts must be looked at. Some may be gone.
+    pub(crate) fn take(&mut self, menus: &Menus) -> Vec<RowIx> {
+        for at in self.short.iter() {
+            let Pulse { menu, own, .. } = self.rows[at];
+            if !(self.calm.contains(at) && menus.get(menu).is_all_with_others(own)) {
+                self.fresh.insert(at);
+            }
+        }
+        let rows: Vec<RowIx> = self.fresh.iter().map(RowIx::from_index).collect();
+        rows.iter().for_each(|row| self.calm.remove(row.at()));
         self.fresh.clear();
         rows
     }

@@ -1,5 +1,7 @@
 //! Standings: where each row stands in the course of a cycle. What it wants, what it has been given, what it lacks.
 
+use std::sync::Arc;
+
 use argosy_model::{NeedMark, ShardTime, Sym};
 use smallvec::SmallVec;
 
@@ -7,7 +9,7 @@ use crate::Policy;
 use crate::amend::Even;
 use crate::holding::KeepIx;
 use crate::menus::MenuIx;
-use crate::plan::Unmet;
+use crate::plan::{Candidate, Unmet};
 use crate::rows::Row;
 use crate::supply::ClassIx;
 use crate::yardstick::{Amounts, Yardstick, is_covered};
@@ -88,6 +90,8 @@ pub(crate) struct Told {
     pub(crate) unmet: Option<Unmet>,
     pub(crate) unmet_since: Option<ShardTime>,
     pub(crate) hopeless_since: Option<ShardTime>,
+    /// Where they are those of every row that asks the same and has nothing.
+    pub(crate) candidates: Option<Arc<[Candidate]>>,
 }
 
 /// Whether a row's credit holds.

@@ -1,10 +1,12 @@
-//! Turns: by precedence each row that is short is given what is left, acquires and displaces, then preempts. What turns do is undone before the next cycle: between
+//! Turns: by precedence each row that is short is given what is left, acquires and displaces, then preempts. Of a row without `Same` it can be told
+//! at a glance that there is nothing for it, and such a row is passed over. What turns do is undone before the next cycle: between
 //! cycles the tables stand as the credit left them, so that a row whose credit holds need not be looked at.
 
 use crate::claims::Phase;
 use crate::cycle::Cycle;
 use crate::draft::Draft;
 use crate::plan::Reason;
+use crate::pulse::Pulse;
 use crate::rows::RowIx;
 use crate::standing::{Claims, Counts, Kind, Part};
 use crate::yardstick::Amounts;
@@ -27,15 +29,37 @@ impl Cycle {
     pub(crate) fn take_turns(&mut self) {
         self.phase = Phase::Turns;
         self.turns.clear();
-        for row in self.pulses.short() {
+        for row in self.pulses.seeking() {
             self.turns.insert(self.rows.rank(row) as usize);
         }
         let mut from = 0;
         // Who loses a machine to a row before him joins, further on.
         while let Some(rank) = self.turns.next(from) {
-            self.turn(self.rows.order()[rank]);
+            let row = self.rows.order()[rank];
+            if !self.is_nothing_for(row) {
+                self.turn(row);
+            }
             from = rank + 1;
         }
+    }
+
+    /// Whether there is nothing that a row without `Same` could get: nothing free that it has room for, nothing that nobody has been given, nothing
+    /// to displace, and no prey. Of its own it has what the credit gave it, unless it has lost some since.
+    fn is_nothing_for(&mut self, row: RowIx) -> bool {
+        let is_same = matches!(self.pulses.get(row).kind, Kind::Same | Kind::Gang);
+        let may_get = is_same || self.robbed.contains(row.at()) || self.is_offered(row);
+        !(may_get || self.has_spare(row) || self.may_displace(row) || self.is_prey_open(row))
+    }
+
+    /// Whether something is free on a row's menu, in a domain that has room where it spreads.
+    fn is_offered(&self, row: RowIx) -> bool {
+        let Pulse { menu, kind, .. } = *self.pulses.get(row);
+        if self.menus.get(menu).free == 0 || kind != Kind::Spread {
+            return self.menus.get(menu).free > 0;
+        }
+        let open = self.domains_with_free(row);
+        let fewest = self.fewest(row, &open);
+        open.into_iter().any(|domain| self.room(row, domain, fewest) > 0)
     }
 
     fn turn(&mut self, row: RowIx) {
@@ -53,10 +77,6 @@ impl Cycle {
         }
         let has_lost = self.robbed.contains(row.at());
         let is_more_left = has_lost || self.has_spare(row);
-        let may_get = is_more_left || self.menus.get(self.standing(row).menu).free > 0 || self.may_displace(row);
-        if !may_get && !self.is_prey_open(row) {
-            return;
-        }
         self.remember_credit(row);
         if has_lost {
             self.take_own_back(row);
@@ -80,8 +100,9 @@ impl Cycle {
         self.drafts.push(draft);
     }
 
-    /// Something is about to be done to a row that the next cycle is not to see.
+    /// Something is about to be done to a row that the next cycle is not to see, and that its verdict tells of.
     pub(crate) fn remember_credit(&mut self, row: RowIx) {
+        self.pulses.freshen(row);
         let standing = self.standing(row);
         self.turned.push(Credited {
             row,

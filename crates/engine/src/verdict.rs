@@ -18,7 +18,8 @@ impl Cycle {
     /// Writes the verdicts on rows that something may have changed for, and lists the marks that change, by key.
     pub(crate) fn tell(&mut self) -> Vec<(NeedKey, NeedMark)> {
         let mut changed = Vec::new();
-        for row in self.pulses.take() {
+        self.candidates.clear();
+        for row in self.pulses.take(&self.menus) {
             if self.row(row).members.is_empty() {
                 continue;
             }
@@ -30,6 +31,8 @@ impl Cycle {
                 // Until it is committed it is news in every cycle, and carries the moment of that cycle.
                 self.pulses.freshen(row);
                 changed.push((self.row(row).key, next));
+            } else if self.may_be_calm(row, unmet) {
+                self.pulses.calm(row, self.standing(row).claimed());
             }
         }
         self.forget_gone(&mut changed);
@@ -37,11 +40,26 @@ impl Cycle {
         changed
     }
 
+    /// Whether what was told of a row stands as long as nothing is free that would do for it and others have what would. What comes of the turn of
+    /// a row with `Same` depends on more.
+    fn may_be_calm(&self, row: RowIx, unmet: Option<Unmet>) -> bool {
+        let standing = self.standing(row);
+        let is_settled = match unmet {
+            Some(Unmet::PriorityStarved) => !standing.is_same(),
+            // What it was told as candidates holds for nothing free.
+            Some(Unmet::Parked) => standing.part == Part::Parked && self.menus.get(standing.menu).free == 0,
+            _ => false,
+        };
+        is_settled && standing.told.is_some()
+    }
+
     fn tell_row(&mut self, row: RowIx, unmet: Option<Unmet>, unmet_since: Option<ShardTime>) {
+        let candidates = self.shared_candidates(row);
         let standing = self.standing(row);
         let is_idle = standing.bootstraps + standing.provisions + standing.victims == 0;
         // What is free where is told of those that are short and must lie in one domain.
-        let is_told_all = || !standing.is_same() || !standing.is_short() || self.menus.get(standing.menu).free == 0;
+        let depends_on_free = || standing.is_same() && standing.is_short() && self.menus.get(standing.menu).free > 0;
+        let is_told_all = || candidates.is_some() || !depends_on_free();
         let told = (is_idle && is_told_all()).then(|| Told {
             short: standing.short.clone(),
             claimed: standing.claimed(),
@@ -49,12 +67,13 @@ impl Cycle {
             unmet,
             unmet_since,
             hopeless_since: standing.mark.hopeless_since,
+            candidates: candidates.clone(),
         });
         if told.is_some() && told == standing.told {
             return;
         }
         let at = self.rows.rank(row) as usize;
-        let verdict = self.verdict(row, unmet, unmet_since);
+        let verdict = self.verdict(row, unmet, unmet_since, candidates.as_deref());
         if *self.verdicts[at] != verdict {
             self.verdicts.set(at, Arc::new(verdict));
         }
@@ -68,9 +87,18 @@ impl Cycle {
         self.menus.get(standing.menu).domains[domain].value
     }
 
-    fn verdict(&mut self, row: RowIx, unmet: Option<Unmet>, unmet_since: Option<ShardTime>) -> Verdict {
-        let lacks = self.standing(row).is_short();
-        let candidates = if lacks && self.standing(row).is_same() { self.candidates(row) } else { Vec::new() };
+    fn verdict(
+        &mut self,
+        row: RowIx,
+        unmet: Option<Unmet>,
+        unmet_since: Option<ShardTime>,
+        candidates: Option<&[Candidate]>,
+    ) -> Verdict {
+        let candidates = match candidates {
+            Some(shared) => shared.to_vec(),
+            None if self.standing(row).is_short() && self.standing(row).is_same() => self.candidates(row),
+            None => Vec::new(),
+        };
         let (asked, standing) = (self.row(row), self.standing(row));
         Verdict {
             key: asked.key,
@@ -169,6 +197,20 @@ impl Cycle {
             add(&mut free, &lot.measure(&standing.yard), lot.free.iter().copied().map(u64::from).sum());
         }
         if standing.kind == Kind::Gang { covers(&free, &standing.short) } else { useful(&standing.short, &free) > 0 }
+    }
+
+    /// The candidates of a short row with `Same` that is in no domain and is measured in pieces: those of every such row that asks the same.
+    fn shared_candidates(&mut self, row: RowIx) -> Option<Arc<[Candidate]>> {
+        let standing = self.standing(row);
+        let is_shared =
+            standing.is_same() && standing.is_short() && standing.domain.is_none() && standing.yard.is_in_pieces();
+        let key = is_shared.then(|| (standing.menu, standing.yard.want()[0]))?;
+        if let Some(known) = self.candidates.get(&key) {
+            return Some(Arc::clone(known));
+        }
+        let listed: Arc<[Candidate]> = self.candidates(row).into();
+        self.candidates.insert(key, Arc::clone(&listed));
+        Some(listed)
     }
 
     /// The domains that would cover most of a row with what is free and what it holds, best first.
