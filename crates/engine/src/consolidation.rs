@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 
 use argosy_model::{ClusterIx, Duration, Fleet, MicroUsd, State};
 
+use crate::plan::{Plan, Reason};
+
 /// Parts per million of a whole.
 const WHOLE_PPM: u128 = 1_000_000;
 /// An hour: prices are by the hour.
@@ -93,6 +95,20 @@ impl Brake {
 }
 
 impl Consolidation {
+    /// Takes the moves of a plan, decided on this fleet, off what is left of every limit; no window ends. Returns how many they are.
+    pub fn spend(&mut self, plan: &Plan, fleet: &Fleet) -> u32 {
+        let mut moves = 0;
+        for unit in plan.units.iter().filter(|unit| unit.reason == Reason::Consolidate) {
+            let (key, _) = unit.needs.first().expect("a move is decided for a need");
+            moves += 1;
+            for brake in &mut self.brakes {
+                let room = brake.room(key.cluster, fleet);
+                brake.left.insert(brake.per.domain(key.cluster), room.saturating_sub(1));
+            }
+        }
+        moves
+    }
+
     /// Whether a move that saves this much in an hour is worth it, for a need that loses `penalty` by it.
     pub fn is_worth(&self, gain: u128, penalty: MicroUsd) -> bool {
         let cost = u128::from(self.move_cost.0) + u128::from(penalty.0);

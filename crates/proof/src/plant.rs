@@ -121,6 +121,8 @@ plants! {
     FoldsWhatServes,
     /// Whether gangs fold depends on what is free.
     FoldByFree,
+    /// A folded row comes after all others of its priority.
+    FoldedLast,
     /// What comes for a need that moves does not stand in for what goes.
     MovesUncover,
     /// As many needs move as can.

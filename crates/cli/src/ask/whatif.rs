@@ -7,7 +7,10 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use argosy_engine::explain::Rail;
-use argosy_engine::whatif::{AddMachines, ChangeNeed, Domain, FreeState, NeedSelector, Outcome, Scenario};
+use argosy_engine::whatif::{
+    AddMachines, AddNeed, ChangeNeed, Condition, Consolidate, Domain, FreeState, NeedSelector, Operator, Outcome,
+    Scenario, SpreadOver,
+};
 use argosy_proto::argosy::v1::WhatIfRequest;
 use clap::Args;
 use serde_json::{Value, json};
@@ -43,6 +46,14 @@ pub(crate) struct WhatIfArgs {
     /// Needs change, such as cluster=c1,set_priority=2000 or cluster=c1,group=g,drop_same=true.
     #[arg(long, value_name = "LIST", value_parser = change)]
     change_need: Vec<ChangeNeed>,
+    /// A need comes, such as cluster=c3,priority=50,units=10,unit.cpu=4,unit.memory=8Gi,where.zone=eu-a|eu-b,spread=zone:1; a gang has
+    /// group=g,same=rack.
+    #[arg(long, value_name = "LIST", value_parser = new_need)]
+    add_need: Vec<AddNeed>,
+    /// Needs may move to cheaper machines, as a policy with its default thresholds and no budget allows; or as far as is said, such as
+    /// moves=10,min_gain_microusd_per_hour=50000. moves=0 switches consolidation off.
+    #[arg(long, value_name = "LIST", value_parser = consolidate, num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    consolidate: Option<Consolidate>,
     /// A rail is lifted: kill_switch, dry_run, plan_size, reclaim_cap.
     #[arg(long, value_name = "RAIL", value_parser = rail)]
     lift_rail: Vec<Rail>,
@@ -88,6 +99,8 @@ fn scenario(args: &WhatIfArgs) -> Result<Scenario> {
     scenario.add_machines.extend(args.add_machines.iter().cloned());
     scenario.withdraw_needs.extend(args.withdraw_need.iter().cloned());
     scenario.change_needs.extend(args.change_need.iter().cloned());
+    scenario.add_needs.extend(args.add_need.iter().cloned());
+    scenario.consolidate = args.consolidate.clone().or(scenario.consolidate);
     scenario.lift_rails.extend(args.lift_rail.iter().copied());
     scenario.check().map_err(|error| anyhow!("ARG-0822: {error}"))?;
     Ok(scenario)
@@ -121,6 +134,14 @@ impl<'t> Pairs<'t> {
     fn take_as<T: std::str::FromStr>(&mut self, key: &str) -> Result<Option<T>> {
         let parse = |text: &str| text.parse().map_err(|_| anyhow!("'{text}' will not do for {key}"));
         self.take(key).map(parse).transpose()
+    }
+
+    /// Everything under a prefix, without it.
+    fn take_all(&mut self, prefix: &str) -> Vec<(String, &'t str)> {
+        let (taken, left) = std::mem::take(&mut self.0).into_iter().partition(|(key, _)| key.starts_with(prefix));
+        self.0 = left;
+        let taken: Vec<(&str, &str)> = taken;
+        taken.into_iter().map(|(key, value)| (key[prefix.len()..].to_owned(), value)).collect()
     }
 
     /// What is left is not known.
@@ -185,6 +206,53 @@ fn change(text: &str) -> Result<ChangeNeed> {
     pairs.end().map(|()| change)
 }
 
+fn new_need(text: &str) -> Result<AddNeed> {
+    let mut pairs = Pairs::of(text)?;
+    let within = pairs.take_all("where.").into_iter().map(|(key, values)| Condition {
+        key,
+        operator: Operator::In,
+        values: values.split('|').map(str::to_owned).collect(),
+    });
+    let mut conditions: Vec<Condition> = within.collect();
+    if let Some(key) = pairs.take("same") {
+        conditions.push(Condition { key: key.to_owned(), operator: Operator::Same, values: Vec::new() });
+    }
+    let spread = pairs.take("spread").map(|text| {
+        let (key, skew) = text.split_once(':').with_context(|| format!("'{text}' is not key:skew, such as zone:1"))?;
+        let max_skew = skew.parse().map_err(|_| anyhow!("'{skew}' will not do for a skew"))?;
+        anyhow::Ok(SpreadOver { key: key.to_owned(), max_skew })
+    });
+    let min_unit = pairs.take_all("unit.").into_iter().map(|(dim, amount)| (dim, amount.to_owned())).collect();
+    let need = AddNeed {
+        cluster: pairs.take("cluster").context("name the cluster with cluster=")?.to_owned(),
+        group: pairs.take("group").map(str::to_owned),
+        priority: pairs.take_as("priority")?.unwrap_or_default(),
+        conditions,
+        spread: spread.transpose()?,
+        interruption_penalty_usd: pairs.take_as("interruption_penalty_usd")?.unwrap_or_default(),
+        reclamation_penalty_usd: pairs.take_as("reclamation_penalty_usd")?.unwrap_or_default(),
+        min_unit,
+        units: pairs.take_as("units")?.context("say how many pieces with units=")?,
+        ..AddNeed::default()
+    };
+    pairs.end()?;
+    if need.min_unit.is_empty() { bail!("say what one piece holds with unit.cpu= and the like") } else { Ok(need) }
+}
+
+fn consolidate(text: &str) -> Result<Consolidate> {
+    let mut pairs = if text.is_empty() { Pairs(Vec::new()) } else { Pairs::of(text)? };
+    let default = Consolidate::default();
+    let given = Consolidate {
+        min_gain_microusd_per_hour: pairs
+            .take_as("min_gain_microusd_per_hour")?
+            .unwrap_or(default.min_gain_microusd_per_hour),
+        move_cost_microusd: pairs.take_as("move_cost_microusd")?.unwrap_or(default.move_cost_microusd),
+        payback_s: pairs.take_as("payback_s")?.unwrap_or(default.payback_s),
+        moves: pairs.take_as("moves")?,
+    };
+    pairs.end().map(|()| given)
+}
+
 fn rail(text: &str) -> Result<Rail> {
     serde_json::from_value(json!(text)).map_err(|_| anyhow!("'{text}' is no rail that can be lifted"))
 }
@@ -207,6 +275,13 @@ mod tests {
         let written = "change_needs:\n  - { need: { cluster: c1, group: g }, priority: -5 }\n";
         assert_eq!(parse(written).expect("it is sound").change_needs, [raised]);
         assert_eq!(rail("kill_switch").expect("a rail"), Rail::KillSwitch);
+        let need = "cluster=c3,priority=50,units=10,unit.cpu=4,unit.memory=8Gi,where.zone=eu-a|eu-b,same=rack,group=g,spread=zone:1";
+        let written = "add_needs:\n  - cluster: c3\n    group: g\n    priority: 50\n    units: 10\n    min_unit: { cpu: '4', memory: 8Gi }\n    spread: { key: zone, max_skew: 1 }\n    conditions:\n      - { key: zone, operator: In, values: [eu-a, eu-b] }\n      - { key: rack, operator: Same }\n";
+        assert_eq!(parse(written).expect("it is sound").add_needs, [new_need(need).expect("a list")]);
+        let (bare, some) =
+            (consolidate("").expect("nothing said"), consolidate("moves=3,payback_s=60").expect("a list"));
+        assert_eq!(parse("consolidate: {}").expect("it is sound").consolidate, Some(bare));
+        assert_eq!(parse("consolidate: { moves: 3, payback_s: 60 }").expect("it is sound").consolidate, Some(some));
     }
 
     #[test]
@@ -223,6 +298,12 @@ mod tests {
         for bad in ["count=4,like=m,zoen=z", "count=4", "like=m", "count=x,like=m", "count=1,count=2,like=m", "m-17"] {
             assert!(machines(bad).is_err(), "{bad}");
         }
+        for bad in
+            ["cluster=c1,units=1", "units=1,unit.cpu=1", "cluster=c1,unit.cpu=1", "cluster=c1,units=1,unit.cpu=1,cpu=1"]
+        {
+            assert!(new_need(bad).is_err(), "{bad}");
+        }
+        assert!(new_need("cluster=c1,units=1,unit.cpu=1,spread=zone").is_err() && consolidate("moves=many").is_err());
         assert!(change("cluster=c1,drop_same=maybe").is_err() && rail("brakes").is_err());
     }
 }

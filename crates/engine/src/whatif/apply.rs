@@ -56,6 +56,9 @@ impl Altered {
         for add in &scenario.add_needs {
             self.add_need(add)?;
         }
+        if let Some(consolidate) = &scenario.consolidate {
+            self.consolidation = consolidate.allowed();
+        }
         scenario.lift_rails.iter().try_for_each(|rail| self.lift(*rail))
     }
 

@@ -13,12 +13,15 @@ mod rest;
 mod scenario;
 mod text;
 
+pub use argosy_model::Operator;
+
 pub use self::error::ScenarioError;
 use self::outcome::Course;
 pub use self::outcome::{MAX_NEEDS, NeedTurn, Outcome, PlanSize, Side};
 pub use self::rest::MAX_CYCLES;
 pub use self::scenario::{
-    AddMachines, AddNeed, ChangeNeed, Condition, Domain, FreeState, MAX_MACHINES, NeedSelector, Scenario, SpreadOver,
+    AddMachines, AddNeed, ChangeNeed, Condition, Consolidate, Domain, FreeState, MAX_MACHINES, NeedSelector, Scenario,
+    SpreadOver,
 };
 use crate::explain::Rail;
 use crate::{Engine, View};
@@ -39,6 +42,7 @@ pub struct Altered {
     fleet: argosy_model::Fleet,
     demand: argosy_model::Demand,
     policy: crate::Policy,
+    consolidation: Option<crate::Consolidation>,
     caps: Vec<crate::Cap>,
     now: argosy_model::ShardTime,
 }
@@ -50,6 +54,7 @@ impl Altered {
             fleet: view.fleet.clone(),
             demand: view.demand.clone(),
             policy: view.policy.clone(),
+            consolidation: view.consolidation.cloned(),
             caps: view.caps.to_vec(),
             now: view.now,
         }
@@ -61,8 +66,7 @@ impl Altered {
             fleet: &self.fleet,
             demand: &self.demand,
             policy: &self.policy,
-            // What would be decided to cover needs is asked for, not what might be saved afterwards.
-            consolidation: None,
+            consolidation: self.consolidation.as_ref(),
             caps: &self.caps,
             now: self.now,
         }

@@ -50,8 +50,12 @@ pub struct Side {
     pub is_at_rest: bool,
     /// The actions of all those cycles, by kind.
     pub actions: BTreeMap<String, u32>,
+    /// How many machines needs moved to in all those cycles, because they are cheaper.
+    pub moves: u32,
     /// What the fleet costs then, millionths of a dollar for an hour.
     pub cost_at_rest_microusd_per_hour: u64,
+    /// What it costs once the machines that are idle then and paid by the hour have been given back, after their holds.
+    pub cost_after_holds_microusd_per_hour: u64,
     /// How many needs are short then.
     pub short: u32,
     /// The same by reason.
@@ -106,6 +110,7 @@ impl Course {
             *short_by_reason.entry(reason(verdict)).or_default() += 1;
         }
         let view = self.begin.view();
+        let at_rest = Cost::of(&self.end.fleet, &self.rest.decision).now_microusd_per_hour;
         Side {
             machines: view.fleet.len() as u64,
             needs: view.demand.len() as u64,
@@ -114,7 +119,9 @@ impl Course {
             cycles: self.rest.cycles,
             is_at_rest: self.rest.is_at_rest,
             actions: self.rest.actions.clone(),
-            cost_at_rest_microusd_per_hour: Cost::of(&self.end.fleet, &self.rest.decision).now_microusd_per_hour,
+            moves: self.rest.moves,
+            cost_at_rest_microusd_per_hour: at_rest,
+            cost_after_holds_microusd_per_hour: at_rest.saturating_sub(self.end.price_on_hold()),
             short: short_by_reason.values().sum(),
             short_by_reason,
         }

@@ -25,6 +25,8 @@ pub(super) struct Rest {
     pub(super) is_at_rest: bool,
     /// By kind.
     pub(super) actions: BTreeMap<String, u32>,
+    /// Machines that were acquired for needs that move.
+    pub(super) moves: u32,
     /// The last decision.
     pub(super) decision: Arc<Decision>,
 }
@@ -32,11 +34,15 @@ pub(super) struct Rest {
 impl Altered {
     /// Carries out decision after decision, beginning with one on the state as it is.
     pub(super) fn settle(&mut self, engine: &mut Engine, first: &Arc<Decision>) -> Rest {
-        let mut rest = Rest { cycles: 0, is_at_rest: false, actions: BTreeMap::new(), decision: Arc::clone(first) };
+        let (actions, decision) = (BTreeMap::new(), Arc::clone(first));
+        let mut rest = Rest { cycles: 0, is_at_rest: false, actions, moves: 0, decision };
         loop {
             rest.is_at_rest = rest.decision.plan.units.is_empty();
             if rest.is_at_rest || rest.cycles == MAX_CYCLES {
                 return rest;
+            }
+            if let Some(rules) = &mut self.consolidation {
+                rest.moves += rules.spend(&rest.decision.plan, &self.fleet);
             }
             for action in rest.decision.plan.actions() {
                 *rest.actions.entry(action.kind.name().to_owned()).or_default() += 1;
@@ -49,6 +55,14 @@ impl Altered {
             self.now = self.now.plus(CYCLE);
             rest.decision = engine.decide(&self.view());
         }
+    }
+
+    /// What idle machines cost for an hour that go back when their hold is over, millionths of a dollar.
+    pub(super) fn price_on_hold(&self) -> u64 {
+        let shape = |ix| self.fleet.words.shape_of(self.fleet.machine(ix).shape);
+        let idle = self.fleet.elastic_idle().map(|(_, ix)| shape(ix));
+        let goes = idle.filter(|shape| self.policy.is_hold_over(shape.capacity_type, Duration::NEVER));
+        goes.map(|shape| shape.price.0).fold(0, u64::saturating_add)
     }
 
     /// Does what an action asks, all the way: what lies between is skipped.

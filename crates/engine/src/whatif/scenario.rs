@@ -4,10 +4,11 @@
 
 use std::collections::BTreeMap;
 
-use argosy_model::{CapacityType, Operator};
+use argosy_model::{CapacityType, Duration, MicroUsd, Operator};
 use serde::{Deserialize, Serialize};
 
 use super::error::ScenarioError;
+use crate::consolidation::{Brake, Consolidation, Most, Per};
 use crate::explain::{Amounts, Rail};
 
 /// Most machines that a scenario may add.
@@ -45,6 +46,45 @@ pub struct Scenario {
     /// Rails that are lifted: kill_switch, dry_run, plan_size, reclaim_cap.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub lift_rails: Vec<Rail>,
+    /// What consolidation is allowed, in place of what the shard's policy allows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub consolidate: Option<Consolidate>,
+}
+
+/// What consolidation is allowed: a policy as a file of consolidation has it, with one budget for all cycles. What is left out is as a
+/// policy has it by default.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Consolidate {
+    /// Least saving of a move, millionths of a dollar an hour; always something.
+    pub min_gain_microusd_per_hour: u64,
+    /// What a move costs, millionths of a dollar.
+    pub move_cost_microusd: u64,
+    /// A move must save its cost within this time, seconds.
+    pub payback_s: u64,
+    /// Most machines that needs may move to, in all cycles together; 0 switches consolidation off, none means no limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub moves: Option<u32>,
+}
+
+impl Default for Consolidate {
+    fn default() -> Self {
+        Self { min_gain_microusd_per_hour: 10_000, move_cost_microusd: 100_000, payback_s: 24 * 3_600, moves: None }
+    }
+}
+
+impl Consolidate {
+    /// As the engine takes it; nothing where it is switched off.
+    pub(super) fn allowed(&self) -> Option<Consolidation> {
+        let budget = |most| Brake { per: Per::Shard, most: Most::Count(most), left: BTreeMap::new() };
+        let allowed = Consolidation {
+            min_gain: MicroUsd(self.min_gain_microusd_per_hour),
+            move_cost: MicroUsd(self.move_cost_microusd),
+            payback: Duration::from_secs(self.payback_s),
+            brakes: self.moves.map(budget).into_iter().collect(),
+        };
+        (self.moves != Some(0)).then_some(allowed)
+    }
 }
 
 /// A topology domain.

@@ -30,10 +30,18 @@ impl Display for Side {
         };
         writeln!(f, "  next plan: {}{left}", kinds(&self.plan.actions))?;
         let rest = if self.is_at_rest { "at rest" } else { "still moving" };
-        writeln!(f, "  {rest} after {} cycles: {} in all", self.cycles, kinds(&self.actions))?;
+        let moves = match self.moves {
+            0 => String::new(),
+            moves => format!(", {moves} of them to move to what is cheaper"),
+        };
+        writeln!(f, "  {rest} after {} cycles: {} in all{moves}", self.cycles, kinds(&self.actions))?;
         writeln!(f, "  then short: {}{}", self.short, by_reason(&self.short_by_reason))?;
         let (now, then) = (dollars(self.cost.now_microusd_per_hour), dollars(self.cost_at_rest_microusd_per_hour));
-        writeln!(f, "  cost: {now} an hour now, {then} then")
+        let after_holds = match self.cost_after_holds_microusd_per_hour {
+            cost if cost == self.cost_at_rest_microusd_per_hour => String::new(),
+            cost => format!(", {} once idle machines have gone back", dollars(cost)),
+        };
+        writeln!(f, "  cost: {now} an hour now, {then} then{after_holds}")
     }
 }
 

@@ -16,6 +16,7 @@ scenarios! {
     a_cap_that_is_raised_is_noticed_at_once
     a_burst_of_losses_is_made_up_once
     a_cut_plan_keeps_the_spread_even
+    a_folded_row_is_as_old_as_its_first_gang
     a_gang_buys_no_more_than_a_cap_leaves
     a_gang_is_told_from_its_twin
     a_gang_on_machines_of_others_does_not_change_racks_with_them
@@ -37,6 +38,7 @@ scenarios! {
     a_need_takes_its_own_back_from_those_behind_it_without_a_drain
     a_need_that_moves_does_not_move_again_meanwhile
     a_need_that_spreads_acquires_once_more_where_displacing_made_room
+    a_piece_is_the_largest_in_every_dimension
     a_plan_moves_no_more_than_the_budgets_allow
     a_ramp_starves_no_reclaim
     a_row_grows_in_the_rack_where_it_is
@@ -55,6 +57,7 @@ scenarios! {
     demand_is_a_vector_never_a_count
     consolidation_is_off_unless_it_is_switched_on
     drain_failure_withdrawal
+    each_row_has_machines_of_its_own
     equal_priority_preempts_nobody
     explain_says_that_a_cap_binds
     explain_says_what_becomes_of_surplus_and_idle_machines
@@ -99,6 +102,7 @@ scenarios! {
     two_half_gangs_do_not_block_each_other
     unhealthy_machine_is_covered_anew_then_drained
     victims_are_a_minimal_set
+    what_if_tells_what_moves_would_save
     what_if_tells_what_the_loss_of_a_zone_would_do
     what_is_bound_is_counted_before_anything_is_acquired
     what_is_left_is_used_before_anything_is_acquired

@@ -172,7 +172,8 @@ pub(super) fn list<'a>(view: &View<'a>, shapes: &[(ShapeIx, &Shape)]) -> Vec<Row
         rows.insert(key, Row { members, ..row });
     }
     let mut rows: Vec<Row<'a>> = rows.into_values().collect();
-    rows.sort_by_key(|row| (Reverse(row.profile.priority), row.arrival, row.key));
+    let comes_last = |row: &Row<'_>| row.key.fold != 0 && plant::is(Plant::FoldedLast);
+    rows.sort_by_key(|row| (Reverse(row.profile.priority), comes_last(row), row.arrival, row.key));
     for row in &mut rows {
         row.stand(view.demand.mark(&row.key), view.policy, view.now);
     }

@@ -68,6 +68,7 @@ catches! {
     DisplacesVictims => what_is_preempted_is_not_displaced,
     FoldsWhatServes => a_serving_gang_stays_where_it_is_though_a_larger_machine_comes,
     FoldByFree => gangs_stay_folded_while_their_machine_changes_state,
+    FoldedLast => a_folded_row_is_as_old_as_its_first_gang,
     MovesUncover => a_move_keeps_what_covers,
     MoveBudgetIgnored => a_plan_moves_no_more_than_the_budgets_allow,
     MovesForNothing => a_need_moves_only_to_what_saves,

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use argosy_proof::plant::Plant;
 
 const PAGE: &str = "docs/reference/pathologies.md";
+/// The bugs that can be planted in what is deployed, in simulated worlds.
+const SWITCHES: &str = "crates/failpoint/src/planted.rs";
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -39,6 +41,13 @@ fn every_test_and_plant_of_the_page_exists_and_no_row_is_left_out() {
     for name in rows.iter().flat_map(|row| quoted(row)).filter(|name| name.contains('_')) {
         let is_there = code.contains(&format!("fn {name}(")) || names.lines().any(|file| file == name);
         assert!(is_there, "{PAGE} names {name}, and no test is called that");
+    }
+    let switches = fs::read_to_string(root().join(SWITCHES)).expect("the switches");
+    let is_plant = |name: &str| name.starts_with(|first: char| first.is_ascii_uppercase());
+    for name in rows.iter().flat_map(|row| quoted(row)).filter(|name| is_plant(name)) {
+        let is_there = Plant::ALL.iter().any(|plant| format!("{plant:?}") == name)
+            || switches.lines().any(|line| line.trim_start().starts_with(&format!("{name} \"")));
+        assert!(is_there, "{PAGE} names {name}, and nobody can plant that");
     }
     for plant in Plant::ALL {
         assert!(page.contains(&format!("`{plant:?}`")), "{plant:?} has no row in {PAGE}");

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use argosy_model::NeedKey;
 
-use crate::Engine;
 use crate::explain::{Explainer, Search};
 use crate::plan::Decision;
 use crate::rows::RowIx;
 use crate::whatif::{Altered, Scenario};
+use crate::{Engine, View};
 
 /// Runs the engine, up to a limit.
 pub(super) struct Trials<'e> {
@@ -43,7 +43,8 @@ impl<'e> Trials<'e> {
             self.search.is_cut_short = true;
             return false;
         }
-        let view = self.explainer.view();
+        // A move covers nobody who is short.
+        let view = View { consolidation: None, ..self.explainer.view() };
         let mut altered = Altered::of(&view);
         if altered.apply(scenario).is_err() {
             return false;
