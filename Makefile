@@ -61,13 +61,16 @@ replay: build ## Replay the openb trace on a three-node fleet; TRACE=folder says
 	    --nodes "$(TRACE)/openb_node_list_all_node.csv" --tasks "$(TRACE)/openb_pod_list_default.csv" --clusters 3 $(REPLAY_ARGS)
 
 ##@ Check
-.PHONY: test engine-proof engine-plants lint fmt fmt-check clippy deny audit docs
+.PHONY: test coverage engine-proof engine-plants lint fmt fmt-check clippy deny audit docs
 test: rocksdb ## Run all tests
 	@$(CARGO) test --workspace --locked
 
 .PHONY: test-gpu
 test-gpu: ## Run the agent's checks against the real GPUs of this machine; fails where there are none
 	@$(CARGO) run --locked --package argosy-agent --example gpu_check
+
+coverage: ## Line coverage of the pure crates by their own tests and the proof's; fails under 95 % in all
+	@scripts/coverage.sh
 
 engine-proof: ## Hold the engine to the reference: CASES=N generated cases from SEED=S on THREADS=T; ends at the first difference
 	@$(CARGO) run --release --locked --package argosy-proof --example engine_proof -- \

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Everything a new machine needs beyond Rust itself: scripts/setup.sh [packages] [rocksdb] [components] [tools] [ssh]; no argument
-# means all of these. `valgrind`, which only the benchmarks' gate needs, and `hosts`, for plays on
+# means all of these. `valgrind`, which only the benchmarks' gate needs, `coverage`, and `hosts`, for plays on
 # real hosts, are installed when they are asked for. Needs no terminal and no stdin, and costs under a second where there is nothing left to do.
 set -euo pipefail
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
@@ -8,6 +8,7 @@ root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 # Pinned, so that the same commit is checked by the same tools everywhere.
 MDBOOK_VERSION=0.5.4
 CARGO_DENY_VERSION=0.20.2
+CARGO_LLVM_COV_VERSION=0.9.1
 
 as_root() {
     if [[ "$(id -u)" == 0 ]]; then
@@ -66,7 +67,8 @@ components() {
 # install_tool CRATE VERSION: one locked build into the cache, skipped when that version is there.
 install_tool() {
     local crate="$1" version="$2" found
-    found="$("$ARGOSY_TOOLS/bin/$crate" --version 2>/dev/null || true)"
+    # Some of cargo's subcommands want to hear their own name first.
+    found="$({ "$ARGOSY_TOOLS/bin/$crate" --version || "$ARGOSY_TOOLS/bin/$crate" "${crate#cargo-}" --version; } 2>/dev/null || true)"
     [[ "$found" == *"$version" ]] && return 0
     echo "setup: building $crate $version once"
     # From outside the clone, so that the workspace's own flags stay out of it. A quick build matters more than a quick tool.
@@ -84,6 +86,15 @@ tools() {
     mkdir -p "$ARGOSY_TOOLS"
     install_tool mdbook "$MDBOOK_VERSION"
     install_tool cargo-deny "$CARGO_DENY_VERSION"
+    rm -rf "$ARGOSY_CACHE/tools-build"
+}
+
+# The tool that measures line coverage, and the part of the toolchain that reads what instrumented programs write.
+coverage() {
+    . "$root/scripts/env.sh"
+    compgen -G "$(rustc --print sysroot)/lib/rustlib/*/bin/llvm-profdata" >/dev/null || rustup component add llvm-tools </dev/null
+    mkdir -p "$ARGOSY_TOOLS"
+    install_tool cargo-llvm-cov "$CARGO_LLVM_COV_VERSION"
     rm -rf "$ARGOSY_CACHE/tools-build"
 }
 
@@ -115,9 +126,9 @@ rocksdb() {
 [[ $# -gt 0 ]] || set -- packages rocksdb components tools ssh
 for part in "$@"; do
     case "$part" in
-        packages | rocksdb | components | tools | valgrind | hosts | ssh) "$part" ;;
+        packages | rocksdb | components | tools | coverage | valgrind | hosts | ssh) "$part" ;;
         *)
-            echo "setup: unknown part '$part'; there are: packages rocksdb components tools valgrind hosts ssh" >&2
+            echo "setup: unknown part '$part'; there are: packages rocksdb components tools coverage valgrind hosts ssh" >&2
             exit 2
             ;;
     esac
