@@ -93,8 +93,8 @@ pub(crate) struct Menu {
     /// Every shape that will do, sorted, with its place.
     shapes: Vec<(ShapeIx, Place)>,
     listed: Arc<[ShapeIx]>,
-    /// By shape, one more than its position in `shapes`; empty where looking up beats spending the memory.
-    dense: Vec<u32>,
+    /// By shape; empty where looking up beats spending the memory.
+    dense: Vec<Option<Place>>,
     /// Sorted by value.
     pub(crate) domains: Vec<Domain>,
     /// How many machines would be free and left if nobody took any.
@@ -159,12 +159,11 @@ impl Menu {
 
     /// Where a shape stands, if it will do at all.
     pub(crate) fn place_of(&self, shape: ShapeIx) -> Option<Place> {
-        let at = if self.dense.is_empty() {
-            self.shapes.binary_search_by_key(&shape, |(shape, _)| *shape).ok()?
-        } else {
-            (*self.dense.get(shape.index())? as usize).checked_sub(1)?
-        };
-        Some(self.shapes[at].1)
+        if self.dense.is_empty() {
+            let at = self.shapes.binary_search_by_key(&shape, |(shape, _)| *shape).ok()?;
+            return Some(self.shapes[at].1);
+        }
+        *self.dense.get(shape.index())?
     }
 
     pub(crate) fn lot(&self, place: Place) -> &Lot {
@@ -230,14 +229,14 @@ fn name(domains: &mut [Domain], words: &Vocabulary) {
 }
 
 /// A table by shape, where the menu lists a fair part of all shapes.
-fn dense(shapes: &[(ShapeIx, Place)]) -> Vec<u32> {
+fn dense(shapes: &[(ShapeIx, Place)]) -> Vec<Option<Place>> {
     let range = shapes.last().map_or(0, |(shape, _)| shape.index() + 1);
     if shapes.len() * 16 < range {
         return Vec::new();
     }
-    let mut dense = vec![0; range];
-    for (at, (shape, _)) in shapes.iter().enumerate() {
-        dense[shape.index()] = index(at + 1);
+    let mut dense = vec![None; range];
+    for (shape, place) in shapes {
+        dense[shape.index()] = Some(*place);
     }
     dense
 }

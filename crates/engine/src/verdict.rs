@@ -74,7 +74,9 @@ impl Cycle {
         }
         let at = self.rows.rank(row) as usize;
         let verdict = self.verdict(row, unmet, unmet_since, candidates.as_deref());
-        if *self.verdicts[at] != verdict {
+        // Where both are known to be all that was told, they differ.
+        let is_news = told.is_some() && self.standing(row).told.is_some();
+        if is_news || *self.verdicts[at] != verdict {
             self.verdicts.set(at, Arc::new(verdict));
         }
         self.standing_mut(row).told = told;
