@@ -111,3 +111,46 @@ impl Wait {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::place::Scope;
+
+    #[test]
+    fn whatever_a_repair_waits_for_is_said_in_words_with_the_time_that_is_left() {
+        let (now, later) = (ShardTime(10_000), ShardTime(13_500));
+        let rack = || Domain { scope: Scope::Rack, name: Arc::from("z/r1") };
+        let waits = [
+            (Wait::Grace(later), "grace", "may recover for another 4 s"),
+            (Wait::Reports { seen: 1, of: 2, until: later }, "reports", "1 of 2 reports; goes on anyway in 4 s"),
+            (Wait::Hold(later), "hold", "held by hand for another 4 s"),
+            (Wait::Breaker(rack()), "breaker", "the breaker of rack z/r1 is open"),
+            (
+                Wait::Budget { budget: 1, domain: rack(), used: 3, of: 3 },
+                "budget",
+                "budget 1: 3 of 3 of rack z/r1 are in repair",
+            ),
+            (Wait::Standstill, "standstill", "the kill switch or dry run is on"),
+            (Wait::Drain { deadline: later, overdue: false }, "drain", "is covered anew and drained; overdue in 4 s"),
+            (
+                Wait::Drain { deadline: ShardTime(3_000), overdue: true },
+                "drain",
+                "is covered anew and drained; overdue for 7 s",
+            ),
+            (Wait::Provider, "provider", "its provider shows it failed"),
+            (Wait::Agent(later), "agent", "its agent is at it; counts as failed in 4 s"),
+            (Wait::Proof(later), "proof", "must be seen well; counts as no help in 4 s"),
+            (Wait::Soak(later), "soak", "is well; supply again in 4 s"),
+            (Wait::Release, "release", "its provider takes it back"),
+            (Wait::Hands(Class::Replace), "hands", "cannot be given back: somebody has to replace it"),
+            (Wait::Hands(Class::Quarantine), "hands", "somebody has to look at it"),
+            (Wait::Nothing, "nothing", "goes on now"),
+        ];
+        for (wait, name, text) in waits {
+            assert_eq!((wait.name(), wait.text(now).as_str()), (name, text));
+        }
+    }
+}

@@ -133,6 +133,28 @@ fn a_token_that_has_expired_or_was_revoked_lets_nobody_in() {
 }
 
 #[test]
+fn what_a_token_is_good_for_is_said_in_a_word_and_each_refusal_has_its_grounds() {
+    let word = |book: &TokenBook, at: u64| {
+        let token = book.get(token(1).id()).expect("in the book");
+        token.state(book.moment(at)).to_string()
+    };
+    let mut some = book(1, "*", 1);
+    assert_eq!((word(&some, NOON), word(&some, NOON + 3_600)), ("open".to_owned(), "expired".to_owned()));
+    some.admit(&shows(1, "m-1", 1), NOON).expect("open");
+    assert_eq!(word(&some, NOON), "used up");
+    let used_up = some.would_admit(&shows(1, "m-2", 2), NOON).expect_err("it has no use left");
+    let other_key = some.would_admit(&shows(1, "m-1", 2), NOON).expect_err("the name has a key");
+    some.revoke(token(1).id(), "admin".to_owned(), "leaked".to_owned(), NOON).expect("it is there");
+    assert_eq!(word(&some, NOON), "revoked", "whatever else it is");
+    let unknown = some.would_admit(&shows(2, "m-1", 1), NOON).expect_err("no such token");
+    let absent = some.revoke(token(2).id(), String::new(), String::new(), NOON).expect_err("no such token");
+    let unfit = some.create("x".to_owned(), asked(3, "*", 0), NOON).expect_err("a token without uses");
+    let grounds = [used_up, unknown, absent, unfit].map(|refusal| refusal.grounds());
+    assert_eq!(grounds, [Grounds::Denied, Grounds::Unproven, Grounds::NotFound, Grounds::Invalid]);
+    assert_eq!(other_key.grounds(), Grounds::AlreadyExists);
+}
+
+#[test]
 fn what_has_expired_stays_expired_when_a_leader_is_behind() {
     let mut book = book(1, "*", 9);
     book.create(token(2).id().to_owned(), asked(2, "*", 1), NOON + 5_000).expect("fit");

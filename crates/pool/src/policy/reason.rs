@@ -110,3 +110,25 @@ impl fmt::Display for Reason {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_is_a_sentence_with_its_figures() {
+        let reasons = [
+            (Reason::Fixed, "the pool has a fixed size"),
+            (Reason::Window { window: 2 }, "window 2 of the schedule applies"),
+            (Reason::NoWindow, "no window of the schedule applies"),
+            (Reason::Unknown { metric: Metric::Utilisation }, "utilisation is not known"),
+            (Reason::Unknown { metric: Metric::QueueDepth }, "the depth of the queue is not known"),
+            (Reason::Unknown { metric: Metric::Trend }, "there is no history without a gap yet"),
+            (Reason::Mean { policies: 3 }, "the mean of 3 policies"),
+            (Reason::Jobs { waiting: 73, per_machine: 10 }, "73 jobs wait, 10 to a machine"),
+        ];
+        for (reason, told) in reasons {
+            assert_eq!(reason.to_string(), told);
+        }
+    }
+}
