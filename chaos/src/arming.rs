@@ -18,6 +18,19 @@ const ARMED_PPM: u32 = 300_000;
 /// How often an armed failpoint fires: from now and then to nearly always, for some are passed a thousand times a second and some once.
 const CHANCES_PPM: [u32; 4] = [2_000, 20_000, 100_000, 400_000];
 
+/// What a world passes a few times in its life, if at all.
+const SELDOM: [&str; 7] = [
+    "raft.snapshot_broken_off",
+    "raft.snapshot_installed_late",
+    "raft.hand_over_skipped",
+    "raft.transfer_ignored",
+    "leader.take_over_late",
+    "leader.tick_late",
+    "provider.page_small",
+];
+/// It fires every other time, where it is armed.
+const SELDOM_PPM: u32 = 500_000;
+
 impl Arming {
     /// The arming of a seed.
     #[must_use]
@@ -30,7 +43,8 @@ impl Arming {
         for point in Failpoint::ALL {
             let (armed, at) = (dice.chance(ARMED_PPM), dice.below(CHANCES_PPM.len() as u64));
             if armed {
-                chances.insert(*point, CHANCES_PPM[usize::try_from(at).unwrap_or(0)]);
+                let chance = CHANCES_PPM[usize::try_from(at).unwrap_or(0)];
+                chances.insert(*point, if SELDOM.contains(&point.name()) { SELDOM_PPM } else { chance });
             }
         }
         Self(chances)

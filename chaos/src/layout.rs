@@ -49,6 +49,12 @@ pub struct Shape {
     pub sync_ms: u64,
     /// Entries after which a snapshot is taken.
     pub snapshot_every: u64,
+    /// A lane's breaker opens after so many refused creations in a row.
+    pub breaker_after: u32,
+    /// For so many seconds at first.
+    pub breaker_first_s: u64,
+    /// And for so many at most.
+    pub breaker_longest_s: u64,
 }
 
 impl Default for Shape {
@@ -63,6 +69,9 @@ impl Default for Shape {
             tick_ms: 2,
             sync_ms: 2,
             snapshot_every: 200,
+            breaker_after: 3,
+            breaker_first_s: 1,
+            breaker_longest_s: 4,
         }
     }
 }
@@ -158,6 +167,13 @@ impl Layout {
         let offered = supply::catalogue(PROVIDER, &plan.offerings, Latencies::default());
         let nodes = (0..shape.nodes).map(node).collect();
         Self { shape, seed, nodes, shards, clusters: plan.clusters, workload, offered }
+    }
+
+    /// What administrators say of lanes: breakers that are open for seconds, since no world lasts for hours.
+    #[must_use]
+    pub fn lane_policy(&self) -> String {
+        let Shape { breaker_after: after, breaker_first_s: first, breaker_longest_s: longest, .. } = self.shape;
+        format!("version: 1\nbreaker: {{after: {after}, first: {first}s, longest: {longest}s}}\n")
     }
 
     /// A stream of chance of this world.

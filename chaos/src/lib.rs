@@ -18,13 +18,13 @@
 //! [`argosy_workload::session::OperatorSession`], the provider is [`argosy_provider::sim::Sim`].
 
 pub mod arming;
+pub mod entries;
 pub mod faults;
 pub mod history;
 pub mod invariants;
 pub mod layout;
 mod liveness;
 pub mod log;
-mod once;
 pub mod page;
 mod planted;
 pub mod proof;

@@ -12,7 +12,6 @@ use crate::faults::Campaign;
 use crate::history::{History, Verdict, check};
 use crate::invariants::{self, Invariant};
 use crate::liveness::unrest;
-use crate::once;
 use crate::timeline::{Outage, Timeline};
 use crate::world::World;
 
@@ -55,8 +54,8 @@ pub struct Outcome {
     pub recovery: Option<Duration>,
     /// Names the run.
     pub trace_hash: String,
-    /// What happened, line by line; it stays where the world was run.
-    #[serde(skip)]
+    /// What happened, line by line; it stays where the world was run unless it is asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub trace: Vec<String>,
     /// What happened, to be drawn.
     pub timeline: Timeline,
@@ -64,11 +63,10 @@ pub struct Outcome {
     pub answered: usize,
 }
 
-/// Runs a campaign with a seed, on a thread of its own.
+/// Runs a campaign with a seed, on a thread of its own. It is the world of this seed if it is the first of its process ([`crate::stage`]).
 #[must_use]
 pub fn run(campaign: &Campaign, seed: u64) -> Outcome {
     hear_panics();
-    once::make();
     let campaign = campaign.clone();
     let thread = std::thread::Builder::new().name(format!("world-{seed}")).spawn(move || run_here(&campaign, seed));
     let joined = thread.expect("the system has a thread to spare").join();

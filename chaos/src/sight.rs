@@ -10,6 +10,7 @@ use argosy_server::leader::Decided;
 use argosy_server::replica::{Folded, Listener, View};
 use argosy_storage::Disk;
 
+use crate::entries::EntrySight;
 use crate::layout::{Layout, ShardSite};
 
 /// One look at a world.
@@ -20,6 +21,8 @@ pub struct Sight<'a> {
     pub layout: &'a Layout,
     /// Its nodes, in the order of the layout.
     pub nodes: Vec<NodeSight>,
+    /// What was folded in anywhere for the first time since the last look, in the order of each shard's log.
+    pub entries: Vec<EntrySight>,
     /// What the provider did since the last look.
     pub effects: Vec<Effect>,
     /// The agents of machines.

@@ -1,4 +1,4 @@
-//! Whole worlds: one seed is one run, every scenario holds, and bugs that were found stay fixed.
+//! Whole worlds, each in a process of its own: one seed is one run, every scenario holds, and bugs that were found stay fixed.
 
 use std::path::Path;
 use std::time::Duration;
@@ -6,10 +6,18 @@ use std::time::Duration;
 use argosy_chaos::arming::Arming;
 use argosy_chaos::faults::{Campaign, draw};
 use argosy_chaos::proof::prove;
-use argosy_chaos::run::{Outcome, run};
+use argosy_chaos::run::Outcome;
 use argosy_chaos::scenario::Scenario;
-use argosy_chaos::stage::Here;
+use argosy_chaos::stage::{Apart, Stage as _};
 use argosy_failpoint::Planted;
+
+fn worlds() -> Apart {
+    Apart::of(Path::new(env!("CARGO_BIN_EXE_argosy-world")), &[])
+}
+
+fn run(campaign: &Campaign, seed: u64) -> Outcome {
+    worlds().run(campaign, seed)
+}
 
 fn good(outcome: &Outcome) {
     assert!(outcome.violations.is_empty(), "seed {}: {:#?}", outcome.seed, outcome.violations);
@@ -25,9 +33,9 @@ fn one_seed_gives_one_trace() {
     let campaign = drawn(7, 20);
     let at_once = std::thread::spawn({
         let campaign = campaign.clone();
-        move || run(&campaign, 7)
+        move || worlds().traced().run(&campaign, 7)
     });
-    let first = run(&campaign, 7);
+    let first = worlds().traced().run(&campaign, 7);
     let second = at_once.join().expect("it does not panic");
     let differs = first.trace.iter().zip(&second.trace).position(|(a, b)| a != b);
     assert_eq!(differs.map(|at| (&first.trace[at], &second.trace[at])), None);
@@ -114,7 +122,7 @@ fn what_did_not_get_into_the_log_is_not_forgotten() {
 #[test]
 fn planted_bugs_are_found() {
     for planted in [Planted::SyncSkipped, Planted::KillSwitchIgnored] {
-        let proof = prove(planted, 1..=5, Duration::from_secs(30), &mut Here);
+        let proof = prove(planted, 1..=5, Duration::from_secs(30), &mut worlds());
         assert!(proof.found.is_some(), "{planted:?} was not found");
     }
 }

@@ -72,6 +72,8 @@ pub fn draw(seed: u64, safety: Duration) -> Campaign {
         events.push(Event { at_ms, for_ms, fault });
     }
     events.extend(draw_agents(seed, &layout, safety_ms));
+    events.extend(draw_doubt(seed, &layout, safety_ms));
+    events.extend(draw_laggards(seed, safety_ms));
     events.sort_by_key(|event| event.at_ms);
     Campaign { shape, safety, events, failpoints: Arming::draw(seed), planted: None }
 }
@@ -97,6 +99,85 @@ fn draw_agents(seed: u64, layout: &Layout, safety_ms: u64) -> Vec<Event> {
     }
 }
 
+/// One world in so many is one of calls in doubt.
+const DOUBT_IN: u64 = 3;
+/// Faults of such a world begin so far apart, on average.
+const DOUBT_EVERY_MS: u64 = 4_000;
+
+/// In some worlds the provider is what fails most: calls are carried out and not answered, or answered late, listings are old when they come, and
+/// leaders go and come back meanwhile.
+fn draw_doubt(seed: u64, layout: &Layout, safety_ms: u64) -> Vec<Event> {
+    let mut dice = Dice::new(seed, "campaign/doubt");
+    let mut events = Vec::new();
+    if dice.below(DOUBT_IN) > 0 {
+        return events;
+    }
+    let regions = layout.regions();
+    let mut at_ms = QUIET_MS;
+    loop {
+        at_ms += dice.exponential(DOUBT_EVERY_MS).max(50);
+        if at_ms + 1_000 >= safety_ms {
+            return events;
+        }
+        let for_ms = dice.exponential(6_000).clamp(500, safety_ms - at_ms);
+        let region = regions[pick(&mut dice, regions.len())].clone();
+        let (fault, for_ms) = match dice.below(10) {
+            0..=3 => (Fault::Provider(draw_doubtful(&mut dice)), for_ms),
+            4 => (Fault::Crash { node: "leader".to_owned() }, for_ms.min(2_000)),
+            5 | 6 => (Fault::Waver, 0),
+            7 => (Fault::Vanish { share_ppm: 100_000 }, 0),
+            8 => (Fault::OperatorsGone { region }, for_ms),
+            _ => (Fault::ExpireCursors, 0),
+        };
+        events.push(Event { at_ms, for_ms, fault });
+    }
+}
+
+/// One world in so many has followers that fall far behind.
+const LAGGARDS_IN: u64 = 3;
+/// That happens so far apart, on average.
+const LAGGARDS_EVERY_MS: u64 = 14_000;
+/// How long a follower is away, and when a snapshot is taken meanwhile: what it misses is purged by then.
+const AWAY_MS: u64 = 10_000;
+const SNAPSHOT_AFTER_MS: u64 = 8_000;
+
+/// In some worlds followers are away until what they miss is in a snapshot only, and leaders stop in good order.
+fn draw_laggards(seed: u64, safety_ms: u64) -> Vec<Event> {
+    let mut dice = Dice::new(seed, "campaign/laggards");
+    let mut events = Vec::new();
+    if dice.below(LAGGARDS_IN) > 0 {
+        return events;
+    }
+    let mut at_ms = QUIET_MS;
+    loop {
+        at_ms += dice.exponential(LAGGARDS_EVERY_MS).max(2_000);
+        if at_ms + AWAY_MS >= safety_ms {
+            return events;
+        }
+        if dice.chance(300_000) {
+            events.push(Event { at_ms, for_ms: 2_000, fault: Fault::Stop { node: "leader".to_owned() } });
+        } else {
+            events.push(Event { at_ms, for_ms: AWAY_MS, fault: Fault::Crash { node: "follower".to_owned() } });
+            events.push(Event { at_ms: at_ms + SNAPSHOT_AFTER_MS, for_ms: 0, fault: Fault::Snapshot });
+        }
+    }
+}
+
+/// A provider that carries calls out and leaves their callers in doubt.
+fn draw_doubtful(dice: &mut Dice) -> ProviderFaults {
+    let mut rate = |most: u64| if dice.chance(600_000) { u32::try_from(dice.below(most)).unwrap_or(0) } else { 0 };
+    ProviderFaults {
+        throttle_ppm: rate(500_000),
+        lost_ack_ppm: rate(700_000),
+        hang_ppm: rate(300_000),
+        create_failure_ppm: rate(200_000),
+        configure_failure_ppm: rate(200_000),
+        ack_delay_ms: rate(8_000),
+        list_delay_ms: rate(8_000),
+        ..ProviderFaults::default()
+    }
+}
+
 fn draw_shape(dice: &mut Dice) -> Shape {
     let nodes = [1, 3, 3, 3, 3, 5, 5][pick(dice, 7)];
     Shape {
@@ -109,6 +190,7 @@ fn draw_shape(dice: &mut Dice) -> Shape {
         tick_ms: [2, 3, 5][pick(dice, 3)],
         sync_ms: [0, 1, 2, 5, 10][pick(dice, 5)],
         snapshot_every: [40, 100, 400][pick(dice, 3)],
+        ..Shape::default()
     }
 }
 
@@ -173,6 +255,7 @@ fn draw_provider(dice: &mut Dice) -> ProviderFaults {
         configure_failure_ppm: rate(),
         drain_failure_ppm: rate(),
         ack_delay_ms: rate() / 100,
+        list_delay_ms: 0,
     }
 }
 

@@ -135,6 +135,8 @@ pub enum Fault {
     },
     /// Creates fail for want of stock.
     StockOut,
+    /// The provider no longer knows how far it has been listed, and is listed from the beginning.
+    ExpireCursors,
     /// The operators of a region are gone.
     OperatorsGone {
         /// The region.
@@ -167,6 +169,8 @@ pub enum Fault {
         /// To which.
         node: String,
     },
+    /// Leaders hand their shards to another node, and have them back at once.
+    Waver,
     /// Leaders take snapshots.
     Snapshot,
 }
@@ -205,6 +209,8 @@ pub struct ProviderFaults {
     pub drain_failure_ppm: u32,
     /// Answers are held back by up to so many milliseconds.
     pub ack_delay_ms: u32,
+    /// So are listings, as they were when they were asked for.
+    pub list_delay_ms: u32,
 }
 
 impl Fault {
@@ -239,11 +245,13 @@ impl Fault {
             Self::Provider(_) => "provider",
             Self::Vanish { .. } => "vanish",
             Self::StockOut => "stock_out",
+            Self::ExpireCursors => "expire_cursors",
             Self::OperatorsGone { .. } => "operators_gone",
             Self::AgentsGone { .. } => "agents_gone",
             Self::AgentStorm { .. } => "agent_storm",
             Self::Remove { .. } => "remove",
             Self::Transfer { .. } => "transfer",
+            Self::Waver => "waver",
             Self::Snapshot => "snapshot",
         }
     }

@@ -17,17 +17,20 @@ mod fences_never_fall;
 mod former_self_refused;
 mod gangs_are_whole;
 mod leader_complete;
+mod leaders_keep_their_term;
 mod ledger_without_gaps;
 mod log_matching;
 mod no_operation_twice;
 mod nothing_halts;
+mod old_answers_change_nothing;
 mod one_leader_per_term;
 mod one_reign_per_term;
 mod one_vote_per_term;
 mod operations_name_machines;
+mod outcomes_keep_to_their_attempt;
 mod plans_are_sound;
-mod plans_keep_their_term;
 mod rails_hold;
+mod refused_was_not_done;
 mod replicas_agree;
 mod revisions_follow;
 mod shard_time_keeps_pace;
@@ -81,7 +84,10 @@ pub fn all() -> Vec<Box<dyn Invariant>> {
         Box::<no_operation_twice::NoOperationTwice>::default(),
         Box::<fences_never_fall::FencesNeverFall>::default(),
         Box::<attempts_are_committed::AttemptsAreCommitted>::default(),
-        Box::<plans_keep_their_term::PlansKeepTheirTerm>::default(),
+        Box::<leaders_keep_their_term::LeadersKeepTheirTerm>::default(),
+        Box::<outcomes_keep_to_their_attempt::OutcomesKeepToTheirAttempt>::default(),
+        Box::<refused_was_not_done::RefusedWasNotDone>::default(),
+        Box::<old_answers_change_nothing::OldAnswersChangeNothing>::default(),
         Box::<shard_time_keeps_pace::ShardTimeKeepsPace>::default(),
         Box::<rails_hold::RailsHold>::default(),
         Box::<gangs_are_whole::GangsAreWhole>::default(),

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use argosy_proto::argosy::v1::admin_client::AdminClient;
-use argosy_proto::argosy::v1::{ChangeMemberRequest, TakeSnapshotRequest};
+use argosy_proto::argosy::v1::lanes_client::LanesClient;
+use argosy_proto::argosy::v1::{ChangeMemberRequest, SetLanePolicyRequest, TakeSnapshotRequest};
 use tokio::sync::Notify;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
@@ -42,6 +43,8 @@ pub(crate) enum Change {
     Transfer(String),
     /// Every leader has taken a snapshot.
     Snapshot,
+    /// Every shard's breakers are those of this world.
+    Lanes,
     /// No shard stands still by a rail.
     LetGo,
 }
@@ -61,7 +64,7 @@ impl Office {
     pub(crate) fn new(layout: &Arc<Layout>) -> Rc<Self> {
         Rc::new(Self {
             layout: Arc::clone(layout),
-            changes: RefCell::default(),
+            changes: RefCell::new(VecDeque::from([Change::Lanes])),
             busy: Cell::new(false),
             asked: Notify::new(),
             history: RefCell::default(),
@@ -148,8 +151,7 @@ impl Office {
         let shards = self.layout.shards.iter().map(|shard| shard.id.as_str());
         for group in shards.chain([COORDINATOR]) {
             for attempt in 0..ATTEMPTS {
-                let mut admin = AdminClient::new(self.channel(attempt));
-                let done = tokio::time::timeout(PATIENCE, attempt_at(&mut admin, change, group)).await;
+                let done = tokio::time::timeout(PATIENCE, self.attempt_at(attempt, change, group)).await;
                 if matches!(done, Ok(Ok(()))) {
                     break;
                 }
@@ -167,26 +169,35 @@ impl Office {
             }
         }
     }
-}
 
-/// One attempt at a change in one group. That it was made before counts as made.
-async fn attempt_at(admin: &mut AdminClient<Channel>, change: &Change, group: &str) -> Result<(), Status> {
-    let member = |node: &String| ChangeMemberRequest { group: group.to_owned(), node: node.clone(), force: false };
-    match change {
-        Change::Remove(node) | Change::Exclude(node) => match admin.remove_member(member(node)).await {
-            // It is no member: that is what was wanted.
-            Err(status) if status.code() == Code::FailedPrecondition && status.message().contains("no member") => {
-                Ok(())
+    /// One attempt at a change in one group. That it was made before counts as made.
+    async fn attempt_at(&self, turn: usize, change: &Change, group: &str) -> Result<(), Status> {
+        let mut admin = AdminClient::new(self.channel(turn));
+        let member = |node: &String| ChangeMemberRequest { group: group.to_owned(), node: node.clone(), force: false };
+        match change {
+            Change::Remove(node) | Change::Exclude(node) => match admin.remove_member(member(node)).await {
+                // It is no member: that is what was wanted.
+                Err(status) if status.code() == Code::FailedPrecondition && status.message().contains("no member") => {
+                    Ok(())
+                }
+                made => made.map(|_| ()),
+            },
+            Change::Readmit(node) => {
+                admin.add_learner(member(node)).await?;
+                admin.promote_voter(member(node)).await.map(|_| ())
             }
-            made => made.map(|_| ()),
-        },
-        Change::Readmit(node) => {
-            admin.add_learner(member(node)).await?;
-            admin.promote_voter(member(node)).await.map(|_| ())
+            Change::Transfer(_) | Change::Snapshot | Change::Lanes | Change::LetGo if group == COORDINATOR => Ok(()),
+            Change::Transfer(node) => admin.transfer_leader(member(node)).await.map(|_| ()),
+            Change::Lanes => {
+                let (policy, reason) = (self.layout.lane_policy(), "chaos".to_owned());
+                let request = SetLanePolicyRequest { shard: group.to_owned(), policy, reason };
+                LanesClient::new(self.channel(turn)).set_lane_policy(request).await.map(|_| ())
+            }
+            Change::LetGo => Ok(()),
+            Change::Snapshot => {
+                let request = TakeSnapshotRequest { group: group.to_owned() };
+                admin.take_snapshot(request).await.map(|_| ())
+            }
         }
-        Change::Transfer(_) | Change::Snapshot | Change::LetGo if group == COORDINATOR => Ok(()),
-        Change::Transfer(node) => admin.transfer_leader(member(node)).await.map(|_| ()),
-        Change::LetGo => Ok(()),
-        Change::Snapshot => admin.take_snapshot(TakeSnapshotRequest { group: group.to_owned() }).await.map(|_| ()),
     }
 }

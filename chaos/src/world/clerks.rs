@@ -14,6 +14,10 @@ use super::scribe;
 use crate::history::{Action, Token};
 use crate::layout::ShardSite;
 
+/// How often a clerk leaves long before he can have been answered.
+const HASTY_PPM: u32 = 200_000;
+/// The longest that he stays then.
+const HASTE_MS: u64 = 150;
 /// How often a clerk who touches the kill switch switches it on: mostly off, or nothing would happen.
 const STOPPED_PPM: u32 = 150_000;
 
@@ -35,25 +39,27 @@ impl Office {
         }
     }
 
-    /// One write of one of three settings, or one read of all of them or of a scribe's demand.
+    /// One write of one of three settings, by one who may not wait for the answer, or one read of all of them or of a scribe's demand.
     async fn act(&self, channel: Channel, shard: &str, clerk: u64, dice: &mut Dice) -> Result<(), ()> {
         let key = |setting: &str| format!("{shard}/{setting}");
+        let is_hasty = dice.chance(HASTY_PPM);
+        let patience = if is_hasty { Duration::from_millis(dice.between(5, HASTE_MS)) } else { PATIENCE };
         match dice.below(6) {
             0 => {
                 let value = self.history.borrow_mut().fresh_value();
                 let ppm = 400_000 + u32::try_from(value % 200_000).unwrap_or(0);
                 let request = SetRailsRequest { reclaim_cap_ppm: Some(ppm), ..rails(shard) };
-                self.write(channel, &key("cap"), i64::from(ppm), request, clerk).await
+                self.write(channel, &key("cap"), i64::from(ppm), request, clerk, patience).await
             }
             1 if dice.chance(500_000) => {
                 let on = dice.chance(500_000);
                 let request = SetRailsRequest { empty_rollup_guard: Some(on), ..rails(shard) };
-                self.write(channel, &key("guard"), i64::from(on), request, clerk).await
+                self.write(channel, &key("guard"), i64::from(on), request, clerk, patience).await
             }
             1 => {
                 let on = dice.chance(STOPPED_PPM);
                 let request = SetRailsRequest { kill_switch: Some(on), ..rails(shard) };
-                self.write(channel, &key("kill"), i64::from(on), request, clerk).await
+                self.write(channel, &key("kill"), i64::from(on), request, clerk, patience).await
             }
             2 | 3 => self.read_demand(channel, shard, clerk).await,
             _ => self.read_rails(channel, shard, clerk).await,
@@ -96,7 +102,7 @@ impl Office {
             for turn in 0..attempts {
                 let request = SetRailsRequest { kill_switch: Some(false), ..rails(&shard.id) };
                 let key = format!("{}/kill", shard.id);
-                if self.write(self.channel(turn), &key, 0, request, CLERKS).await.is_ok() {
+                if self.write(self.channel(turn), &key, 0, request, CLERKS, PATIENCE).await.is_ok() {
                     break;
                 }
                 tokio::time::sleep(RETRY).await;
@@ -111,10 +117,11 @@ impl Office {
         value: i64,
         request: SetRailsRequest,
         clerk: u64,
+        patience: Duration,
     ) -> Result<(), ()> {
         let token = self.begin(clerk, key, Action::Write(value));
         let mut admin = AdminClient::new(channel);
-        let answer = tokio::time::timeout(PATIENCE, admin.set_rails(request)).await;
+        let answer = tokio::time::timeout(patience, admin.set_rails(request)).await;
         let done = matches!(answer, Ok(Ok(_)));
         // Whatever else came back, the write may yet happen: an error of the transport says nothing of the log.
         self.end(token, done.then_some(Action::Write(value)));

@@ -20,6 +20,7 @@ use argosy_failpoint::{Armed, Failpoint};
 use argosy_workload::dice::Dice;
 use turmoil::Sim;
 
+use crate::entries::Entries;
 use crate::faults::links::Links;
 use crate::faults::{Campaign, Event};
 use crate::history::History;
@@ -51,6 +52,7 @@ pub struct World {
     desks: Vec<Rc<Desk>>,
     wards: Vec<Rc<Ward>>,
     counter: Rc<Counter>,
+    entries: Entries,
     office: Rc<Office>,
     trace: Trace,
     recorder: Recorder,
@@ -135,6 +137,7 @@ impl World {
             desks,
             wards,
             counter,
+            entries: Entries::default(),
             office,
             trace: Trace::default(),
             recorder: Recorder::default(),
@@ -224,6 +227,7 @@ impl World {
             }
         }
         self.office.close();
+        self.office.ask(Change::Lanes);
         self.office.ask(Change::LetGo);
         for desk in &self.desks {
             desk.hold_still(now);
@@ -257,10 +261,12 @@ impl World {
     /// Looks at everything, and writes down what has changed.
     pub fn look(&mut self) -> Sight<'_> {
         let at = self.sim.elapsed();
+        let nodes: Vec<_> = self.stations.iter().map(|station| station.look()).collect();
         let sight = Sight {
             at,
             layout: &self.layout,
-            nodes: self.stations.iter().map(|station| station.look()).collect(),
+            entries: self.entries.read(&nodes),
+            nodes,
             effects: self.counter.look(),
             agents: self.wards.iter().flat_map(|ward| ward.look()).collect(),
             clusters: self.desks.iter().flat_map(|desk| desk.look()).collect(),

@@ -72,24 +72,8 @@ impl World {
                 self.swizzle(nodes, event);
                 None
             }
-            Fault::ProviderCrash => {
-                self.sim.crash(PROVIDER);
-                Some(Struck::World)
-            }
             Fault::LyingOperators { region, lies } => {
                 self.desk_of(region)?.lie(lies);
-                Some(Struck::World)
-            }
-            Fault::Provider(faults) => {
-                self.counter.order(Order::Faults(Box::new(faults.on_the_wire())));
-                Some(Struck::World)
-            }
-            Fault::Vanish { share_ppm } => {
-                self.provider_strike(Kind::Vanish, *share_ppm);
-                None
-            }
-            Fault::StockOut => {
-                self.provider_strike(Kind::StockOut, 0);
                 Some(Struck::World)
             }
             Fault::OperatorsGone { region } => {
@@ -112,6 +96,14 @@ impl World {
                 self.office.ask(Change::Transfer(self.stations[node].site.id.clone()));
                 None
             }
+            Fault::Waver => {
+                for node in
+                    ["follower", "leader"].into_iter().filter_map(|node| self.station_of(node)).collect::<Vec<_>>()
+                {
+                    self.office.ask(Change::Transfer(self.stations[node].site.id.clone()));
+                }
+                None
+            }
             Fault::Snapshot => {
                 self.office.ask(Change::Snapshot);
                 None
@@ -122,8 +114,30 @@ impl World {
                 self.office.exclude(&node);
                 Some(Struck::Removed(node))
             }
-            _ => self.strike_clock(fault).or_else(|| self.strike_links(fault)).or_else(|| self.strike_node(fault)),
+            _ => self
+                .strike_provider(fault)
+                .or_else(|| self.strike_clock(fault))
+                .or_else(|| self.strike_links(fault))
+                .or_else(|| self.strike_node(fault)),
         }
+    }
+
+    fn strike_provider(&mut self, fault: &Fault) -> Option<Struck> {
+        match fault {
+            Fault::ProviderCrash => self.sim.crash(PROVIDER),
+            Fault::Provider(faults) => self.counter.order(Order::Faults(Box::new(faults.on_the_wire()))),
+            Fault::StockOut => self.provider_strike(Kind::StockOut, 0),
+            Fault::Vanish { share_ppm } => {
+                self.provider_strike(Kind::Vanish, *share_ppm);
+                return None;
+            }
+            Fault::ExpireCursors => {
+                self.provider_strike(Kind::ExpireCursors, 0);
+                return None;
+            }
+            _ => return None,
+        }
+        Some(Struck::World)
     }
 
     fn strike_clock(&mut self, fault: &Fault) -> Option<Struck> {
@@ -418,6 +432,7 @@ impl ProviderFaults {
             configure_failure_ppm: self.configure_failure_ppm,
             drain_failure_ppm: self.drain_failure_ppm,
             ack_delay_ms: self.ack_delay_ms,
+            list_delay_ms: self.list_delay_ms,
             // What a campaign breaks must come back, or nothing could be asked of its end.
             repair_ms: 20_000,
             return_ms: 20_000,

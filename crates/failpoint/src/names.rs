@@ -23,7 +23,7 @@ switches! {
         SnapshotInstalledLate "raft.snapshot_installed_late" "A snapshot that has arrived is installed late.",
         PublishedOneByOne "raft.published_one_by_one" "A batch of entries is published entry by entry.",
         ReadinessLost "raft.readiness_lost" "A leader believes for a moment that nobody answers it.",
-        ProposalHeldBack "raft.proposal_held_back" "A proposal waits before it is handed to Raft.",
+        ProposalHeldBack "raft.proposal_held_back" "A proposal waits before it is handed to Raft; its proposer may be gone by then, and the term another.",
         BarrierLate "raft.barrier_late" "A read that was confirmed is answered late.",
         LeaseDistrusted "raft.lease_distrusted" "A lease that is fresh is not trusted: a majority is asked.",
         HandOverSkipped "raft.hand_over_skipped" "A node that stops does not hand its leadership over.",

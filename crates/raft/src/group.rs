@@ -5,13 +5,13 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use argosy_failpoint::{Failpoint, Planted, fires, pause, planted};
+use argosy_failpoint::{ARMED, Failpoint, Planted, fires, pause, planted};
 use argosy_storage::{GroupId, GroupStore, Store};
 use openraft::ReadPolicy;
 use openraft::errors::{ClientWriteError, Fatal, ForwardToLeader, LinearizableReadError, RaftError};
 use openraft::impls::ProgressResponder;
 use openraft::raft::ClientWriteResult;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Mutex as Turns, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::Instant;
 
 use crate::config::{Config, Limits, Timing};
@@ -21,6 +21,9 @@ use crate::net::Reach;
 use crate::observe;
 use crate::status::{GroupStatus, Leadership};
 use crate::types::{Command, ReplicaId, TypeConfig};
+
+/// How late a proposal may be handed to Raft at a failpoint: longer than an election.
+const HELD_BACK: Duration = Duration::from_secs(3);
 
 pub(crate) type Raft = openraft::Raft<TypeConfig, Fold>;
 type Completed = openraft::alias::OneshotReceiverOf<TypeConfig, ClientWriteResult<TypeConfig>>;
@@ -45,6 +48,8 @@ pub(crate) struct Inner {
     fault: Arc<OnceLock<String>>,
     /// Bytes of proposals that may still enter.
     room: Arc<Semaphore>,
+    /// Whose proposal is handed to Raft, where a failpoint may hold one back: all later ones wait behind it.
+    turns: Arc<Turns<()>>,
     /// When an append or heartbeat of the leader was last taken here.
     heard: Mutex<Instant>,
 }
@@ -98,6 +103,7 @@ impl Group {
                 limits,
                 fault,
                 room,
+                turns: Arc::default(),
                 heard,
             }),
         }
@@ -140,16 +146,25 @@ impl Group {
         let share = bytes.clamp(1, inner.limits.proposals_in_flight_bytes);
         let share = u32::try_from(share).unwrap_or(u32::MAX);
         let room = inner.room.clone().acquire_many_owned(share).await.map_err(|_| self.shut_down())?;
-        if let Some(pause) = pause(Failpoint::ProposalHeldBack, Duration::from_secs(2)) {
-            tokio::time::sleep(pause).await;
-        }
         let (responder, completed) = ProgressResponder::complete_only();
-        inner
-            .raft
-            .client_write_ff(Command(command.into()), Some(responder))
-            .await
-            .map_err(|fatal| stopped(inner.id, &fatal))?;
+        let raft = inner.raft.clone();
+        let hand_over = async move { raft.client_write_ff(Command(command.into()), Some(responder)).await };
+        let handed_over = if ARMED { self.in_turn(hand_over).await } else { hand_over.await };
+        handed_over.map_err(|fatal| stopped(inner.id, &fatal))?;
         Ok(Proposal { completed, group: self.clone(), _room: room })
+    }
+
+    /// Hands a proposal over after those before it, maybe late. One that has its turn is handed over even if its proposer is gone by then: what waits
+    /// for Raft to take it does so too.
+    async fn in_turn<T: Send + 'static>(&self, hand_over: impl Future<Output = T> + Send + 'static) -> T {
+        let turn = Arc::clone(&self.inner.turns).lock_owned().await;
+        let Some(pause) = pause(Failpoint::ProposalHeldBack, HELD_BACK) else { return hand_over.await };
+        let later = async move {
+            tokio::time::sleep(pause).await;
+            let _turn = turn;
+            hand_over.await
+        };
+        tokio::spawn(later).await.expect("handing over does not panic")
     }
 
     /// Returns when everything that was acknowledged before this call is folded here, and says up to which index that is.

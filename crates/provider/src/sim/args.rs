@@ -87,6 +87,9 @@ struct FaultArgs {
     /// Holds answers back by up to so many milliseconds, so that they overtake each other.
     #[arg(long, value_name = "MS", default_value_t = 0)]
     ack_delay_ms: u32,
+    /// Holds listings back by up to so many milliseconds, as they were when they were asked for.
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    list_delay_ms: u32,
 }
 
 impl FaultArgs {
@@ -109,6 +112,7 @@ impl FaultArgs {
             return_ms: self.return_ms,
             repair_ms: self.repair_ms,
             ack_delay_ms: self.ack_delay_ms,
+            list_delay_ms: self.list_delay_ms,
         }
     }
 }

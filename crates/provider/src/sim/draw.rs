@@ -20,6 +20,7 @@ pub(super) enum Purpose {
     AckDelay = 11,
     Selection = 12,
     Cursor = 13,
+    ListDelay = 14,
 }
 
 /// One draw.

@@ -20,17 +20,25 @@ impl Books for Handle {
             }
             None => {}
         }
-        if delay_ms > 0 {
-            tokio::time::sleep(Duration::from_millis(delay_ms)).await;
-        }
+        held_back(delay_ms).await;
         Ok(ack)
     }
 
     async fn get(&self, id: String) -> Result<Option<Machine>, Status> {
-        self.run(move |world| world.get(&id)).await
+        let (machine, delay_ms) = self.run(move |world| (world.get(&id), world.list_delay_ms())).await?;
+        held_back(delay_ms).await;
+        Ok(machine)
     }
 
     async fn list(&self, filter: ListFilter) -> Result<MachineList, Status> {
-        self.run(move |world| world.list(&filter)).await
+        let (list, delay_ms) = self.run(move |world| (world.list(&filter), world.list_delay_ms())).await?;
+        held_back(delay_ms).await;
+        Ok(list)
+    }
+}
+
+async fn held_back(ms: u64) {
+    if ms > 0 {
+        tokio::time::sleep(Duration::from_millis(ms)).await;
     }
 }

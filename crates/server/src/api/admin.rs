@@ -30,7 +30,8 @@ const LATE: Duration = Duration::from_secs(2);
 #[derive(Clone)]
 pub struct AdminService {
     site: Arc<Site>,
-    /// Held while rails are read, changed and committed: a change names some of them and keeps the others as they are.
+    /// Held while rails are read, changed and committed: a change names some of them and keeps the others as they are. Whoever asked for a change
+    /// may leave before it is known to be made or not; it is held until then nevertheless.
     settings: Arc<Mutex<()>>,
 }
 
@@ -47,7 +48,10 @@ impl AdminService {
         ask: &SetRailsRequest,
         by: By,
     ) -> Result<SetRailsResponse, Status> {
-        let _alone = if planted(Planted::UpdateLost) { None } else { Some(self.settings.lock().await) };
+        let alone = match planted(Planted::UpdateLost) {
+            true => None,
+            false => Some(Arc::clone(&self.settings).lock_owned().await),
+        };
         // Taken before the settings are read: what this leadership has read, only this leadership can commit.
         let leader = replica.leader().ok_or_else(refusal::no_leader)?;
         let view = self.site.fresh(replica).await?;
@@ -64,7 +68,13 @@ impl AdminService {
             tokio::time::sleep(pause).await;
         }
         let change = Command::SetSettings { settings: Box::new(settings), by };
-        let committed = leader.commit(change).await.map_err(|error| refusal::not_committed(&error))?;
+        let committing = async move {
+            let committed = leader.commit(change).await;
+            drop(alone);
+            committed
+        };
+        let committed = tokio::spawn(committing).await.map_err(|ended| refusal::outcome_unknown(&ended))?;
+        let committed = committed.map_err(|error| refusal::not_committed(&error))?;
         Ok(SetRailsResponse { rails: Some(rows::rails(&replica.view().state)), revision: committed.index })
     }
 

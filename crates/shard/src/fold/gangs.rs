@@ -12,7 +12,8 @@ impl ShardState {
     ///
     /// It costs nothing beyond the unit where that covers the gang alone, as it does unless a gang lost machines before it was whole.
     pub(super) fn check_gang(&self, unit: &Unit, planned: &[(&Action, Machine)]) -> Result<(), DropReason> {
-        if unit.reason != Reason::AssembleGang || planted(Planted::UnitRecheckDropped) {
+        let is_unchecked = planted(Planted::UnitRecheckDropped) || planted(Planted::GangTakenByHalf);
+        if unit.reason != Reason::AssembleGang || is_unchecked {
             return Ok(());
         }
         let claim = planned.iter().find_map(|(action, _)| claimant(&action.kind));

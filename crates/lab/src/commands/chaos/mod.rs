@@ -1,6 +1,5 @@
 //! `argosy-lab chaos`: the real replicas in simulated worlds, under faults, judged by invariants.
 
-mod child;
 mod hosts;
 mod proof;
 mod show;
@@ -15,10 +14,10 @@ use anyhow::{Context as _, bail};
 use argosy_chaos::report::Report;
 use argosy_chaos::scenario::Scenario;
 use argosy_chaos::series::Series;
+use argosy_chaos::stage::{Apart, serve};
 use argosy_failpoint::Planted;
 use clap::{Args, Subcommand};
 
-use self::child::Apart;
 use self::show::{broken, progress, summary, told};
 
 /// Arguments of `argosy-lab chaos`.
@@ -40,7 +39,7 @@ enum ChaosCommand {
     Shrink(shrink::ShrinkArgs),
     /// Break real processes on network namespaces, and judge them; needs root
     Hosts(hosts::HostsArgs),
-    /// Run the worlds that are asked for on standard input: what `run` starts as its children
+    /// Run the world that standard input asks for: what `run` starts as its children
     #[command(hide = true)]
     World,
 }
@@ -118,7 +117,7 @@ pub(crate) fn run(args: ChaosArgs) -> anyhow::Result<()> {
         ChaosCommand::Proof(args) => proof::prove(&args),
         ChaosCommand::Shrink(args) => shrink::shrink(&args),
         ChaosCommand::Hosts(args) => hosts::run(&args),
-        ChaosCommand::World => child::serve(),
+        ChaosCommand::World => Ok(serve()?),
     }
 }
 
@@ -132,15 +131,19 @@ fn run_series(args: &RunArgs) -> anyhow::Result<()> {
     };
     let series = args.world.series(seeds, args.jobs, until)?;
     let bar = progress(&series);
-    let report = series.run(Apart::default, |outcome| {
-        for violation in &outcome.violations {
-            let text = told(&args.world, outcome, &violation.invariant, violation.at, &violation.detail);
-            // Without a terminal the bar is silent; this is not.
-            bar.suspend(|| println!("{text}"));
-        }
-        bar.inc(1);
-        bar.set_message(format!("last seed {}, {:.0} s simulated", outcome.seed, outcome.simulated.as_secs_f64()));
-    });
+    let children = children()?;
+    let report = series.run(
+        || children.clone(),
+        |outcome| {
+            for violation in &outcome.violations {
+                let text = told(&args.world, outcome, &violation.invariant, violation.at, &violation.detail);
+                // Without a terminal the bar is silent; this is not.
+                bar.suspend(|| println!("{text}"));
+            }
+            bar.inc(1);
+            bar.set_message(format!("last seed {}, {:.0} s simulated", outcome.seed, outcome.simulated.as_secs_f64()));
+        },
+    );
     bar.finish_and_clear();
     if let Some(path) = &args.json {
         put(path, &serde_json::to_string_pretty(&report)?)?;
@@ -166,6 +169,12 @@ fn run_series(args: &RunArgs) -> anyhow::Result<()> {
         );
     }
     Ok(())
+}
+
+/// A process for every world: this program again.
+pub(super) fn children() -> anyhow::Result<Apart> {
+    let program = std::env::current_exe().context("ARG-0952: where this program lies is not known")?;
+    Ok(Apart::of(&program, &["chaos", "world"]))
 }
 
 /// The first seed that broke each promise, in order.

@@ -12,8 +12,7 @@ use argosy_failpoint::Planted;
 use clap::Args;
 use serde_json::json;
 
-use super::child::Apart;
-use super::{parse_bug, parse_seeds};
+use super::{children, parse_bug, parse_seeds};
 
 /// Arguments of `argosy-lab chaos proof`.
 #[derive(Debug, Args)]
@@ -41,11 +40,12 @@ pub(super) struct ProofArgs {
 /// Runs the command.
 pub(super) fn prove(args: &ProofArgs) -> anyhow::Result<()> {
     let bugs = if args.only.is_empty() { Planted::ALL } else { &args.only };
+    let children = children()?;
     let (next, proofs) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     std::thread::scope(|workers| {
         for _ in 0..args.jobs.max(1) {
             workers.spawn(|| {
-                let mut stage = Apart::default();
+                let mut stage = children.clone();
                 while let Some(bug) = bugs.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let proof = look_for(*bug, args.seeds.clone(), args.strike_for, &mut stage);
                     println!("{}", told(&proof));

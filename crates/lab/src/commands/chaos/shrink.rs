@@ -8,8 +8,7 @@ use argosy_chaos::scenario::Scenario;
 use argosy_chaos::shrink::Shrunk;
 use clap::Args;
 
-use super::WorldArgs;
-use super::child::Apart;
+use super::{WorldArgs, children};
 
 /// Arguments of `argosy-lab chaos shrink`.
 #[derive(Debug, Args)]
@@ -65,7 +64,7 @@ pub(super) fn tell(world: &WorldArgs, seed: u64, runs: usize) -> anyhow::Result<
 fn smaller(world: &WorldArgs, seed: u64, runs: usize) -> anyhow::Result<Option<Small>> {
     let campaign = world.series(seed..=seed, 1, None)?.campaign(seed);
     let (events, armed) = (campaign.events.len(), campaign.failpoints.0.len());
-    let shrunk = argosy_chaos::shrink::shrink(&campaign, seed, &mut Apart::default(), runs);
+    let shrunk = argosy_chaos::shrink::shrink(&campaign, seed, &mut children()?, runs);
     Ok(shrunk.map(|shrunk| {
         let about = format!("Seed {seed}, with what it takes to break '{}'.", shrunk.violation.invariant);
         let text = Scenario::of(&format!("shrunk from seed {seed}"), &about, &shrunk.campaign).text();

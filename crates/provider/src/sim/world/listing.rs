@@ -25,6 +25,13 @@ impl World {
         (!self.slot(ix).life.gone).then(|| self.to_wire(ix))
     }
 
+    /// How long the answer to a reader is held back.
+    pub(in super::super) fn list_delay_ms(&mut self) -> u64 {
+        self.readings += 1;
+        let bound_ms = if self.is_virtual() { 0 } else { u64::from(self.faults.list_delay_ms) };
+        Draw::new(self.seed, "", Purpose::ListDelay, self.readings).below(bound_ms + 1)
+    }
+
     /// Answers a List. Machines come in the order of their last change, so a capped answer is a page and its revision the cursor for the
     /// next one, for stock callers too.
     pub(in super::super) fn list(&self, filter: &api::ListFilter) -> api::MachineList {

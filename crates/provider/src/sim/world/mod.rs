@@ -96,6 +96,8 @@ pub(super) struct World {
     census: Census,
     counters: BTreeMap<&'static str, u64>,
     effects: u64,
+    /// What was read since this process started.
+    readings: u64,
     journal: Journal,
 }
 
@@ -124,6 +126,7 @@ impl World {
             census: Census::default(),
             counters: BTreeMap::new(),
             effects: stored.effects,
+            readings: 0,
             journal: Journal::default(),
         };
         world.populate(stored.lives);

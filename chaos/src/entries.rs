@@ -1,0 +1,82 @@
+//! Entries of a shard's log with what folding them changed: each one once, whichever replica is the first to tell of it.
+
+use std::collections::BTreeMap;
+
+use argosy_raft::GroupId;
+use argosy_raft::evidence::stored_entry;
+use argosy_server::replica::Folded;
+use argosy_shard::{Ending, Envelope, Event, OperationId};
+
+use crate::sight::NodeSight;
+
+/// An entry that changed something.
+pub struct EntrySight {
+    /// The shard.
+    pub shard: String,
+    /// The number of its group.
+    pub group: u64,
+    /// Where it stands in the log.
+    pub index: u64,
+    /// The term that it was appended in.
+    pub term: u64,
+    /// What it says.
+    pub envelope: Envelope,
+    /// What it changed.
+    pub events: Vec<Folded>,
+    /// Entries before it may have changed things unseen: this replica had taken the state whole.
+    pub after_gap: bool,
+}
+
+impl EntrySight {
+    /// Operations that ended with this entry, with how; not those whose time had come, which any entry ends.
+    pub(crate) fn closed(&self) -> impl Iterator<Item = (OperationId, &Folded, Ending)> {
+        self.events.iter().filter_map(|folded| match folded.event {
+            Event::OperationClosed { id, ending, .. } if ending != Ending::TimedOut => Some((id, folded, ending)),
+            _ => None,
+        })
+    }
+
+    /// Whether time alone brought this about.
+    pub(crate) fn is_timed_out(&self, machine: &str) -> bool {
+        self.events.iter().any(|folded| {
+            matches!(folded.event, Event::OperationClosed { ending: Ending::TimedOut, .. })
+                && folded.machine.as_deref() == Some(machine)
+        })
+    }
+}
+
+/// Reads entries as replicas publish them.
+#[derive(Debug, Default)]
+pub(crate) struct Entries(BTreeMap<u64, u64>);
+
+impl Entries {
+    /// What was published since the last call.
+    pub(crate) fn read(&mut self, nodes: &[NodeSight]) -> Vec<EntrySight> {
+        let mut entries = Vec::new();
+        for replica in nodes.iter().flat_map(|node| &node.replicas) {
+            for published in &replica.published {
+                let last = self.0.entry(replica.group).or_default();
+                if published.view.applied <= *last {
+                    continue;
+                }
+                let after_gap = published.view.restored > *last;
+                let new = published.events.iter().filter(|folded| folded.index > *last);
+                let mut by_index: BTreeMap<u64, Vec<Folded>> = BTreeMap::new();
+                for folded in new {
+                    by_index.entry(folded.index).or_default().push(folded.clone());
+                }
+                *last = published.view.applied;
+                for (index, events) in by_index {
+                    let group = GroupId(replica.group);
+                    let stored = |node: &NodeSight| stored_entry(node.durable.as_ref(), group, index).ok().flatten();
+                    // One that is purged everywhere, or that a planted bug has lost, says nothing.
+                    let Some(entry) = nodes.iter().find_map(stored) else { continue };
+                    let Some(Ok(envelope)) = entry.command.as_deref().map(Envelope::decode) else { continue };
+                    let (shard, group, term) = (replica.shard.clone(), replica.group, entry.term);
+                    entries.push(EntrySight { shard, group, index, term, envelope, events, after_gap });
+                }
+            }
+        }
+        entries
+    }
+}
