@@ -291,3 +291,6 @@ fn pool_of(state: &ShardState, ix: MachineIx) -> Option<String> {
     let cluster = state.fleet().machine(ix).cluster()?;
     state.fleet().words.cluster_id(cluster).strip_prefix(CLAIMANT_PREFIX).map(str::to_owned)
 }
+
+#[cfg(test)]
+mod tests;

@@ -68,3 +68,25 @@ pub struct Shape {
     /// Labels, sorted by key. The host name is not among them: it is the machine's id.
     pub labels: Vec<(Sym, Sym)>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_capacity_type_keeps_its_number_and_its_word() {
+        let types = [
+            (CapacityType::Unspecified, "Unspecified"),
+            (CapacityType::BareMetal, "BareMetal"),
+            (CapacityType::Reserved, "Reserved"),
+            (CapacityType::OnDemand, "OnDemand"),
+            (CapacityType::Spot, "Spot"),
+        ];
+        for (number, (capacity, word)) in (0..).zip(types) {
+            assert_eq!((CapacityType::from_number(number), capacity.label()), (Some(capacity), word));
+        }
+        assert_eq!([-1, 5].map(CapacityType::from_number), [None, None]);
+        let elastic: Vec<&str> = types.iter().filter(|(of, _)| of.is_elastic()).map(|(_, word)| *word).collect();
+        assert_eq!(elastic, ["OnDemand", "Spot"], "what is given back saves money");
+    }
+}

@@ -451,6 +451,8 @@ mod tests {
             Command::SetConsolidation { policy: None, by: by() },
             Command::ChurnSchedules { policy_at: 0, in_force: vec![] },
         ];
+        let names: std::collections::BTreeSet<&str> = commands.iter().map(Command::name).collect();
+        assert_eq!(names.len(), commands.len(), "each has a name of its own in metrics and traces: {names:?}");
         let numbers: Vec<u8> = commands.into_iter().map(number).collect();
         assert_eq!(numbers, (0..32).collect::<Vec<u8>>());
     }

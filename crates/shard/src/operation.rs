@@ -344,3 +344,33 @@ pub enum Verb {
 
 /// The terms under which a machine is held, when nothing is known of them.
 pub(crate) const NO_TERMS: (i32, Bucket, Bucket) = (0, Bucket::UNSPECIFIED, Bucket::UNSPECIFIED);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_and_endings_have_the_names_that_metrics_and_the_wire_know() {
+        let kinds = ["Bootstrap", "Provision", "Preempt", "Reclaim", "Delete"];
+        assert_eq!(Kind::ALL.map(Kind::name), kinds);
+        let endings = [
+            (Ending::Done, "success"),
+            (Ending::Unneeded, "unneeded"),
+            (Ending::Failed, "failed"),
+            (Ending::TimedOut, "timed_out"),
+            (Ending::Lost, "lost"),
+            (Ending::Overtaken, "overtaken"),
+            (Ending::Refused(Refusal::StockOut), "stock_out"),
+            (Ending::Refused(Refusal::Throttled), "throttled"),
+            (Ending::Refused(Refusal::OutOfPosition), "out_of_position"),
+            (Ending::Refused(Refusal::Invalid), "invalid"),
+            (Ending::Refused(Refusal::Unimplemented), "unimplemented"),
+            (Ending::Refused(Refusal::NotFound), "not_found"),
+            (Ending::Refused(Refusal::Fenced), "fenced"),
+            (Ending::Refused(Refusal::NoBlob), "no_blob"),
+            (Ending::Refused(Refusal::Undone), "undone"),
+            (Ending::Refused(Refusal::HeldBack), "held_back"),
+        ];
+        assert_eq!(endings.map(|(ending, _)| ending.name()), endings.map(|(_, name)| name));
+    }
+}

@@ -365,10 +365,39 @@ mod tests {
             Rejection::Pool { pool: "p".to_owned(), why: "no".into() },
             Rejection::UnknownPool { pool: "p".to_owned() },
             Rejection::Repair { what: "m".to_owned(), why: "no".into() },
+            Rejection::UnknownFormat { found: 9, known: 1 },
+            Rejection::Begun,
+            Rejection::LeaderNotStarted { term: 2 },
+            Rejection::UnknownMachine { machine: "m".to_owned() },
+            Rejection::FuturePlan { based_on: 9, revision: 8 },
+            Rejection::Sinks { why: "no".into() },
         ];
         for rejection in rejections {
             assert!(rejection.to_string().starts_with(rejection.code()), "{rejection}");
         }
+    }
+
+    #[test]
+    fn reasons_for_dropped_units_have_the_names_that_dashboards_know() {
+        use DropReason as Drop;
+        let names = [
+            (Drop::MachineChanged, "machine_changed"),
+            (Drop::NeedChanged, "need_changed"),
+            (Drop::Busy, "busy"),
+            (Drop::Unusable, "unusable"),
+            (Drop::Illegal, "illegal"),
+            (Drop::KillSwitch, "kill_switch"),
+            (Drop::DryRun, "dry_run"),
+            (Drop::NotHeard, "not_heard"),
+            (Drop::ReclaimCap, "reclaim_cap"),
+            (Drop::TooMany, "too_many"),
+            (Drop::SlotsReused, "slots_reused"),
+            (Drop::BreakerOpen, "breaker_open"),
+            (Drop::QuotaReached, "quota_reached"),
+            (Drop::ConsolidationOff, "consolidation_off"),
+            (Drop::ChurnBudget, "churn_budget"),
+        ];
+        assert_eq!(names.map(|(reason, _)| reason.name()), names.map(|(_, name)| name));
     }
 
     #[test]

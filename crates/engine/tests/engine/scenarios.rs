@@ -102,6 +102,7 @@ scenarios! {
     two_half_gangs_do_not_block_each_other
     unhealthy_machine_is_covered_anew_then_drained
     victims_are_a_minimal_set
+    what_if_tells_what_a_new_region_would_do
     what_if_tells_what_moves_would_save
     what_if_tells_what_the_loss_of_a_zone_would_do
     what_is_bound_is_counted_before_anything_is_acquired

@@ -8,6 +8,7 @@ mod operations;
 mod plans;
 mod poison;
 mod pools;
+mod reads;
 mod repairs;
 mod roll_ups;
 mod snapshots;
