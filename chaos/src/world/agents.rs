@@ -159,10 +159,7 @@ impl Patient {
     }
 
     fn look(&self) -> AgentSight {
-        let waiting = self.post.borrow().as_ref().map(|post| {
-            let records = post.batch(0, usize::MAX, nowhere().now()).records;
-            records.iter().filter(|record| matches!(record.record, Some(Record::Event(_)))).count() as u64
-        });
+        let waiting = self.post.borrow().as_ref().map(|post| post.waiting_events() as u64);
         AgentSight {
             machine: self.machine.clone(),
             shard: self.shard.clone(),

@@ -62,6 +62,12 @@ impl Post {
         self.lock().waiting()
     }
 
+    /// How many of them are events.
+    #[must_use]
+    pub fn waiting_events(&self) -> usize {
+        self.lock().waiting_events()
+    }
+
     /// Everything after `sequence` that fits into `bytes`, and at least one record, to be sent at `now`.
     #[must_use]
     pub fn batch(&self, sequence: u64, bytes: usize, now: Moment) -> AgentBatch {

@@ -46,6 +46,9 @@ pub struct Journal {
     records: VecDeque<AgentRecord>,
     /// Of all records, encoded.
     bytes: usize,
+    /// How many of them are samples, and how many events.
+    samples: usize,
+    events: usize,
     limit: usize,
     last: u64,
     reserved: u64,
@@ -67,6 +70,8 @@ impl Journal {
             name: fresh_name.to_owned(),
             records: VecDeque::new(),
             bytes: 0,
+            samples: 0,
+            events: 0,
             limit,
             last: 0,
             reserved: 0,
@@ -139,6 +144,12 @@ impl Journal {
         self.records.len()
     }
 
+    /// How many of them are events.
+    #[must_use]
+    pub fn waiting_events(&self) -> usize {
+        self.events
+    }
+
     /// Writes records, seen at their moments in the boot `boot_id`, and where their sources stand now.
     pub fn append(&mut self, boot_id: &str, records: Vec<(Moment, Record)>, marks: Option<Marks>) {
         if records.is_empty() && marks.as_ref().is_none_or(|marks| *marks == self.marks) {
@@ -201,9 +212,13 @@ impl Journal {
 
     fn push(&mut self, record: AgentRecord) {
         self.bytes += record.encoded_len();
+        self.samples += usize::from(is_sample(&record));
+        self.events += usize::from(is_event(&record));
         self.records.push_back(record);
         while self.bytes > self.limit && self.records.len() > 1 {
-            match self.records.iter().position(|record| matches!(record.record, Some(Record::Sample(_)))) {
+            // A journal of events alone is not searched for samples at each of them.
+            let sample = if self.samples == 0 { None } else { self.records.iter().position(is_sample) };
+            match sample {
                 Some(at) => {
                     self.dropped_samples += 1;
                     self.take(at);
@@ -219,6 +234,8 @@ impl Journal {
     fn take(&mut self, at: usize) {
         if let Some(record) = self.records.remove(at) {
             self.bytes -= record.encoded_len();
+            self.samples -= usize::from(is_sample(&record));
+            self.events -= usize::from(is_event(&record));
         }
     }
 
@@ -266,4 +283,12 @@ impl Journal {
             record.sequence = self.last;
         }
     }
+}
+
+fn is_sample(record: &AgentRecord) -> bool {
+    matches!(record.record, Some(Record::Sample(_)))
+}
+
+fn is_event(record: &AgentRecord) -> bool {
+    matches!(record.record, Some(Record::Event(_)))
 }

@@ -145,6 +145,23 @@ fn a_full_journal_gives_up_samples_first_and_events_last_and_counts_both() {
     assert_eq!(texts(&journal).last().map(String::as_str), Some("event 19"), "the newest was given up");
     let reopened = Journal::open(Box::new(disk), "first", 250);
     assert_eq!(texts(&reopened), texts(&journal));
+    assert_eq!(reopened.waiting_events(), texts(&reopened).len());
+}
+
+#[test]
+fn waiting_events_are_counted_whatever_comes_and_goes() {
+    let disk = Disk::default();
+    let mut journal = Journal::open(Box::new(disk.clone()), "first", 250);
+    let count = |journal: &Journal| (journal.waiting(), journal.waiting_events());
+    for round in 0..20 {
+        journal.append("b", vec![sample(), event(&format!("event {round}")), sample()], None);
+        assert_eq!(count(&journal), (numbers(&journal).len(), texts(&journal).len()), "after round {round}");
+    }
+    let half = numbers(&journal)[numbers(&journal).len() / 2];
+    journal.acknowledge("first", half);
+    assert_eq!(count(&journal), (numbers(&journal).len(), texts(&journal).len()));
+    let reopened = Journal::open(Box::new(disk), "first", 250);
+    assert_eq!(count(&reopened), (numbers(&reopened).len(), texts(&reopened).len()));
 }
 
 #[test]
