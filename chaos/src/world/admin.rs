@@ -27,6 +27,8 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(3);
 pub(super) const RETRY: Duration = Duration::from_millis(500);
 /// Attempts before a change is given up.
 const ATTEMPTS: usize = 40;
+/// What a node is told of that came back with another disk than the member it was.
+const ANOTHER_DISK: &str = "ARG-0307";
 /// The coordinator's group, as the admin API calls it.
 const COORDINATOR: &str = "coordinator";
 
@@ -37,7 +39,7 @@ pub(crate) enum Change {
     Remove(String),
     /// The same, for as long as it is to be none.
     Exclude(String),
-    /// The node is a voter of every group.
+    /// The node is a voter of every group. That it is one already counts.
     Readmit(String),
     /// The node leads every shard, if it will.
     Transfer(String),
@@ -57,6 +59,8 @@ pub(crate) struct Office {
     asked: Notify,
     pub(crate) history: RefCell<History>,
     excluded: RefCell<BTreeSet<String>>,
+    /// Nodes that came back with another disk, and are not everywhere a member as what they are.
+    strangers: RefCell<BTreeSet<String>>,
     closed: Cell<bool>,
 }
 
@@ -69,6 +73,7 @@ impl Office {
             asked: Notify::new(),
             history: RefCell::default(),
             excluded: RefCell::default(),
+            strangers: RefCell::default(),
             closed: Cell::new(false),
         })
     }
@@ -109,10 +114,28 @@ impl Office {
         }
     }
 
-    /// A node came back with another disk: what it was leaves, and it joins as what it is.
+    /// A node came back with another disk.
+    pub(crate) fn estrange(&self, node: &str) {
+        self.strangers.borrow_mut().insert(node.to_owned());
+    }
+
+    /// What the node was leaves, and it joins as what it is.
     pub(crate) fn replace(&self, node: &str) {
+        self.estrange(node);
         self.ask(Change::Remove(node.to_owned()));
         self.ask(Change::Readmit(node.to_owned()));
+    }
+
+    /// Every change that nobody has begun is off: each of these nodes is to be a member, and what they need for that is asked for.
+    pub(crate) fn make_whole<'a>(&self, nodes: impl Iterator<Item = &'a str>) {
+        self.changes.borrow_mut().clear();
+        self.excluded.borrow_mut().clear();
+        for node in nodes {
+            if self.strangers.borrow().contains(node) {
+                self.ask(Change::Remove(node.to_owned()));
+            }
+            self.ask(Change::Readmit(node.to_owned()));
+        }
     }
 
     /// Whether every node is a member, and nothing is about to change that.
@@ -149,10 +172,16 @@ impl Office {
             return self.let_go(ATTEMPTS).await;
         }
         let shards = self.layout.shards.iter().map(|shard| shard.id.as_str());
+        let mut made = 0;
         for group in shards.chain([COORDINATOR]) {
             for attempt in 0..ATTEMPTS {
                 let done = tokio::time::timeout(PATIENCE, self.attempt_at(attempt, change, group)).await;
                 if matches!(done, Ok(Ok(()))) {
+                    made += 1;
+                    break;
+                }
+                // Not patience helps here: a replacement, which comes when the world is healed.
+                if matches!(&done, Ok(Err(status)) if status.message().contains(ANOTHER_DISK)) {
                     break;
                 }
                 // A transfer is a wish, not a repair.
@@ -167,6 +196,11 @@ impl Office {
                 }
                 tokio::time::sleep(RETRY).await;
             }
+        }
+        if let Change::Readmit(node) = change
+            && made > self.layout.shards.len()
+        {
+            self.strangers.borrow_mut().remove(node);
         }
     }
 

@@ -223,9 +223,10 @@ impl World {
                 self.power_off_and_on(&id, is_lost);
             }
             if is_lost {
-                self.office.replace(&id);
+                self.office.estrange(&id);
             }
         }
+        self.office.make_whole(self.stations.iter().map(|station| station.site.id.as_str()));
         self.office.close();
         self.office.ask(Change::Lanes);
         self.office.ask(Change::LetGo);

@@ -63,13 +63,17 @@ impl Group {
     }
 
     /// Lets a node follow the log without a vote. It must be up and have the group open. Its progress is in the leader's
-    /// [`status`](Self::status).
+    /// [`status`](Self::status). Who is a member stays what it is.
     ///
     /// # Errors
     /// When the node does not answer, or is a member under another instance; and those of any change.
     pub async fn add_learner(&self, node: NodeId) -> Result<(), MembershipError> {
-        let (instance, _) = self.inquire(node).await?;
-        let replica = ReplicaId::new(node, instance);
+        // Nobody has an address of itself.
+        let replica = if node == self.inner.me.node() {
+            self.inner.me
+        } else {
+            ReplicaId::new(node, self.inquire(node).await?.0)
+        };
         match self.member(node) {
             Some(known) if known == replica => return Ok(()),
             Some(_) => return Err(MembershipError::OtherInstance { node }),

@@ -34,6 +34,18 @@ async fn three_become_four_and_three_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_member_is_added_again_for_nothing_be_it_the_leader_itself() {
+    let cluster = Cluster::founded(3, &[1], config()).await;
+    let group = cluster.group(cluster.leader(1).await, 1);
+    let before = group.status();
+    for node in (1..=3).map(NodeId) {
+        assert_eq!(group.add_learner(node).await, Ok(()), "node {node}");
+        assert_eq!(group.promote(node).await, Ok(()), "node {node}");
+    }
+    assert_eq!(group.status().members, before.members);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_leader_that_the_group_has_let_go_of_changes_no_members() {
     let cluster = Cluster::founded(3, &[1], config()).await;
     let leader = cluster.leader(1).await;

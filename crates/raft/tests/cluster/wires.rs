@@ -51,9 +51,10 @@ struct Socket {
 }
 
 impl Connect for Socket {
+    /// Nobody has an address of itself, as in an installation.
     fn channel(&self, node: NodeId) -> Result<Channel, ConnectError> {
-        let address =
-            self.wires.0.lock().unwrap().addresses.get(&node.0).copied().ok_or(ConnectError::UnknownNode(node))?;
+        let known = self.wires.0.lock().unwrap().addresses.get(&node.0).copied();
+        let address = known.filter(|_| node.0 != self.from).ok_or(ConnectError::UnknownNode(node))?;
         let (from, to, wires) = (self.from, node.0, self.wires.clone());
         let connector = tower::service_fn(move |_: Uri| {
             let wires = wires.clone();
