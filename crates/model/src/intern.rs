@@ -7,15 +7,17 @@ use std::borrow::Borrow;
 use std::hash::Hash;
 use std::sync::Arc;
 
-use imbl::{OrdMap, Vector};
+use imbl::OrdMap;
+use serde::ser::SerializeSeq;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::column::Column;
 use crate::stamp::Stamp;
 
 /// An append-only table of distinct values; clones share structure.
 #[derive(Debug)]
 pub struct Interner<T: ?Sized + Ord> {
-    values: Vector<Arc<T>>,
+    values: Column<Arc<T>>,
     positions: OrdMap<Arc<T>, u32>,
     stamp: Stamp,
 }
@@ -28,7 +30,7 @@ impl<T: ?Sized + Ord> Clone for Interner<T> {
 
 impl<T: ?Sized + Ord> Default for Interner<T> {
     fn default() -> Self {
-        Self { values: Vector::new(), positions: OrdMap::new(), stamp: Stamp::default() }
+        Self { values: Column::default(), positions: OrdMap::new(), stamp: Stamp::default() }
     }
 }
 
@@ -46,7 +48,7 @@ impl<T: ?Sized + Ord + Hash> Interner<T> {
         let shared = value.to_shared();
         let raw = u32::try_from(at).expect("a table holds at most 2^32 - 2 entries");
         self.stamp = self.stamp.then(&*shared);
-        self.values.push_back(Arc::clone(&shared));
+        self.values.put(at, Arc::clone(&shared));
         self.positions.insert(shared, raw);
         at
     }
@@ -67,7 +69,7 @@ impl<T: ?Sized + Ord + Hash> Interner<T> {
 
     /// The value at `index`. Panics on a position that this table never gave out.
     pub fn get(&self, index: usize) -> &Arc<T> {
-        &self.values[index]
+        self.values.get(index).expect("a position that this table gave out")
     }
 
     /// How many distinct values there are.
@@ -82,7 +84,7 @@ impl<T: ?Sized + Ord + Hash> Interner<T> {
 
     /// All values, in order of first sight.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<T>> {
-        self.values.iter()
+        self.values.iter().map(|(_, value)| value)
     }
 }
 
@@ -106,7 +108,11 @@ impl<T: Clone> ToShared<T> for T {
 
 impl<T: ?Sized + Ord + Serialize> Serialize for Interner<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.values.iter().map(|value| &**value))
+        let mut seq = serializer.serialize_seq(Some(self.values.len()))?;
+        for (_, value) in self.values.iter() {
+            seq.serialize_element(&**value)?;
+        }
+        seq.end()
     }
 }
 
@@ -116,16 +122,16 @@ where
     Arc<T>: Deserialize<'de>,
 {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let values: Vec<Arc<T>> = Vec::deserialize(deserializer)?;
-        let (mut positions, mut stamp) = (OrdMap::new(), Stamp::default());
-        for (at, value) in values.iter().enumerate() {
-            stamp = stamp.then(&**value);
+        let mut table = Self::default();
+        for (at, value) in Vec::<Arc<T>>::deserialize(deserializer)?.into_iter().enumerate() {
+            table.stamp = table.stamp.then(&*value);
             let raw = u32::try_from(at).map_err(|_| serde::de::Error::custom("table too long"))?;
-            if positions.insert(Arc::clone(value), raw).is_some() {
+            table.values.put(at, Arc::clone(&value));
+            if table.positions.insert(value, raw).is_some() {
                 return Err(serde::de::Error::custom("a value stands twice in an intern table"));
             }
         }
-        Ok(Self { values: values.into_iter().collect(), positions, stamp })
+        Ok(table)
     }
 }
 

@@ -105,12 +105,12 @@ impl Ledger {
         }
     }
 
-    /// Takes an operation out.
-    pub(crate) fn close(&mut self, id: OperationId) -> Option<Operation> {
-        let machine = self.get(id)?.machine;
+    /// Takes the operation on a machine out.
+    pub(crate) fn close(&mut self, machine: MachineIx) -> Option<Operation> {
         let operation = self.on.remove(machine.index())?;
+        let id = operation.id;
         self.expect_no_more(operation.deadline, id);
-        let plan = self.plans.get_mut(&id.index)?;
+        let plan = self.plans.get_mut(&id.index).expect("an open operation has its plan");
         plan.open -= 1;
         if plan.open == 0 {
             self.plans.remove(&id.index);
@@ -213,14 +213,14 @@ mod tests {
     fn an_operation_that_has_ended_is_gone_whatever_its_machine_does_next() {
         let mut ledger = ledger();
         assert_eq!(names(ledger.iter()), [(5, 0), (5, 1), (5, 2), (8, 0)]);
-        let ended = OperationId { index: 5, ordinal: 1 };
-        ledger.close(ended);
+        let (ended, machine) = (OperationId { index: 5, ordinal: 1 }, MachineIx::from_index(2));
+        assert_eq!(ledger.close(machine).map(|operation| operation.id), Some(ended));
+        assert_eq!(ledger.close(machine), None);
         ledger.open(operation(9, 0, 2, 40));
         assert_eq!(ledger.get(ended), None);
-        assert_eq!(ledger.close(ended), None);
         assert_eq!(names(ledger.iter()), [(5, 0), (5, 2), (8, 0), (9, 0)]);
-        for id in ledger.iter().map(|operation| operation.id).collect::<Vec<_>>() {
-            ledger.close(id);
+        for machine in ledger.iter().map(|operation| operation.machine).collect::<Vec<_>>() {
+            ledger.close(machine);
         }
         assert!(ledger.is_empty() && ledger.plans.is_empty() && ledger.deadlines.is_empty(), "nothing is left behind");
     }
@@ -228,7 +228,7 @@ mod tests {
     #[test]
     fn a_restored_ledger_has_gaps_and_no_doubles() {
         let mut ledger = ledger();
-        ledger.close(OperationId { index: 5, ordinal: 0 });
+        ledger.close(MachineIx::from_index(9));
         let restored = Ledger::restore(ledger.iter().copied()).expect("sound");
         assert_eq!(names(restored.iter()), names(ledger.iter()));
         assert_eq!(restored.overdue(ShardTime(30)), ledger.overdue(ShardTime(30)));

@@ -30,8 +30,8 @@ impl Fleet {
         let machine = self.get(ix);
         let written = machine.map(|machine| (machine.version, machine.since, machine.assigned_priority));
         let change = Change { before: before.map(Class::of), after: machine.map(Class::of) };
-        // Handles mean what the vocabulary says, so it is part of the history.
-        let content = (ix, change.before, change.after, written, self.words.stamp());
+        // Handles mean what the vocabulary says, so it is part of the history. What was there before is what the history says.
+        let content = (ix, change.after, written, self.words.stamp());
         self.changes.write(change, &content);
     }
 }

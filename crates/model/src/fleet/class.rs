@@ -83,8 +83,8 @@ const AT_HAND: usize = 2;
 #[derive(Clone, Debug, Default)]
 pub struct Classes {
     all: OrdMap<Class, Members>,
-    /// The classes that were written last, with their members; `all` has nobody in their place. So a run of machines costs
-    /// one look-up in `all`, not one each.
+    /// The classes that were written last, with their members; in `all` stand those that they had before. So a run of machines
+    /// costs one look-up in `all`, not one each.
     at_hand: [Option<(Class, Members)>; AT_HAND],
 }
 
@@ -164,7 +164,11 @@ impl Classes {
         let found = self.at_hand.iter().position(is_it);
         self.at_hand[..=found.unwrap_or(AT_HAND - 1)].rotate_right(1);
         if found.is_none() {
-            let members = self.all.insert(class, Members::nobody()).unwrap_or_default();
+            let known = self.all.get(&class).cloned();
+            let members = known.unwrap_or_else(|| {
+                self.all.insert(class, Members::nobody());
+                Members::default()
+            });
             if let Some((other, members)) = self.at_hand[0].replace((class, members)) {
                 self.all.insert(other, members);
             }

@@ -10,6 +10,7 @@ mod members;
 #[cfg(test)]
 mod tests;
 
+use std::hint::black_box;
 use std::sync::Arc;
 
 use imbl::OrdSet;
@@ -74,6 +75,11 @@ impl Fleet {
         self.names.find(id)
     }
 
+    /// The slot of the machine with each of these ids, as [`Self::find`] says, at a fraction of the price for many.
+    pub fn find_each<'a>(&self, ids: impl Iterator<Item = &'a str> + Clone) -> Vec<Option<MachineIx>> {
+        self.names.find_each(ids)
+    }
+
     /// The id of a machine.
     pub fn id(&self, ix: MachineIx) -> &str {
         self.names.get(ix)
@@ -98,6 +104,16 @@ impl Fleet {
     /// What went wrong with a failed machine.
     pub fn error(&self, ix: MachineIx) -> Option<&str> {
         self.errors.get(ix.index()).map(|error| &**error)
+    }
+
+    /// Looks at these machines side by side, and tells nothing by it: what is then written to one after the other has not to be waited
+    /// for each time.
+    pub fn look_ahead(&self, machines: impl Iterator<Item = MachineIx>) {
+        let look = |ix: MachineIx| {
+            let version = self.get(ix).map_or(0, |machine| machine.version as usize);
+            version + self.id(ix).as_bytes().first().map_or(0, |first| usize::from(*first))
+        };
+        black_box(machines.map(look).sum::<usize>());
     }
 
     /// What stands beside the record, as [`Fleet::put`] takes it.

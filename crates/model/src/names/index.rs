@@ -23,13 +23,17 @@ pub(super) struct Index {
 }
 
 /// The upper half of the hash, and the slot.
-type Entry = (u32, u32);
+pub(super) type Entry = (u32, u32);
 
 impl Index {
     /// The slots whose ids may have this hash.
     pub(super) fn candidates(&self, hash: u64) -> impl Iterator<Item = u32> + '_ {
-        let entries = self.buckets.get(self.bucket(hash)).map_or(&[][..], |bucket| &bucket[..]);
-        entries.iter().filter(move |(tag, _)| *tag == tag_of(hash)).map(|(_, slot)| *slot)
+        candidates(self.bucket_of(hash), hash)
+    }
+
+    /// The bucket of what has this hash.
+    pub(super) fn bucket_of(&self, hash: u64) -> &[Entry] {
+        self.buckets.get(self.bucket(hash)).map_or(&[][..], |bucket| &bucket[..])
     }
 
     /// Adds an entry. `hash_of` gives the hash of any slot that is in.
@@ -92,6 +96,11 @@ impl Index {
         let wide = low % (2 * self.level());
         if wide < self.spread { wide } else { low % self.level() }
     }
+}
+
+/// The slots in a bucket whose ids may have this hash.
+pub(super) fn candidates(bucket: &[Entry], hash: u64) -> impl Iterator<Item = u32> + '_ {
+    bucket.iter().filter(move |(tag, _)| *tag == tag_of(hash)).map(|(_, slot)| *slot)
 }
 
 fn tag_of(hash: u64) -> u32 {

@@ -9,7 +9,7 @@ mod index;
 use std::num::NonZeroU16;
 use std::sync::Arc;
 
-use self::index::Index;
+use self::index::{Entry, Index};
 use crate::column::Column;
 use crate::ids::MachineIx;
 
@@ -39,6 +39,22 @@ impl Names {
     pub fn find(&self, id: &str) -> Option<MachineIx> {
         let slots = self.index.candidates(fnv1a(id.as_bytes()));
         slots.map(|slot| MachineIx::from_index(slot as usize)).find(|ix| self.get(*ix) == id)
+    }
+
+    /// The slot that holds each of `ids`, as [`Self::find`] says. One look-up waits for memory four times, each time for what
+    /// the last one brought; here all ids take a step before any takes the next, so that the processor waits for many at once.
+    pub fn find_each<'a>(&self, ids: impl Iterator<Item = &'a str> + Clone) -> Vec<Option<MachineIx>> {
+        let hashes: Vec<u64> = ids.clone().map(|id| fnv1a(id.as_bytes())).collect();
+        let buckets: Vec<&[Entry]> = hashes.iter().map(|hash| self.index.bucket_of(*hash)).collect();
+        let first = |(hash, bucket): (&u64, &[Entry])| index::candidates(bucket, *hash).next();
+        let slots: Vec<Option<u32>> = hashes.iter().zip(buckets).map(first).collect();
+        let spans: Vec<Option<Span>> =
+            slots.iter().map(|slot| slot.and_then(|slot| self.spans.get(slot as usize).copied())).collect();
+        let found = |((id, slot), span): ((&str, Option<u32>), Option<Span>)| {
+            let is_it = text(&self.pages, span?) == id;
+            if is_it { slot.map(|slot| MachineIx::from_index(slot as usize)) } else { self.find(id) }
+        };
+        ids.zip(slots).zip(spans).map(found).collect()
     }
 
     /// The id in a slot; empty if the slot is free.
@@ -110,6 +126,21 @@ mod tests {
         assert_eq!((names.find("machine-4321"), names.get(ix)), (None, ""));
         names.put(ix, "another");
         assert_eq!(names.find("another"), Some(ix));
+    }
+
+    #[test]
+    fn each_of_many_is_found_where_it_is_found_alone() {
+        let mut names = Names::default();
+        // The upper halves of their hashes are the same, and there is one bucket: the second is found behind the first.
+        let twins = ["m-191593", "m-722320"];
+        let known: Vec<String> = twins.into_iter().map(str::to_owned).chain((0..9).map(|n| format!("a-{n}"))).collect();
+        (0..).zip(&known).for_each(|(at, id)| names.put(MachineIx::from_index(at), id));
+        let asked = || known.iter().map(String::as_str).chain(["unknown", ""]).rev();
+        let alone: Vec<Option<MachineIx>> = asked().map(|id| names.find(id)).collect();
+        assert_eq!(names.find_each(asked()), alone);
+        assert_eq!(alone.iter().flatten().count(), known.len());
+        names.free(MachineIx::from_index(0));
+        assert_eq!(names.find_each(twins.into_iter()), [None, Some(MachineIx::from_index(1))]);
     }
 
     #[test]

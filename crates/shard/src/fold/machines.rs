@@ -11,7 +11,7 @@ use crate::cooling::CoolDown;
 use crate::event::Event;
 use crate::judge;
 use crate::observed::ObservedMachine;
-use crate::operation::{Assignment, Ending, Operation, OperationId};
+use crate::operation::{Assignment, Ending, Operation};
 use crate::{Kind, echo};
 
 impl Fold<'_> {
@@ -111,9 +111,9 @@ impl Fold<'_> {
         }
     }
 
-    /// Ends an operation: nothing of it is left but the count and the event.
-    pub(super) fn close(&mut self, id: OperationId, ending: Ending) -> Operation {
-        let operation = self.state.ledger.close(id).expect("only an open operation ends");
+    /// Ends the operation on a machine: nothing of it is left but the count and the event.
+    pub(super) fn close(&mut self, machine: MachineIx, ending: Ending) -> Operation {
+        let operation = self.state.ledger.close(machine).expect("only an open operation ends");
         let counters = &mut self.state.counters;
         match ending {
             Ending::Done => counters.done += 1,
@@ -121,7 +121,7 @@ impl Fold<'_> {
             Ending::Failed | Ending::TimedOut => counters.failed += 1,
             Ending::Unneeded | Ending::Lost | Ending::Overtaken => counters.overtaken += 1,
         }
-        let Operation { id, kind, step, machine, decided_at, .. } = operation;
+        let Operation { id, kind, step, decided_at, .. } = operation;
         let took_ms = self.state.now.since(decided_at).0;
         self.events.push(Event::OperationClosed { id, kind, step, machine, ending, took_ms });
         operation
@@ -129,8 +129,8 @@ impl Fold<'_> {
 
     /// Takes a machine out that its provider no longer has, with everything that refers to it.
     pub(super) fn remove(&mut self, ix: MachineIx) {
-        if let Some(id) = self.state.ledger.on(ix).map(|operation| operation.id) {
-            self.close(id, Ending::Lost);
+        if self.state.ledger.on(ix).is_some() {
+            self.close(ix, Ending::Lost);
         }
         let id = self.state.fleet.id(ix).to_owned();
         self.end_repair(ix);

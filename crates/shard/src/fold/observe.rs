@@ -12,7 +12,7 @@ use crate::command::Observe;
 use crate::event::Event;
 use crate::judge::{self, Meaning, Record};
 use crate::lanes::Trouble;
-use crate::observed::ObservedMachine;
+use crate::observed::{ObservedMachine, ObservedShape};
 use crate::operation::{Ending, Kind, Operation, Progress, Refusal, Step};
 use crate::response::{Rejection, Response};
 use crate::{echo, rails, shapes};
@@ -31,14 +31,15 @@ impl Fold<'_> {
             return Err(Rejection::Observation { provider });
         }
         let asked_at = observe.asked_at.min(self.index - 1);
-        let words = &self.state.fleet.words;
-        let mut handles: Vec<Option<ShapeIx>> =
-            observe.shapes.iter().map(|shape| shapes::find(shape, &observe.provider, words)).collect();
+        let known = self.state.fleet.find_each(observe.machines.iter().map(|(_, machine)| machine.id.as_str()));
+        let mut handles = self.handles(observe, &known);
+        self.events.reserve(2 * observe.machines.len());
         let (mut changed, mut screened) = (0, observe.unreadable);
-        for (at, machine) in &observe.machines {
+        for ((at, machine), known) in observe.machines.iter().zip(known) {
             let at = *at as usize;
             let shape = &observe.shapes[at];
-            let known = self.state.fleet.find(&machine.id);
+            // What is not known yet may have been adopted from an earlier place of this very entry.
+            let known = known.or_else(|| self.state.fleet.find(&machine.id));
             let record = Record { provider: &observe.provider, asked_at, shape, handle: handles[at], machine, known };
             let meaning = judge::judge(self.state, &record);
             match meaning {
@@ -58,6 +59,21 @@ impl Fold<'_> {
         let provider = self.state.fleet.words.symbol(&observe.provider);
         self.state.settled.asked(provider, asked_at);
         Ok(Response::Observed { changed, screened })
+    }
+
+    /// The handles of a listing's shapes, as far as the shard has seen them.
+    fn handles(&self, observe: &Observe, known: &[Option<MachineIx>]) -> Vec<Option<ShapeIx>> {
+        let mut as_before = vec![None; observe.shapes.len()];
+        for ((at, _), known) in observe.machines.iter().zip(known) {
+            let machine = known.map(|ix| self.state.fleet.machine(ix));
+            as_before[*at as usize] = as_before[*at as usize].or(machine.map(|machine| machine.shape));
+        }
+        let words = &self.state.fleet.words;
+        let handle = |(shape, as_before): (&ObservedShape, Option<ShapeIx>)| {
+            let is_it = |ix: &ShapeIx| shapes::is(shape, &observe.provider, words.shape_of(*ix), words);
+            as_before.filter(is_it).or_else(|| shapes::find(shape, &observe.provider, words))
+        };
+        observe.shapes.iter().zip(as_before).map(handle).collect()
     }
 
     fn vanish(&mut self, observe: &Observe, asked_at: u64) -> u32 {
@@ -194,7 +210,7 @@ impl Fold<'_> {
             Ending::Lost => self.state.counters.lost += 1,
             _ => {}
         }
-        self.close(operation.id, ending);
+        self.close(ix, ending);
         if matches!(ending, Ending::Failed | Ending::Lost) {
             self.guard_late_call(&operation);
         }
@@ -214,7 +230,7 @@ impl Fold<'_> {
         let machine = *self.state.fleet.machine(ix);
         let held = rails::standstill(&self.state.settings.policy).is_some() || !machine.is_usable();
         if held || !self.need_stands(&assignment.claim) {
-            self.close(operation.id, Ending::Unneeded);
+            self.close(ix, Ending::Unneeded);
             return;
         }
         operation.step = Step::Configure;

@@ -83,7 +83,7 @@ impl Fold<'_> {
                 self.bar(operation, refusal);
             }
             Refusal::NotFound => {
-                self.close(operation.id, Ending::Failed);
+                self.close(operation.machine, Ending::Failed);
                 let text: String = text.chars().take(judge::MAX_PROVIDER_TEXT / 4).collect();
                 let text = format!("ARG-0441: its provider does not know this machine ({text}); see its inventory");
                 self.fail(&operation, &text);
@@ -124,7 +124,7 @@ impl Fold<'_> {
         let aside = self.state.fleet.aside(ix);
         self.write(ix, next, aside, Cause::Refused).expect("a refused step leads back to its start");
         self.settle(ix);
-        self.close(operation.id, Ending::Refused(refusal));
+        self.close(ix, Ending::Refused(refusal));
         self.turned_down(ix, refusal);
     }
 }

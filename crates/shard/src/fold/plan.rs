@@ -4,7 +4,7 @@
 //! them and no unit can be taken by half.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use argosy_engine::{Action, ActionKind, Reason, Unit};
 use argosy_failpoint::{Planted, planted};
@@ -20,6 +20,9 @@ use crate::rails;
 use crate::response::{DropReason, PlanTaken, Rejection, Response};
 use crate::state::{DECISION_MARKS, ReclaimWindow, ShardState};
 
+/// So many units' machines are looked at side by side.
+const LOOK_AHEAD: u32 = 16;
+
 impl Fold<'_> {
     pub(super) fn plan(&mut self, plan: &PlanEntry) -> Result<Response, Rejection> {
         let revision = self.state.revision;
@@ -32,7 +35,12 @@ impl Fold<'_> {
     /// Takes what holds of a plan. Also run by [`ShardState::rehearse`], on a copy.
     pub(crate) fn take_plan(&mut self, plan: &PlanEntry) -> PlanTaken {
         let mut result = PlanTaken::default();
+        self.events.reserve(2 * plan.units.iter().map(|unit| unit.actions.len()).sum::<usize>());
         for (at, unit) in (0..).zip(&plan.units) {
+            if at % LOOK_AHEAD == 0 {
+                let ahead = plan.units.iter().skip(at as usize).take(LOOK_AHEAD as usize);
+                self.state.fleet.look_ahead(ahead.flat_map(|unit| &unit.actions).map(|action| action.machine));
+            }
             let unit = self.state.taken_by_half(unit);
             match self.take_unit(&unit, plan.based_on, result.opened) {
                 Ok(opened) => {
@@ -138,7 +146,9 @@ impl ShardState {
         if based_on < self.slots_reused_at {
             return Err(DropReason::SlotsReused);
         }
-        let machines: BTreeSet<MachineIx> = unit.actions.iter().map(|action| action.machine).collect();
+        let mut machines: Vec<MachineIx> = unit.actions.iter().map(|action| action.machine).collect();
+        machines.sort_unstable();
+        machines.dedup();
         if unit.actions.is_empty() || machines.len() != unit.actions.len() {
             return Err(DropReason::Illegal);
         }

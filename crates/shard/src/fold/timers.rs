@@ -25,7 +25,8 @@ impl Fold<'_> {
     }
 
     fn time_out(&mut self, id: OperationId) {
-        let operation = self.close(id, Ending::TimedOut);
+        let machine = self.state.ledger.get(id).expect("only an open operation runs out of time").machine;
+        let operation = self.close(machine, Ending::TimedOut);
         // One that was never accepted speaks of the lane with each attempt that was refused or not answered, or was held back.
         let was_accepted = matches!(operation.attempt.progress, Progress::Accepted { .. });
         self.creation_failed(&operation, was_accepted.then_some(Trouble::Failed));
