@@ -116,7 +116,12 @@ impl Cycle {
         if self.agenda.is_anew || before == now {
             return;
         }
-        let signed = |claims: &Claims, sign: i64| -> Vec<(ClassIx, i64)> {
+        // Most of it is as it was, and in the same order.
+        let same = before.iter().zip(now).take_while(|(before, now)| before == now).count();
+        let (before, now) = (&before[same..], &now[same..]);
+        let same = before.iter().rev().zip(now.iter().rev()).take_while(|(before, now)| before == now).count();
+        let (before, now) = (&before[..before.len() - same], &now[..now.len() - same]);
+        let signed = |claims: &[(ClassIx, u32)], sign: i64| -> Vec<(ClassIx, i64)> {
             claims.iter().map(|(class, count)| (*class, sign * i64::from(*count))).collect()
         };
         let mut changes = signed(before, -1);

@@ -53,14 +53,14 @@ impl Yardstick {
 
     /// Nothing of it.
     pub(crate) fn none(&self) -> Amounts {
-        self.want.iter().map(|_| 0).collect()
+        SmallVec::from_elem(0, self.want.len())
     }
 
     /// How much a machine with these resources counts for.
     pub(crate) fn measure(&self, resources: &Resources) -> Amounts {
         match &self.piece {
             Some(piece) => smallvec![resources.units_of(piece)],
-            None => self.dims.iter().map(|dim| resources.get(*dim)).collect(),
+            None => amounts(self.dims.iter().map(|dim| resources.get(*dim))),
         }
     }
 
@@ -106,7 +106,7 @@ impl Yardstick {
 
     /// How much of what is still `short` one machine covers, in parts of the whole want.
     pub(crate) fn cover_of_short(&self, short: &Amounts, machine: &Amounts) -> u128 {
-        let useful: Amounts = short.iter().zip(machine).map(|(short, has)| (*short).min(*has)).collect();
+        let useful = amounts(short.iter().zip(machine).map(|(short, has)| (*short).min(*has)));
         self.ratio(&useful, |useful, _| useful)
     }
 
@@ -114,6 +114,16 @@ impl Yardstick {
         let parts = have.iter().zip(&self.want).filter(|(_, want)| **want > 0);
         parts.map(|(have, want)| u128::from(counted(*have, *want)) * u128::from(WHOLE) / u128::from(*want)).sum()
     }
+}
+
+/// Amounts one by one. Few needs ask for more than three dimensions, and what is no more than that is not grown piece by piece.
+fn amounts(each: impl ExactSizeIterator<Item = u64>) -> Amounts {
+    let (mut few, len) = ([0; 3], each.len());
+    if len > few.len() {
+        return each.collect();
+    }
+    few.iter_mut().zip(each).for_each(|(place, amount)| *place = amount);
+    Amounts::from_buf_and_len(few, len)
 }
 
 /// Whether nothing is missing.
@@ -178,6 +188,16 @@ mod tests {
     fn a_piece_that_lacks_a_dimension_leaves_the_measure_in_resources() {
         let yard = Yardstick::pieces(&vector(&[16, 8]), &vector(&[4]));
         assert_eq!(yard.want()[..], [16, 8]);
+    }
+
+    #[test]
+    fn a_machine_is_measured_in_as_many_dimensions_as_are_asked_for() {
+        let machine = vector(&[1, 2, 3, 4, 5]);
+        for dims in 1..=5_u64 {
+            let wanted: Vec<u64> = (0..dims).map(|n| 10 + n).collect();
+            let measured = Yardstick::resources(&vector(&wanted)).measure(&machine);
+            assert_eq!(measured[..], (1..=dims).collect::<Vec<u64>>()[..]);
+        }
     }
 
     #[test]
