@@ -9,6 +9,7 @@ use std::cmp::Reverse;
 use imbl::{OrdMap, OrdSet};
 use serde::{Deserialize, Serialize};
 
+use crate::column::Column;
 use crate::ids::{ClusterIx, GroupIx, ProfileIx};
 use crate::journal::{Edition, Journal};
 use crate::resources::Resources;
@@ -84,13 +85,17 @@ pub enum DemandChange {
 
 type Precedence = (Reverse<i32>, ShardTime, NeedKey);
 
+/// Which part of all rows may be written between two looks of whoever follows the demand: more of them are listed anew sooner than
+/// followed.
+const FOLLOWED: usize = 2;
+
 /// The demand on a shard. Clones share structure.
 #[derive(Clone, Debug, Default)]
 pub struct Demand {
     needs: OrdMap<NeedKey, Need>,
     order: OrdSet<Precedence>,
     marks: OrdMap<NeedKey, NeedMark>,
-    clusters: OrdMap<ClusterIx, Reporting>,
+    clusters: Column<Reporting>,
     changes: Journal<DemandChange>,
 }
 
@@ -138,6 +143,7 @@ impl Demand {
         let content = (DemandChange::Need(key), &aggregate, &min_unit, arrival, version, words.stamp());
         self.changes.write(DemandChange::Need(key), &content);
         self.needs.insert(key, Need { key, aggregate, min_unit, arrival, version });
+        self.changes.reach(self.needs.len() / FOLLOWED);
     }
 
     /// Takes a row out, with its mark.
@@ -178,13 +184,13 @@ impl Demand {
 
     /// What is known of a cluster's reporting.
     pub fn reporting(&self, cluster: ClusterIx) -> Reporting {
-        self.clusters.get(&cluster).copied().unwrap_or_default()
+        self.clusters.get(cluster.index()).copied().unwrap_or_default()
     }
 
     /// Notes something about a cluster's reporting.
     pub fn set_reporting(&mut self, cluster: ClusterIx, reporting: Reporting) {
         self.changes.write(DemandChange::Reporting(cluster), &(DemandChange::Reporting(cluster), reporting));
-        self.clusters.insert(cluster, reporting);
+        self.clusters.put(cluster.index(), reporting);
     }
 
     /// What the writes to this demand have come to.
@@ -199,7 +205,7 @@ impl Demand {
 
     /// All clusters that have reported.
     pub fn clusters(&self) -> impl Iterator<Item = (ClusterIx, &Reporting)> {
-        self.clusters.iter().map(|(cluster, reporting)| (*cluster, reporting))
+        self.clusters.iter().map(|(cluster, reporting)| (ClusterIx::from_index(cluster), reporting))
     }
 
     /// Builds demand from stored parts. `None` if a need refers to a profile that is not in `words`, or stands twice.
@@ -224,6 +230,7 @@ impl Demand {
             if demand.needs.insert(need.key, need).is_some() {
                 return None;
             }
+            demand.changes.reach(demand.needs.len() / FOLLOWED);
         }
         for (key, mark) in marks {
             demand.set_mark(key, mark);

@@ -11,7 +11,8 @@ use imbl::Vector;
 
 use crate::stamp::Stamp;
 
-/// How many entries a journal keeps at the least, once it has seen so many; it keeps less than twice as many.
+/// How many entries a journal keeps at the least, once it has seen so many; it keeps less than twice as many. Unless it is to
+/// reach further.
 const REACH: usize = 32 * 1024;
 
 /// Where a reader stands in a journal.
@@ -28,11 +29,12 @@ pub struct Journal<T: Clone> {
     /// The edition before the first entry.
     from: Edition,
     now: Edition,
+    reach: usize,
 }
 
 impl<T: Clone> Default for Journal<T> {
     fn default() -> Self {
-        Self { entries: Vector::new(), from: Edition::default(), now: Edition::default() }
+        Self { entries: Vector::new(), from: Edition::default(), now: Edition::default(), reach: REACH }
     }
 }
 
@@ -42,12 +44,17 @@ impl<T: Clone> Journal<T> {
         let stamp = self.now.stamp.then(content);
         self.now = Edition { written: self.now.written + 1, stamp };
         self.entries.push_back((entry, stamp));
-        if self.entries.len() >= 2 * REACH {
-            let rest = self.entries.split_off(REACH);
+        if self.entries.len() >= 2 * self.reach {
+            let rest = self.entries.split_off(self.reach);
             let (_, stamp) = self.entries.last().expect("the first part is not empty");
-            self.from = Edition { written: self.from.written + REACH as u64, stamp: *stamp };
+            self.from = Edition { written: self.from.written + self.reach as u64, stamp: *stamp };
             self.entries = rest;
         }
+    }
+
+    /// From now on keeps so many entries at the least.
+    pub fn reach(&mut self, entries: usize) {
+        self.reach = self.reach.max(entries);
     }
 
     /// The edition that the last entry led to.
@@ -101,6 +108,19 @@ mod tests {
         assert_eq!(after(&there, here.edition()), None);
         assert_eq!(after(&here, there.edition()), None, "nor one that has not come so far");
         assert_eq!(after(&there, origin.edition()), Some(vec![3, 4]));
+    }
+
+    #[test]
+    fn a_journal_that_reaches_further_is_followed_for_longer() {
+        let mut journal = written([0]);
+        let (old, reach) = (journal.edition(), u32::try_from(REACH).expect("small"));
+        journal.reach(4 * REACH);
+        journal.reach(REACH);
+        (1..4 * reach).for_each(|word| journal.write(word, &word));
+        assert_eq!(after(&journal, old), Some((1..4 * reach).collect()));
+        (0..4 * reach).for_each(|word| journal.write(word, &word));
+        assert_eq!(after(&journal, old), None);
+        assert!(journal.entries.len() < 8 * REACH);
     }
 
     #[test]
