@@ -103,7 +103,7 @@ docs: tools ## List new error pages and decision records in the book, and build 
 # What the chaos targets hand on: make chaos CHAOS_ARGS='--seeds 1..50 --json out.json'
 CHAOS_ARGS ?= --seeds 1..201 --minutes 9
 CHAOS_NIGHT_ARGS ?= --minutes 600 --require-failpoints
-CHAOS_PROOF_ARGS ?= --seeds 1..1001 --may-miss 1 --jobs 2
+CHAOS_PROOF_ARGS ?= --seeds 1..1001 --jobs 2
 chaos: rocksdb ## Run the real replicas in simulated worlds under faults, ten minutes at most (CHAOS_ARGS='--seeds 1..50')
 	@$(CARGO) run --release --locked --package argosy-lab -- chaos run --jobs 2 $(CHAOS_ARGS)
 

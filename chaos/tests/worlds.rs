@@ -24,6 +24,13 @@ fn good(outcome: &Outcome) {
     assert!(outcome.answered > 50, "administrators were answered only {} times", outcome.answered);
 }
 
+/// The campaign of one of the scenarios.
+fn scenario(name: &str) -> Campaign {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios").join(name);
+    let text = std::fs::read_to_string(file).expect("it can be read");
+    Scenario::parse(name, &text).expect("it is sound").campaign()
+}
+
 fn drawn(seed: u64, seconds: u64) -> Campaign {
     draw(seed, Duration::from_secs(seconds))
 }
@@ -75,8 +82,7 @@ fn drawn_campaigns_hold() {
 /// A healthy voter is not removed while another one's disk is lost: without the guard this world never comes to rest.
 #[test]
 fn a_quorum_is_not_removed_in_haste() {
-    let text = include_str!("../scenarios/hasty-removal.yaml");
-    let campaign = Scenario::parse("hasty-removal.yaml", text).expect("it is sound").campaign();
+    let campaign = scenario("hasty-removal.yaml");
     let unguarded = Campaign { planted: Some(Planted::RemovalUnguarded), ..campaign.clone() };
     let broken = run(&unguarded, 1).violations;
     assert_eq!(broken.first().map(|violation| violation.invariant.as_str()), Some("a healed world comes to rest"));
@@ -96,8 +102,7 @@ fn worlds_without_failpoints_hold() {
 /// `every_scenario_holds` says.)
 #[test]
 fn a_lost_update_is_seen() {
-    let text = include_str!("../scenarios/settings-at-once.yaml");
-    let campaign = Scenario::parse("settings-at-once.yaml", text).expect("it is sound").campaign();
+    let campaign = scenario("settings-at-once.yaml");
     let broken = run(&Campaign { planted: Some(Planted::UpdateLost), ..campaign }, 1).violations;
     let promise = broken.first().map(|violation| violation.invariant.as_str());
     assert_eq!(promise, Some("histories are linearizable"));
@@ -106,8 +111,7 @@ fn a_lost_update_is_seen() {
 /// What a provider said once, and what came of an attempt, is not forgotten when it does not get into the log.
 #[test]
 fn what_did_not_get_into_the_log_is_not_forgotten() {
-    let text = include_str!("../scenarios/commits-fail.yaml");
-    let campaign = Scenario::parse("commits-fail.yaml", text).expect("it is sound").campaign();
+    let campaign = scenario("commits-fail.yaml");
     for bug in [Planted::ListingLost, Planted::OutcomesLost] {
         // Which seed it is changes with whatever else a world does.
         let sees = |seed: &u64| {
@@ -116,6 +120,22 @@ fn what_did_not_get_into_the_log_is_not_forgotten() {
         };
         let seed = (1..=24).find(sees).unwrap_or_else(|| panic!("{bug} was not seen"));
         good(&run(&campaign, seed));
+    }
+}
+
+/// Bugs that drawn worlds find seldom, or never did, have a scenario that finds each soon, and what it breaks there is what it is about.
+#[test]
+fn what_drawn_worlds_seldom_find_has_a_scenario_that_does() {
+    for (bug, promise) in [
+        (Planted::GangTakenByHalf, "gangs are assembled whole"),
+        (Planted::OldTermAccepted, "leaders keep their term"),
+        (Planted::VoteForgotten, "one leader per term"),
+        (Planted::ReadUnconfirmed, "histories are linearizable"),
+        (Planted::GateForgotten, "rails hold"),
+    ] {
+        let proof = prove(bug, 1..=8, Duration::from_secs(10), &mut worlds());
+        let (_, violation) = proof.found.unwrap_or_else(|| panic!("{bug} was not found"));
+        assert_eq!((violation.invariant.as_str(), proof.scenario.is_some()), (promise, true), "{bug}: {violation:?}");
     }
 }
 

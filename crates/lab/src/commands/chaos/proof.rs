@@ -73,7 +73,8 @@ fn told(proof: &Proof) -> String {
         Some((seed, violation)) => {
             let (at, invariant, detail) = (violation.at.as_secs_f64(), &violation.invariant, &violation.detail);
             let detail: String = detail.chars().take(300).collect();
-            format!("{bug}: seed {seed} after {at:.1} s, the {seeds}th that was tried: {invariant}: {detail}")
+            let of = proof.scenario.map_or_else(String::new, |scenario| format!(" of {scenario}"));
+            format!("{bug}: seed {seed}{of} after {at:.1} s, the {seeds}th that was tried: {invariant}: {detail}")
         }
         None => format!("{bug}: not found by {seeds} seeds"),
     }
@@ -83,5 +84,6 @@ fn written(proof: &Proof) -> serde_json::Value {
     let found = proof.found.as_ref().map(|(seed, violation)| {
         json!({ "seed": seed, "at_s": violation.at.as_secs_f64(), "invariant": violation.invariant, "detail": violation.detail })
     });
-    json!({ "bug": proof.planted.name(), "does": proof.planted.does(), "seeds": proof.seeds, "found": found })
+    let (bug, does) = (proof.planted.name(), proof.planted.does());
+    json!({ "bug": bug, "does": does, "seeds": proof.seeds, "scenario": proof.scenario, "found": found })
 }
