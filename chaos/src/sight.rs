@@ -113,9 +113,9 @@ pub struct ClusterSight {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AgentSight {
     /// The machine.
-    pub machine: String,
+    pub machine: Arc<str>,
     /// The shard that it is sure to belong to, while its provider has it.
-    pub shard: String,
+    pub shard: Arc<str>,
     /// Events that have happened, numbered from 1.
     pub happened: u64,
     /// How many of them a leader has taken; `None` before the agent's first start.

@@ -16,7 +16,6 @@ const KEPT: usize = 2_000_000;
 pub struct Trace {
     hasher: Sha256,
     lines: Vec<String>,
-    last: Vec<(String, String)>,
 }
 
 impl fmt::Debug for Trace {
@@ -34,16 +33,6 @@ impl Trace {
         if self.lines.len() < KEPT {
             self.lines.push(line);
         }
-    }
-
-    /// Notes how something stands, if it stands otherwise than before.
-    pub fn note_change(&mut self, at: Duration, thing: &str, state: &str) {
-        match self.last.iter_mut().find(|(known, _)| known == thing) {
-            Some((_, known)) if known == state => return,
-            Some((_, known)) => state.clone_into(known),
-            None => self.last.push((thing.to_owned(), state.to_owned())),
-        }
-        self.note(at, format_args!("{thing} {state}"));
     }
 
     /// The name of the run.

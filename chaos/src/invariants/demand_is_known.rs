@@ -22,9 +22,9 @@ impl Invariant for DemandIsKnown {
         let mut found = Vec::new();
         for (node, replica) in sight.replicas().filter(|(_, replica)| replica.reign.is_some()) {
             let words = &replica.view.state.fleet().words;
-            let ours = self.0.iter().filter(|(cluster, acknowledged)| {
-                **acknowledged > 0 && cluster.starts_with(&format!("{}-", replica.shard))
-            });
+            let prefix = format!("{}-", replica.shard);
+            let ours = self.0.iter();
+            let ours = ours.filter(|(cluster, acknowledged)| **acknowledged > 0 && cluster.starts_with(&prefix));
             for (cluster, _) in ours {
                 if words.find_cluster(cluster).is_none() {
                     found.push(format!("{}: {} leads and has never heard of {cluster}", replica.shard, node.id));

@@ -1,15 +1,23 @@
 //! ARCHITECTURE.md §4: XID and ECC events are in the log, so that a failover forgets none. What an agent was told to be safe is in what the
 //! leader keeps of its machine, every event once and in its order.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use argosy_health::Record;
 
 use super::Invariant;
 use crate::sight::{AgentSight, ReplicaSight, Sight};
 use crate::world::agents::EVENT;
 
-/// Events that agents were told to be safe, at the last look.
+/// What leaders keep, held against what agents were told.
 #[derive(Debug, Default)]
-pub(super) struct EventsSurvive(Vec<AgentSight>);
+pub(super) struct EventsSurvive {
+    /// Events that agents were told to be safe, at the last look.
+    told: Vec<AgentSight>,
+    /// The last record of each machine that was read, with the numbers in it: most looks find it as it was.
+    read: BTreeMap<Arc<str>, (Vec<u8>, Vec<u64>)>,
+}
 
 impl Invariant for EventsSurvive {
     fn name(&self) -> &'static str {
@@ -21,13 +29,13 @@ impl Invariant for EventsSurvive {
     }
 
     fn look(&mut self, sight: &Sight<'_>) -> Vec<String> {
-        let told = std::mem::replace(&mut self.0, sight.agents.clone());
+        let told = std::mem::replace(&mut self.told, sight.agents.clone());
         let broken = told.iter().filter_map(|agent| {
             // Of two that believe to lead, the one of the higher term does.
             let reigning =
-                sight.replicas().filter(|(_, replica)| replica.shard == agent.shard && replica.reign.is_some());
+                sight.replicas().filter(|(_, replica)| *replica.shard == *agent.shard && replica.reign.is_some());
             let (node, leader) = reigning.max_by_key(|(_, replica)| replica.reign)?;
-            let numbers = match kept(leader, &agent.machine)? {
+            let numbers = match self.numbers(&agent.machine, kept(leader, &agent.machine)?) {
                 Ok(numbers) => numbers,
                 Err(why) => return Some(format!("{}: {} keeps of {} {why}", agent.shard, node.id, agent.machine)),
             };
@@ -41,15 +49,22 @@ impl Invariant for EventsSurvive {
     }
 }
 
-/// The numbers of the latest events that a replica keeps of a machine, or why they cannot be read. What was given back to its provider took
-/// its record with it. What is noted of other things than events, as a boot, has no number.
-fn kept(replica: &ReplicaSight, machine: &str) -> Option<Result<Vec<u64>, String>> {
+impl EventsSurvive {
+    /// The numbers of the events in a machine's record, or why they cannot be read. What is noted of other things than events, as a boot,
+    /// has no number.
+    fn numbers(&mut self, machine: &Arc<str>, record: &[u8]) -> Result<&[u64], String> {
+        if self.read.get(machine).is_none_or(|read| read.0 != record) {
+            let decoded = Record::decode(record).map_err(|error| format!("a record that nobody can read: {error}"))?;
+            let number = |text: &str| text.split_once(EVENT)?.1.parse().ok();
+            let numbers = decoded.notes.iter().filter_map(|note| number(&note.text));
+            self.read.insert(Arc::clone(machine), (record.to_vec(), numbers.collect()));
+        }
+        Ok(self.read.get(machine).map_or(&[], |read| &read.1))
+    }
+}
+
+/// What a replica keeps of a machine. What was given back to its provider took its record with it.
+fn kept<'a>(replica: &'a ReplicaSight, machine: &str) -> Option<&'a [u8]> {
     let state = &replica.view.state;
-    let kept = state.health().get(state.fleet().find(machine)?)?;
-    let record = match Record::decode(&kept.record) {
-        Ok(record) => record,
-        Err(error) => return Some(Err(format!("a record that nobody can read: {error}"))),
-    };
-    let number = |text: &str| text.split_once(EVENT)?.1.parse().ok();
-    Some(Ok(record.notes.iter().filter_map(|note| number(&note.text)).collect()))
+    state.health().get(state.fleet().find(machine)?).map(|kept| kept.record.as_slice())
 }

@@ -52,8 +52,8 @@ pub(crate) struct Ward {
 
 /// A machine's agent: what outlives its process.
 struct Patient {
-    machine: String,
-    shard: String,
+    machine: Arc<str>,
+    shard: Arc<str>,
     disk: Arc<Mutex<Paper>>,
     /// Events that have ever happened.
     happened: Cell<u64>,
@@ -119,9 +119,9 @@ impl Dial for Nodes {
 }
 
 impl Patient {
-    fn lives(machine: String, shard: &str) -> Self {
+    fn lives(machine: &str, shard: &str) -> Self {
         let (happened, post) = (Cell::new(0), RefCell::new(None));
-        Self { machine, shard: shard.to_owned(), disk: Arc::default(), happened, post }
+        Self { machine: machine.into(), shard: shard.into(), disk: Arc::default(), happened, post }
     }
 
     /// A process of the agent: its stream runs until the host ends.
@@ -132,8 +132,8 @@ impl Patient {
         let post = Arc::new(Post::new(journal, boot));
         self.post.replace(Some(Arc::clone(&post)));
         let hello = AgentHello {
-            agent_id: self.machine.clone(),
-            shard: self.shard.clone(),
+            agent_id: self.machine.to_string(),
+            shard: self.shard.to_string(),
             boot_id: boot.to_owned(),
             version: "chaos".to_owned(),
             ..AgentHello::default()
@@ -183,7 +183,7 @@ fn xid(code: u64, gpu: u64, number: u64) -> HealthEvent {
 impl Ward {
     pub(crate) fn new(layout: &Arc<Layout>, region: &str) -> Rc<Self> {
         let machines = layout.machines_with_agents(region);
-        let patients = machines.into_iter().map(|(shard, machine)| Patient::lives(machine, shard)).collect();
+        let patients = machines.into_iter().map(|(shard, machine)| Patient::lives(&machine, shard)).collect();
         Rc::new(Self {
             layout: Arc::clone(layout),
             region: region.to_owned(),

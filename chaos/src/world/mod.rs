@@ -3,6 +3,7 @@
 mod admin;
 pub(crate) mod agents;
 mod calendar;
+mod chronicle;
 mod clerks;
 mod node;
 mod operators;
@@ -11,7 +12,6 @@ mod scribe;
 mod strike;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
@@ -32,6 +32,7 @@ use crate::trace::Trace;
 use self::admin::{Change, Office};
 use self::agents::Ward;
 use self::calendar::Calendar;
+use self::chronicle::Chronicle;
 use self::node::Station;
 use self::operators::Desk;
 use self::provider::Counter;
@@ -55,6 +56,7 @@ pub struct World {
     entries: Entries,
     office: Rc<Office>,
     trace: Trace,
+    chronicle: Chronicle,
     recorder: Recorder,
     links: Links,
     lasting: Vec<Lasting>,
@@ -123,10 +125,8 @@ impl World {
             sim.host(Layout::agents_of(ward.region()), move || Rc::clone(&at).watch());
         }
         let office = Office::new(&layout);
-        sim.host(ADMIN, {
-            let office = Rc::clone(&office);
-            move || Rc::clone(&office).work()
-        });
+        let staff = Rc::clone(&office);
+        sim.host(ADMIN, move || Rc::clone(&staff).work());
         let world = Self {
             dice: layout.dice("world"),
             sim,
@@ -140,6 +140,7 @@ impl World {
             entries: Entries::default(),
             office,
             trace: Trace::default(),
+            chronicle: Chronicle::default(),
             recorder: Recorder::default(),
             links: Links::default(),
             lasting: Vec::new(),
@@ -272,54 +273,8 @@ impl World {
             agents: self.wards.iter().flat_map(|ward| ward.look()).collect(),
             clusters: self.desks.iter().flat_map(|desk| desk.look()).collect(),
         };
-        record(&mut self.trace, &sight);
+        self.chronicle.look(&mut self.trace, &sight);
         self.recorder.look(&sight);
         sight
-    }
-}
-
-fn record(trace: &mut Trace, sight: &Sight<'_>) {
-    for node in &sight.nodes {
-        let mut state = format!("life={} up={}", node.life, !node.replicas.is_empty());
-        if let Some(reason) = &node.refused {
-            let _infallible = write!(state, " refused={reason}");
-        }
-        trace.note_change(sight.at, &node.id, &state);
-        for replica in &node.replicas {
-            let (status, led) = (&replica.status, &replica.status.leadership);
-            let leader = led.leader.map_or(0, |leader| leader.0);
-            let state = format!(
-                "term={} leader={leader} ready={} reign={:?} log={} committed={} applied={} snapshot={} purged={} decisions={} now={}",
-                led.term,
-                led.ready,
-                replica.reign,
-                status.last_log,
-                status.committed,
-                status.applied,
-                status.snapshot,
-                status.purged,
-                replica.view.state.decision_hash(),
-                replica.view.state.now().0,
-            );
-            trace.note_change(sight.at, &format!("{}/{}", node.id, replica.shard), &state);
-        }
-    }
-    for effect in &sight.effects {
-        let (seq, at_ms, kind) = (effect.seq, effect.at_ms, effect.kind);
-        let (machine, operation, attempt) = (&effect.machine_id, &effect.operation, effect.attempt);
-        trace.note(
-            sight.at,
-            format_args!(
-                "effect {seq} at={at_ms} kind={kind} {machine} operation={operation} attempt={attempt} fence={}.{} cluster={}",
-                effect.shard_epoch, effect.sequence_number, effect.cluster
-            ),
-        );
-    }
-    for agent in &sight.agents {
-        let state = format!("happened={} acknowledged={:?}", agent.happened, agent.acknowledged);
-        trace.note_change(sight.at, &format!("agent of {}", agent.machine), &state);
-    }
-    for (cluster, seen) in &sight.clusters {
-        trace.note_change(sight.at, cluster, &format!("{seen:?}"));
     }
 }

@@ -225,6 +225,12 @@ impl Group {
         status
     }
 
+    /// Why this replica stopped, if it did.
+    #[must_use]
+    pub fn halted(&self) -> Option<String> {
+        self.fault().or_else(|| observe::stopped(&self.inner.raft))
+    }
+
     /// Takes a snapshot of everything folded so far, lets the log behind it be purged, and returns the index it covers.
     ///
     /// # Errors

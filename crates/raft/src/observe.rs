@@ -82,13 +82,20 @@ fn leadership(
     Leadership { term, leader: server.current_leader.map(ReplicaId::node), ready: leads && applied_term == term }
 }
 
-/// A copy of openraft's account. The original must never be held: its writer waits for readers.
+/// A copy of openraft's account. The original must never be held for long: its writer waits for readers.
 pub(crate) fn metrics(raft: &Raft) -> RaftMetrics<TypeConfig> {
     raft.metrics().borrow_watched().clone()
 }
 
+/// Why openraft stopped, if it did.
+pub(crate) fn stopped(raft: &Raft) -> Option<String> {
+    let account = raft.metrics();
+    account.borrow_watched().running_state.as_ref().err().map(ToString::to_string)
+}
+
 pub(crate) fn status(raft: &Raft, leadership: Leadership) -> GroupStatus {
-    let metrics = metrics(raft);
+    let account = raft.metrics();
+    let metrics = account.borrow_watched();
     let index = |id: Option<LogId>| id.map_or(0, |id| id.index());
     let matched = metrics.replication.iter().flatten();
     GroupStatus {
@@ -100,7 +107,7 @@ pub(crate) fn status(raft: &Raft, leadership: Leadership) -> GroupStatus {
         purged: index(metrics.purged),
         members: members(&metrics.membership_config),
         matched: matched.map(|(replica, last)| (replica.node(), index(*last))).collect(),
-        halted: metrics.running_state.err().map(|fatal| fatal.to_string()),
+        halted: metrics.running_state.as_ref().err().map(ToString::to_string),
     }
 }
 

@@ -186,7 +186,7 @@ impl Replica {
     /// Why the shard does not work on this node, if it does not: its replica stopped, or its fold halted.
     #[must_use]
     pub fn halted(&self) -> Option<String> {
-        let stopped = self.group.status().halted.or_else(|| self.misplaced());
+        let stopped = self.group.halted().or_else(|| self.misplaced());
         let halted = || {
             let view = self.view();
             view.state.halted().map(|halt| format!("{}: halted at entry {}: {}", halt.code, halt.index, halt.evidence))
