@@ -237,6 +237,13 @@ impl Layout {
         regions
     }
 
+    /// The regions that are home to a shard, in order: where operators and agents live.
+    #[must_use]
+    pub fn homes(&self) -> Vec<String> {
+        let is_home = |region: &String| self.shards.iter().any(|shard| shard.home == *region);
+        self.regions().into_iter().filter(is_home).collect()
+    }
+
     /// The clusters whose operators live in a region: those of the shards at home there.
     pub fn clusters_in(&self, region: &str) -> impl Iterator<Item = &ClusterPlan> {
         let shards = self.shards.iter().filter(move |shard| shard.home == region);
@@ -247,10 +254,10 @@ impl Layout {
     /// Every host with its region; the provider and the administrators are in the first one.
     #[must_use]
     pub fn hosts(&self) -> Vec<(String, String)> {
-        let regions = self.regions();
+        let (regions, homes) = (self.regions(), self.homes());
         let nodes = self.nodes.iter().map(|node| (node.id.clone(), node.region.clone()));
-        let operators = regions.iter().map(|region| (Self::operators_of(region), region.clone()));
-        let agents = regions.iter().map(|region| (Self::agents_of(region), region.clone()));
+        let operators = homes.iter().map(|region| (Self::operators_of(region), region.clone()));
+        let agents = homes.iter().map(|region| (Self::agents_of(region), region.clone()));
         let others = [PROVIDER, ADMIN].map(|host| (host.to_owned(), regions[0].clone()));
         nodes.chain(operators).chain(agents).chain(others).collect()
     }

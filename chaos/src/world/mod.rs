@@ -113,13 +113,13 @@ impl World {
             let station = Rc::clone(station);
             sim.host(station.site.id.clone(), move || Rc::clone(&station).live());
         }
-        let regions = layout.regions();
-        let desks: Vec<_> = regions.iter().map(|region| Desk::new(&layout, region)).collect();
-        for (region, desk) in regions.iter().zip(&desks) {
+        let homes = layout.homes();
+        let desks: Vec<_> = homes.iter().map(|region| Desk::new(&layout, region)).collect();
+        for (region, desk) in homes.iter().zip(&desks) {
             let desk = Rc::clone(desk);
             sim.host(Layout::operators_of(region), move || Rc::clone(&desk).operate());
         }
-        let wards: Vec<_> = regions.iter().map(|region| Ward::new(&layout, region)).collect();
+        let wards: Vec<_> = homes.iter().map(|region| Ward::new(&layout, region)).collect();
         for ward in &wards {
             let at = Rc::clone(ward);
             sim.host(Layout::agents_of(ward.region()), move || Rc::clone(&at).watch());

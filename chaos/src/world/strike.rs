@@ -76,6 +76,10 @@ impl World {
                 self.desk_of(region)?.lie(lies);
                 Some(Struck::World)
             }
+            // Nobody lives in a region that is home to no shard.
+            Fault::OperatorsGone { region } | Fault::AgentsGone { region } if !self.layout.homes().contains(region) => {
+                None
+            }
             Fault::OperatorsGone { region } => {
                 self.sim.crash(Layout::operators_of(region).as_str());
                 Some(Struck::World)
