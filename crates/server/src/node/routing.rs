@@ -1,6 +1,7 @@
 //! From a cluster to whoever leads its shard: here, on another node, or nobody for the moment.
 
 use std::collections::BTreeMap;
+use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -15,7 +16,8 @@ use crate::authz::{Identity, Role};
 use crate::config::Placement;
 use crate::metrics::names;
 use crate::session::{
-    AttachError, Attached, Attaching, Generation, Inlet, LocalHubs, SessionCheck, Upstreams, attach_through, unbound,
+    AttachError, Attached, Attaching, Elsewhere, Generation, Inlet, LocalHubs, SessionCheck, Upstreams, attach_through,
+    unbound,
 };
 
 /// What a relay may add to the largest message of a session.
@@ -96,8 +98,28 @@ impl Router {
         };
         let channel = self.mesh.channel(node).map_err(|error| AttachError::Later(error.to_string()))?;
         let generation = generation.map(|Generation { term, count }| SessionGeneration { term, count });
-        let hello = RelayHello { cluster_id: cluster.to_owned(), shard_id: shard, generation };
-        attach_through(channel, hello, inlet, self.largest_message + RELAY_OVERHEAD).await
+        let hello = RelayHello { cluster_id: cluster.to_owned(), shard_id: shard.clone(), generation };
+        attach_through(
+            channel,
+            self.until_superseded(&shard, node),
+            hello,
+            inlet,
+            self.largest_message + RELAY_OVERHEAD,
+        )
+        .await
+    }
+
+    /// A leader on another node, until the replica here knows of the next; without one, until its node ends the session.
+    fn until_superseded(&self, shard: &str, leader: NodeId) -> Elsewhere {
+        let leadership = self.shards.get(shard).map(|replica| replica.group().leadership());
+        Elsewhere::until(async move {
+            let Some(mut leadership) = leadership else { return pending().await };
+            let superseded = leadership.wait_for(|now| now.leader.is_some_and(|known| known != leader));
+            // The group has shut down: nothing is known any more.
+            if superseded.await.is_err() {
+                pending().await
+            }
+        })
     }
 }
 

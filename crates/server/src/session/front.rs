@@ -205,23 +205,26 @@ impl Front {
         }
     }
 
-    /// Writes what a leader says until it ends, or cannot be heard any more.
-    async fn forward(&self, mut attached: Attached, mut cut_off: watch::Receiver<bool>) -> Ended {
-        let unreachable = async {
-            // Whoever tells has gone: then this node goes down, which ends sessions in another way.
-            if !attached.is_remote || cut_off.wait_for(|cut_off| *cut_off).await.is_err() {
-                std::future::pending::<()>().await;
+    /// Writes what a leader says until it ends, has a successor, or cannot be heard any more.
+    async fn forward(&self, attached: Attached, mut cut_off: watch::Receiver<bool>) -> Ended {
+        let Attached { elsewhere, mut frames, .. } = attached;
+        let left = async {
+            let Some(elsewhere) = elsewhere else { return std::future::pending().await };
+            tokio::select! {
+                () = elsewhere.superseded() => Ended::Moved,
+                // An error means that whoever tells has gone: then this node goes down, which ends sessions in another way.
+                Ok(_) = cut_off.wait_for(|cut_off| *cut_off) => Ended::CutOff,
             }
         };
-        tokio::pin!(unreachable);
+        tokio::pin!(left);
         loop {
             tokio::select! {
-                frame = attached.frames.recv() => match frame {
+                frame = frames.recv() => match frame {
                     Some(Ok(frame)) => self.write(frame).await,
                     Some(Err(end)) => return end,
                     None => return Ended::Moved,
                 },
-                () = &mut unreachable => return Ended::CutOff,
+                end = &mut left => return end,
             }
         }
     }

@@ -4,6 +4,9 @@
 //! relay carries the same two over a connection. Roll-ups and replies have lanes of their own, so that a bootstrap blob
 //! never waits behind a roll-up; both lanes are bounded.
 
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use argosy_proto::bigfleet::v1alpha1::{BootstrapBlobResponse, ClusterCapacityNeeds, ReclaimAck, ShardMessage};
@@ -108,13 +111,35 @@ pub enum Ended {
     CutOff,
 }
 
+/// A leader on another node, for as long as this one knows of none after it. A connection to a leader that was cut off is silent for seconds
+/// before it is closed, and by then its successor may be known.
+pub struct Elsewhere(Pin<Box<dyn Future<Output = ()> + Send>>);
+
+impl Elsewhere {
+    /// It leads until this comes to an end.
+    pub fn until(superseded: impl Future<Output = ()> + Send + 'static) -> Self {
+        Self(Box::pin(superseded))
+    }
+
+    /// Returns when another one leads.
+    pub async fn superseded(self) {
+        self.0.await;
+    }
+}
+
+impl fmt::Debug for Elsewhere {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Elsewhere").finish_non_exhaustive()
+    }
+}
+
 /// A session as attached to its leader.
 #[derive(Debug)]
 pub struct Attached {
     /// Its place among the sessions of its cluster.
     pub generation: Generation,
-    /// Whether the leader is on another node.
-    pub is_remote: bool,
+    /// Where the leader is, if it is not here.
+    pub elsewhere: Option<Elsewhere>,
     /// What the leader says; the last item, or a closed channel (which means [`Ended::Moved`]), ends it.
     pub frames: mpsc::Receiver<Result<Frame, Ended>>,
 }

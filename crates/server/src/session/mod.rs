@@ -16,7 +16,7 @@ mod upstream;
 mod tests;
 
 pub(crate) use lane::FRAME_LANE;
-pub use lane::{Attached, Ended, Frame, Generation, Inlet, InletSender, Numbered, Reply};
+pub use lane::{Attached, Elsewhere, Ended, Frame, Generation, Inlet, InletSender, Numbered, Reply};
 pub(crate) use refusal::unbound;
 pub(crate) use relay::attach as attach_through;
 pub use relay_service::{LocalHubs, RelayService};

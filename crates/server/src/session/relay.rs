@@ -10,18 +10,19 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Channel;
 use tonic::{Code, Status, Streaming};
 
-use super::lane::{Attached, Ended, FRAME_LANE, Frame, Generation, Inlet, REPLY_LANE, Reply};
+use super::lane::{Attached, Elsewhere, Ended, FRAME_LANE, Frame, Generation, Inlet, REPLY_LANE, Reply};
 use super::upstream::AttachError;
 
 /// How long a leader's node may take to accept a session: beyond it, another node is asked.
 const ACCEPT_LIMIT: Duration = Duration::from_secs(2);
 
-/// Attaches a session to the shard's leader through the node behind `channel`.
+/// Attaches a session to the shard's leader, which is `elsewhere`, through the node behind `channel`.
 ///
 /// # Errors
 /// When the node does not answer, does not lead, or refuses the session.
 pub(crate) async fn attach(
     channel: Channel,
+    elsewhere: Elsewhere,
     hello: RelayHello,
     inlet: Inlet,
     largest_message: usize,
@@ -50,7 +51,7 @@ pub(crate) async fn attach(
     };
     let (to_front, frames) = mpsc::channel(FRAME_LANE);
     tokio::spawn(carry(inlet, up, down, to_front));
-    Ok(Attached { generation: Generation { term, count }, is_remote: true, frames })
+    Ok(Attached { generation: Generation { term, count }, elsewhere: Some(elsewhere), frames })
 }
 
 /// Carries both directions until either end goes.

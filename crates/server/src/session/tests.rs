@@ -7,13 +7,13 @@ use std::time::Duration;
 use argosy_proto::bigfleet::v1alpha1::operator_message::Message as Say;
 use argosy_proto::bigfleet::v1alpha1::shard_message::Message as Hear;
 use argosy_proto::bigfleet::v1alpha1::{Acknowledgement, ClusterCapacityNeeds, OperatorMessage, ShardMessage};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 
 use super::front::Front;
-use super::{AttachError, Attached, Attaching, Ended, Frame, Generation, Inlet, Upstreams};
+use super::{AttachError, Attached, Attaching, Elsewhere, Ended, Frame, Generation, Inlet, Upstreams};
 
 /// No wait takes so long unless something is broken.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -33,6 +33,8 @@ struct Stage {
     entered: mpsc::Sender<Played>,
     /// Whether leaders are on other nodes.
     is_remote: bool,
+    /// Tells the sessions with a leader elsewhere that another one leads.
+    succeeded: Arc<Notify>,
     cut_off: Arc<watch::Sender<bool>>,
 }
 
@@ -48,7 +50,9 @@ impl Upstreams for Stage {
             let (sender, frames) = mpsc::channel(16);
             let given = generation.unwrap_or(Generation { term: 1, count: 1 });
             let _ = self.entered.send(Played { inlet, generation, frames: sender }).await;
-            Ok(Attached { generation: given, is_remote: self.is_remote, frames })
+            let succeeded = Arc::clone(&self.succeeded);
+            let elsewhere = self.is_remote.then(|| Elsewhere::until(async move { succeeded.notified().await }));
+            Ok(Attached { generation: given, elsewhere, frames })
         })
     }
 
@@ -64,6 +68,7 @@ struct Session {
     leaders: mpsc::Receiver<Played>,
     closing: CancellationToken,
     refusals: Refusals,
+    succeeded: Arc<Notify>,
     cut_off: Arc<watch::Sender<bool>>,
 }
 
@@ -77,12 +82,19 @@ fn staged(refusals: impl IntoIterator<Item = AttachError>, is_remote: bool) -> S
     let (entered, leaders) = mpsc::channel(16);
     let refusals: Refusals = Arc::new(Mutex::new(refusals.into_iter().collect()));
     let cut_off = Arc::new(watch::channel(false).0);
-    let stage = Stage { refusals: Arc::clone(&refusals), entered, is_remote, cut_off: Arc::clone(&cut_off) };
+    let succeeded = Arc::new(Notify::new());
+    let stage = Stage {
+        refusals: Arc::clone(&refusals),
+        entered,
+        is_remote,
+        succeeded: Arc::clone(&succeeded),
+        cut_off: Arc::clone(&cut_off),
+    };
     let closing = CancellationToken::new();
     let front =
         Front::new("c1".to_owned(), tell, PATIENCE).run(ReceiverStream::new(said), Arc::new(stage), closing.clone());
     tokio::spawn(front);
-    Session { operator, told, leaders, closing, refusals, cut_off }
+    Session { operator, told, leaders, closing, refusals, succeeded, cut_off }
 }
 
 fn ack(echo: &str) -> Option<ShardMessage> {
@@ -208,6 +220,19 @@ async fn a_node_that_hears_nobody_sends_away_the_sessions_that_others_could_serv
     drop(near);
     assert_eq!(local.hear().await, Err(Code::Unavailable));
     assert!(began.elapsed() < PATIENCE, "it looked for a leader for {:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn a_session_leaves_a_leader_that_is_silent_when_its_successor_is_known() {
+    let mut session = staged([], true);
+    let silent = session.leader().await;
+    silent.says(ack("hello"), 0).await;
+    assert_eq!(session.hear().await, Ok("hello".to_owned()));
+    session.report(10).await;
+    session.succeeded.notify_one();
+    let mut successor = tokio::time::timeout(LIMIT, session.leader()).await.expect("it waits for a leader that was");
+    assert_eq!(successor.rollup().await, (1, 10));
+    assert!(silent.frames.is_closed(), "it still listens to both");
 }
 
 #[tokio::test]

@@ -130,7 +130,7 @@ impl Hub {
             frames: sender,
         };
         self.tasks.spawn(seat.serve(inlet, self.ended.clone()));
-        Ok(Attached { generation, is_remote: false, frames })
+        Ok(Attached { generation, elsewhere: None, frames })
     }
 
     fn take_seat(
