@@ -35,8 +35,8 @@ pub enum Reply {
     Reclaim(ReclaimAck),
 }
 
-impl std::fmt::Debug for Reply {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Bootstrap(blob) => write!(f, "Bootstrap({}, {} bytes)", blob.request_id, blob.user_data.len()),
             Self::Reclaim(ack) => write!(f, "Reclaim({}, {} nodes)", ack.instruction_id, ack.nodes_started),
