@@ -126,16 +126,20 @@ fn what_did_not_get_into_the_log_is_not_forgotten() {
 /// Bugs that drawn worlds find seldom, or never did, have a scenario that finds each soon, and what it breaks there is what it is about.
 #[test]
 fn what_drawn_worlds_seldom_find_has_a_scenario_that_does() {
-    for (bug, promise) in [
-        (Planted::GangTakenByHalf, "gangs are assembled whole"),
-        (Planted::OldTermAccepted, "leaders keep their term"),
-        (Planted::VoteForgotten, "one leader per term"),
-        (Planted::ReadUnconfirmed, "histories are linearizable"),
-        (Planted::GateForgotten, "rails hold"),
+    // Where assertions are compiled in, Raft's own may see two leaders first, and stop the process.
+    let two_lead: &[&str] =
+        if cfg!(debug_assertions) { &["one leader per term", "nothing aborts"] } else { &["one leader per term"] };
+    for (bug, promises) in [
+        (Planted::GangTakenByHalf, &["gangs are assembled whole"][..]),
+        (Planted::OldTermAccepted, &["leaders keep their term"]),
+        (Planted::VoteForgotten, two_lead),
+        (Planted::ReadUnconfirmed, &["histories are linearizable"]),
+        (Planted::GateForgotten, &["rails hold"]),
     ] {
         let proof = prove(bug, 1..=8, Duration::from_secs(10), &mut worlds());
         let (_, violation) = proof.found.unwrap_or_else(|| panic!("{bug} was not found"));
-        assert_eq!((violation.invariant.as_str(), proof.scenario.is_some()), (promise, true), "{bug}: {violation:?}");
+        let is_the_one = promises.contains(&violation.invariant.as_str());
+        assert_eq!((is_the_one, proof.scenario.is_some()), (true, true), "{bug}: {violation:?}");
     }
 }
 
