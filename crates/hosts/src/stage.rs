@@ -275,7 +275,7 @@ fn workload(blueprint: &Blueprint, catalogue: &Catalogue) -> FleetPlan {
 
 /// Demand that grows all the while, so that every cycle has something to decide and a plan that does not come is missed.
 fn growing() -> Course {
-    Course { ramp_ms: 600_000, churn_ppm_per_minute: 200_000, ..Course::default() }
+    Course { ramp_ms: 120_000, churn_ppm_per_minute: 200_000, ..Course::default() }
 }
 
 async fn live(mut clusters: Clusters) {

@@ -105,7 +105,8 @@ impl Fold<'_> {
     }
 
     fn attempt_again(&mut self, mut operation: Operation, not_before: ShardTime) -> bool {
-        operation.maybe_executed |= operation.attempt.progress == Progress::Open;
+        // What is barred is known not to be executed any more; of anything else an effect is there, or may be.
+        operation.maybe_executed |= !matches!(operation.attempt.progress, Progress::Barred { .. });
         self.open_attempt(operation, not_before)
     }
 

@@ -199,6 +199,21 @@ fn a_new_leader_makes_anew_what_may_have_been_lost_and_only_that() {
 }
 
 #[test]
+fn what_was_accepted_and_is_attempted_again_is_not_taken_for_undone() {
+    for later in [Refusal::HeldBack, Refusal::StockOut] {
+        let (mut world, id) = provisioning();
+        // A listing shows the effect before the answer to the call is lost.
+        world.show(&[seen("slot", State::Creating)]);
+        assert!(matches!(world.operation(id).attempt.progress, Progress::Accepted { .. }));
+        world.report(id, Outcome::Unknown { text: "the answer was lost".to_owned() });
+        world.refuse(id, later);
+        assert_eq!((world.state_of("slot"), endings(&world)), (State::Creating, vec![]), "{later:?}");
+        world.show(&[seen("slot", State::Idle)]);
+        assert_ne!(world.state_of("slot"), State::Speculative, "{later:?}: what was bought is known");
+    }
+}
+
+#[test]
 fn an_accepted_operation_that_the_provider_undoes_is_over() {
     let (mut world, id) = provisioning();
     world.accept(id);
