@@ -206,7 +206,7 @@ pub struct Operation {
     pub deadline: ShardTime,
     /// The current try.
     pub attempt: Attempt,
-    /// Whether the fate of an earlier attempt at this step is unknown.
+    /// Whether an earlier attempt at this step was executed, or may have been.
     pub maybe_executed: bool,
 }
 
