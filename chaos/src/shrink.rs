@@ -4,7 +4,7 @@
 //! isolating failure-inducing input", 2002), then failpoints in the same way. A world is a function of its campaign and seed, so what is
 //! left breaks it every time.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use argosy_failpoint::Failpoint;
 
@@ -27,18 +27,27 @@ pub struct Shrunk {
     pub runs: usize,
 }
 
+/// How far shrinking goes.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Most worlds that are run.
+    pub runs: usize,
+    /// No world but the first is begun after this moment.
+    pub until: Option<Instant>,
+}
+
 struct Shrinker<'a, S> {
     stage: &'a mut S,
     seed: u64,
     best: Shrunk,
-    most_runs: usize,
+    bounds: Bounds,
 }
 
 /// Takes away from a campaign what it does not need to break the same promise. `None` when it breaks none.
-pub fn shrink(campaign: &Campaign, seed: u64, stage: &mut impl Stage, most_runs: usize) -> Option<Shrunk> {
+pub fn shrink(campaign: &Campaign, seed: u64, stage: &mut impl Stage, bounds: Bounds) -> Option<Shrunk> {
     let violation = stage.run(campaign, seed).violations.into_iter().next()?;
     let best = Shrunk { campaign: campaign.clone(), violation, runs: 1 };
-    let mut shrinker = Shrinker { stage, seed, best, most_runs };
+    let mut shrinker = Shrinker { stage, seed, best, bounds };
     shrinker.sooner();
     shrinker.without_parts(|campaign| campaign.events.clone(), |campaign, events: Vec<Event>| campaign.events = events);
     shrinker.without_parts(
@@ -51,7 +60,8 @@ pub fn shrink(campaign: &Campaign, seed: u64, stage: &mut impl Stage, most_runs:
 impl<S: Stage> Shrinker<'_, S> {
     /// Runs a smaller campaign, and keeps it if it breaks the same promise.
     fn holds(&mut self, campaign: Campaign) -> bool {
-        if self.best.runs >= self.most_runs {
+        let is_late = self.bounds.until.is_some_and(|until| Instant::now() >= until);
+        if is_late || self.best.runs >= self.bounds.runs {
             return false;
         }
         self.best.runs += 1;
@@ -123,10 +133,14 @@ mod tests {
         campaign.events.push(event(1, Fault::Ring));
         campaign.events.insert(3, event(2, Fault::Snapshot));
         campaign.failpoints.0 = Failpoint::ALL.iter().map(|point| (*point, 5)).collect();
-        let shrunk = shrink(&campaign, 1, &mut Delicate, 10_000).expect("it breaks");
+        let bounds = Bounds { runs: 10_000, until: None };
+        let shrunk = shrink(&campaign, 1, &mut Delicate, bounds).expect("it breaks");
         assert_eq!(shrunk.campaign.events.len(), 2, "{:?}", shrunk.campaign.events);
         assert_eq!(shrunk.campaign.failpoints.0.len(), 1);
+        let late = Bounds { until: Some(Instant::now()), ..bounds };
+        let whole = shrink(&campaign, 1, &mut Delicate, late).expect("it breaks");
+        assert_eq!((whole.runs, whole.campaign.events.len()), (1, campaign.events.len()), "its time was over");
         campaign.failpoints = Arming::default();
-        assert!(shrink(&campaign, 1, &mut Delicate, 10).is_none());
+        assert!(shrink(&campaign, 1, &mut Delicate, bounds).is_none());
     }
 }

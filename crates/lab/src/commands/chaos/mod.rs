@@ -14,6 +14,7 @@ use anyhow::{Context as _, bail};
 use argosy_chaos::report::Report;
 use argosy_chaos::scenario::Scenario;
 use argosy_chaos::series::Series;
+use argosy_chaos::shrink::Bounds;
 use argosy_chaos::stage::{Apart, serve};
 use argosy_failpoint::Planted;
 use clap::{Args, Subcommand};
@@ -80,6 +81,9 @@ struct RunArgs {
     /// Of the first world that breaks each promise, say what it takes; it costs at most so many more worlds, and 0 leaves it out
     #[arg(long, value_name = "N", default_value_t = 60)]
     shrink: usize,
+    /// What that takes in all; a world that is begun is run to its end
+    #[arg(long, value_name = "TIME", default_value = "45s", value_parser = humantime::parse_duration)]
+    shrink_for: Duration,
     /// End with 1 when a failpoint never fired
     #[arg(long)]
     require_failpoints: bool,
@@ -153,8 +157,16 @@ fn run_series(args: &RunArgs) -> anyhow::Result<()> {
     }
     print!("{}", summary(&report));
     if args.shrink > 0 {
+        let until = Instant::now() + args.shrink_for;
         for seed in first_of_each(&report) {
-            print!("{}", shrink::tell(&args.world, seed, args.shrink)?);
+            if Instant::now() < until {
+                print!("{}", shrink::tell(&args.world, seed, Bounds { runs: args.shrink, until: Some(until) })?);
+            } else {
+                println!(
+                    "seed {seed}: no time was left to shrink it; argosy-lab chaos shrink --seed {seed} {}",
+                    args.world.options()
+                );
+            }
         }
     }
     let silent = report.silent();

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, bail};
 use argosy_chaos::run::Violation;
 use argosy_chaos::scenario::Scenario;
-use argosy_chaos::shrink::Shrunk;
+use argosy_chaos::shrink::{Bounds, Shrunk};
 use clap::Args;
 
 use super::{WorldArgs, children};
@@ -36,7 +36,7 @@ struct Small {
 
 /// Runs the command.
 pub(super) fn shrink(args: &ShrinkArgs) -> anyhow::Result<()> {
-    let Some(small) = smaller(&args.world, args.seed, args.runs)? else {
+    let Some(small) = smaller(&args.world, args.seed, Bounds { runs: args.runs, until: None })? else {
         bail!("ARG-0954: this world breaks no promise: there is nothing to shrink");
     };
     std::fs::write(&args.out, &small.text)
@@ -48,8 +48,8 @@ pub(super) fn shrink(args: &ShrinkArgs) -> anyhow::Result<()> {
 }
 
 /// Says what of a seed's faults breaks its promise, as a scenario to be put into a file.
-pub(super) fn tell(world: &WorldArgs, seed: u64, runs: usize) -> anyhow::Result<String> {
-    Ok(match smaller(world, seed, runs)? {
+pub(super) fn tell(world: &WorldArgs, seed: u64, bounds: Bounds) -> anyhow::Result<String> {
+    Ok(match smaller(world, seed, bounds)? {
         None => format!(
             "seed {seed} breaks no promise when it is run again: one seed has given two worlds, which is a bug of the laboratory\n"
         ),
@@ -61,10 +61,10 @@ pub(super) fn tell(world: &WorldArgs, seed: u64, runs: usize) -> anyhow::Result<
     })
 }
 
-fn smaller(world: &WorldArgs, seed: u64, runs: usize) -> anyhow::Result<Option<Small>> {
+fn smaller(world: &WorldArgs, seed: u64, bounds: Bounds) -> anyhow::Result<Option<Small>> {
     let campaign = world.series(seed..=seed, 1, None)?.campaign(seed);
     let (events, armed) = (campaign.events.len(), campaign.failpoints.0.len());
-    let shrunk = argosy_chaos::shrink::shrink(&campaign, seed, &mut children()?, runs);
+    let shrunk = argosy_chaos::shrink::shrink(&campaign, seed, &mut children()?, bounds);
     Ok(shrunk.map(|shrunk| {
         let about = format!("Seed {seed}, with what it takes to break '{}'.", shrunk.violation.invariant);
         let text = Scenario::of(&format!("shrunk from seed {seed}"), &about, &shrunk.campaign).text();
