@@ -12,7 +12,7 @@ use crate::config::Timing;
 use crate::fold::Signals;
 use crate::group::Raft;
 use crate::status::{GroupStatus, Leadership, Members};
-use crate::types::{LogId, ReplicaId, StoredMembership, TypeConfig};
+use crate::types::{LogId, ReplicaId, StoredMembership, TypeConfig, Vote};
 
 /// Follows openraft's account, and publishes leadership. Also takes the snapshots that the fold asks for. Ends with the replica.
 pub(crate) fn start(raft: &Raft, me: ReplicaId, timing: Timing, signals: Signals) -> watch::Receiver<Leadership> {
@@ -78,8 +78,15 @@ fn leadership(
 ) -> Leadership {
     let server = server.borrow_watched();
     let term = server.vote.leader_id.term;
-    let leads = server.state == ServerState::Leader && server.current_leader == Some(me);
-    Leadership { term, leader: server.current_leader.map(ReplicaId::node), ready: leads && applied_term == term }
+    let leader = leader(&server.vote, server.current_leader);
+    let leads = server.state == ServerState::Leader && leader == Some(me);
+    Leadership { term, leader: leader.map(ReplicaId::node), ready: leads && applied_term == term }
+}
+
+/// The leader of the term that the vote is of. The account has the vote that the disk has, and the leader of the newest one: while a vote is
+/// on its way to the disk, these are of two terms, and nobody is known to lead either.
+fn leader(on_disk: &Vote, newest: Option<ReplicaId>) -> Option<ReplicaId> {
+    newest.filter(|newest| on_disk.committed && on_disk.leader_id.voted_for == *newest)
 }
 
 /// A copy of openraft's account. The original must never be held for long: its writer waits for readers.
@@ -118,5 +125,28 @@ pub(crate) fn members(membership: &StoredMembership) -> Members {
         learners: membership.learner_ids().map(ReplicaId::node).collect(),
         instances: membership.nodes().map(|(replica, _)| (replica.node(), replica.instance())).collect(),
         changing: membership.get_joint_config().len() > 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use openraft::impls::leader_id_std::LeaderId;
+
+    use super::*;
+
+    fn replica(node: u64) -> ReplicaId {
+        ReplicaId { node, instance: 7 }
+    }
+
+    fn vote(node: u64, committed: bool) -> Vote {
+        Vote { leader_id: LeaderId { term: 64, voted_for: replica(node) }, committed }
+    }
+
+    #[test]
+    fn nobody_leads_a_term_while_the_vote_for_another_leader_is_on_its_way_to_the_disk() {
+        assert_eq!(leader(&vote(1, true), Some(replica(1))), Some(replica(1)));
+        assert_eq!(leader(&vote(1, true), Some(replica(2))), None, "node 2 leads a later term than 64");
+        assert_eq!(leader(&vote(2, false), Some(replica(2))), None, "that it was elected is not on disk yet");
+        assert_eq!(leader(&vote(1, true), None), None);
     }
 }
