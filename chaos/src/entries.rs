@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use argosy_raft::GroupId;
-use argosy_raft::evidence::stored_entry;
+use argosy_raft::evidence::{StoredEntry, stored_entry};
 use argosy_server::replica::Folded;
 use argosy_shard::{Ending, Envelope, Event, OperationId};
 
@@ -67,10 +67,9 @@ impl Entries {
                 }
                 *last = published.view.applied;
                 for (index, events) in by_index {
-                    let group = GroupId(replica.group);
-                    let stored = |node: &NodeSight| stored_entry(node.durable.as_ref(), group, index).ok().flatten();
                     // One that is purged everywhere, or that a planted bug has lost, says nothing.
-                    let Some(entry) = nodes.iter().find_map(stored) else { continue };
+                    let majority = replica.status.members.voters.len() / 2 + 1;
+                    let Some(entry) = committed(nodes, GroupId(replica.group), index, majority) else { continue };
                     let Some(Ok(envelope)) = entry.command.as_deref().map(Envelope::decode) else { continue };
                     let (shard, group, term) = (replica.shard.clone(), replica.group, entry.term);
                     entries.push(EntrySight { shard, group, index, term, envelope, events, after_gap });
@@ -79,4 +78,22 @@ impl Entries {
         }
         entries
     }
+}
+
+/// What was committed at an index: what a majority has on disk, or else most. A disk alone may still hold what a leader wrote there that
+/// nobody followed.
+fn committed(nodes: &[NodeSight], group: GroupId, index: u64, majority: usize) -> Option<StoredEntry> {
+    let mut seen: Vec<(usize, StoredEntry)> = Vec::new();
+    for entry in nodes.iter().filter_map(|node| stored_entry(node.durable.as_ref(), group, index).ok().flatten()) {
+        let same = seen.iter().position(|(_, known)| known.bytes == entry.bytes);
+        let same = same.unwrap_or_else(|| {
+            seen.push((0, entry));
+            seen.len() - 1
+        });
+        seen[same].0 += 1;
+        if seen[same].0 == majority {
+            return Some(seen.swap_remove(same).1);
+        }
+    }
+    seen.into_iter().max_by_key(|(disks, _)| *disks).map(|(_, entry)| entry)
 }

@@ -1,17 +1,16 @@
-//! ARCHITECTURE.md, head: no action is doubled. A machine that was created is not created again before it is gone.
+//! ARCHITECTURE.md, head: no action is doubled. A machine that was created is not created again before it is gone: deleted, or its creation
+//! failed, or its host vanished.
 
 use std::collections::BTreeMap;
 
-use argosy_model::State;
 use argosy_proto::argosy::v1::effect::Kind;
-use argosy_shard::Event;
 
 use super::Invariant;
 use crate::sight::Sight;
 
-/// The effect that created each machine which has not gone since.
+/// The effect that created each machine which has not gone since, and the provider's transition that it began.
 #[derive(Debug, Default)]
-pub(super) struct CreatedOnce(BTreeMap<String, u64>);
+pub(super) struct CreatedOnce(BTreeMap<String, (u64, String)>);
 
 impl Invariant for CreatedOnce {
     fn name(&self) -> &'static str {
@@ -23,28 +22,20 @@ impl Invariant for CreatedOnce {
     }
 
     fn look(&mut self, sight: &Sight<'_>) -> Vec<String> {
-        // What failed or vanished, and was seen to, may be created again.
-        for (_, replica) in sight.replicas() {
-            for folded in replica.published.iter().flat_map(|published| &published.events) {
-                match (&folded.event, &folded.machine) {
-                    (Event::MachineChanged { to: State::Speculative | State::Failed, .. }, Some(machine)) => {
-                        self.0.remove(&**machine);
-                    }
-                    (Event::MachineRemoved { id, .. }, _) => drop(self.0.remove(id)),
-                    _ => {}
-                }
-            }
-        }
         let mut found = Vec::new();
         for effect in &sight.effects {
+            let machine = &effect.machine_id;
             match effect.kind() {
                 Kind::Create => {
-                    if let Some(first) = self.0.insert(effect.machine_id.clone(), effect.seq) {
-                        let (machine, again) = (&effect.machine_id, effect.seq);
-                        found.push(format!("{machine} was created at effect {first} and again at {again}"));
+                    let created = (effect.seq, effect.operation_id.clone());
+                    if let Some((first, _)) = self.0.insert(machine.clone(), created) {
+                        found.push(format!("{machine} was created at effect {first} and again at {}", effect.seq));
                     }
                 }
-                Kind::Delete => drop(self.0.remove(&effect.machine_id)),
+                Kind::Delete | Kind::Vanished => drop(self.0.remove(machine)),
+                Kind::Failed if self.0.get(machine).is_some_and(|(_, creation)| *creation == effect.operation_id) => {
+                    self.0.remove(machine);
+                }
                 _ => {}
             }
         }

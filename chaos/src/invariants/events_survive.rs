@@ -15,6 +15,9 @@ use crate::world::agents::EVENT;
 pub(super) struct EventsSurvive {
     /// Events that agents were told to be safe, at the last look.
     told: Vec<AgentSight>,
+    /// The newest term of each shard that was led. One that stands still, or is cut off, believes to lead long after that: it need not have
+    /// what a later leader took.
+    newest: BTreeMap<String, u64>,
     /// The last record of each machine that was read, with the numbers in it: most looks find it as it was.
     read: BTreeMap<Arc<str>, (Vec<u8>, Vec<u64>)>,
 }
@@ -29,12 +32,18 @@ impl Invariant for EventsSurvive {
     }
 
     fn look(&mut self, sight: &Sight<'_>) -> Vec<String> {
+        for (_, replica) in sight.replicas() {
+            let leadership = replica.status.leadership;
+            let led = leadership.leader.map(|_| leadership.term).max(replica.reign);
+            let newest = self.newest.entry(replica.shard.clone()).or_default();
+            *newest = led.map_or(*newest, |led| led.max(*newest));
+        }
         let told = std::mem::replace(&mut self.told, sight.agents.clone());
         let broken = told.iter().filter_map(|agent| {
-            // Of two that believe to lead, the one of the higher term does.
-            let reigning =
-                sight.replicas().filter(|(_, replica)| *replica.shard == *agent.shard && replica.reign.is_some());
-            let (node, leader) = reigning.max_by_key(|(_, replica)| replica.reign)?;
+            let newest = *self.newest.get(&*agent.shard)?;
+            let (node, leader) = sight
+                .replicas()
+                .find(|(_, replica)| *replica.shard == *agent.shard && replica.reign == Some(newest))?;
             let numbers = match self.numbers(&agent.machine, kept(leader, &agent.machine)?) {
                 Ok(numbers) => numbers,
                 Err(why) => return Some(format!("{}: {} keeps of {} {why}", agent.shard, node.id, agent.machine)),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use argosy_proto::argosy::v1::effect::Kind;
+use argosy_provider::sim::ledger::was_asked_for;
 
 use super::Invariant;
 use crate::sight::Sight;
@@ -22,7 +22,7 @@ impl Invariant for FencesNeverFall {
 
     fn look(&mut self, sight: &Sight<'_>) -> Vec<String> {
         let mut found = Vec::new();
-        for effect in sight.effects.iter().filter(|effect| effect.kind() != Kind::Failed) {
+        for effect in sight.effects.iter().filter(|effect| was_asked_for(effect)) {
             let fence = (effect.shard_epoch, effect.sequence_number);
             let key = (effect.machine_id.clone(), effect.shard_id.clone());
             let known = self.0.insert(key, fence);

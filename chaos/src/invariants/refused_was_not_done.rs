@@ -1,20 +1,19 @@
 //! ARCHITECTURE.md §2, maybe executed: nothing is taken back while it may have been executed. What ended as refused on an answer's word has
 //! no effect at its provider, and what ended as refused in any way has none any more.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use argosy_proto::argosy::v1::effect::Kind;
+use argosy_provider::sim::ledger::Standing;
 use argosy_shard::{Command, Ending, Event};
 
 use super::Invariant;
 use crate::sight::Sight;
 
-/// The steps of operations that have an effect, those that were refused, and the step behind each of the provider's transitions.
+/// The steps of operations that have an effect, and those that were refused.
 #[derive(Debug, Default)]
 pub(super) struct RefusedWasNotDone {
-    done: BTreeMap<String, u64>,
+    done: Standing,
     refused: BTreeSet<String>,
-    transitions: BTreeMap<String, String>,
 }
 
 impl Invariant for RefusedWasNotDone {
@@ -29,18 +28,10 @@ impl Invariant for RefusedWasNotDone {
     fn look(&mut self, sight: &Sight<'_>) -> Vec<String> {
         let mut found = Vec::new();
         for effect in &sight.effects {
-            if effect.kind() == Kind::Failed {
-                if let Some(step) = self.transitions.remove(&effect.operation_id) {
-                    self.done.remove(&step);
-                }
-            } else if !effect.operation.is_empty() {
-                let step = effect.operation.clone();
-                if self.refused.contains(&step) {
-                    found.push(format!("{step} had ended as refused, and was done at effect {}", effect.seq));
-                }
-                self.transitions.insert(effect.operation_id.clone(), step.clone());
-                self.done.insert(step, effect.seq);
+            if self.refused.contains(&effect.operation) {
+                found.push(format!("{} had ended as refused, and was done at effect {}", effect.operation, effect.seq));
             }
+            self.done.enter(effect);
         }
         for entry in &sight.entries {
             // A listing may show that what was done is undone; an answer can say nothing of the sort.
@@ -50,7 +41,7 @@ impl Invariant for RefusedWasNotDone {
                     continue;
                 };
                 let step = format!("{}/{id}/{}", entry.shard, step.name());
-                if let Some(effect) = self.done.get(&step).filter(|_| by_answer) {
+                if let Some(effect) = self.done.of(&step).filter(|_| by_answer) {
                     let (why, index) = (why.name(), entry.index);
                     found.push(format!("{step} ended as refused ({why}) at {index}, and was done at effect {effect}"));
                 }

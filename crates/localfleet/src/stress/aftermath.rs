@@ -19,7 +19,7 @@ pub(super) fn hosts(effects: &[Effect]) -> BTreeSet<String> {
     for effect in effects {
         match effect.kind() {
             Kind::Create => drop(hosts.insert(effect.machine_id.clone())),
-            Kind::Delete => drop(hosts.remove(&effect.machine_id)),
+            Kind::Delete | Kind::Vanished => drop(hosts.remove(&effect.machine_id)),
             // What had begun under this id came to nothing.
             Kind::Failed => match began.get(effect.operation_id.as_str()) {
                 Some((machine, Kind::Create)) => drop(hosts.remove(*machine)),

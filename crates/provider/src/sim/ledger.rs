@@ -29,13 +29,65 @@ pub struct Regressed {
     pub later_seq: u64,
 }
 
+/// What stands of all that was done: what failed, and what was done to a host that has vanished, has no effect any more.
+#[derive(Clone, Debug, Default)]
+pub struct Standing {
+    /// The effect of each operation's step.
+    done: BTreeMap<String, u64>,
+    /// The step behind each of the provider's transitions.
+    transitions: BTreeMap<String, String>,
+    /// What was done to each machine since its host is there.
+    machines: BTreeMap<String, Vec<String>>,
+}
+
+impl Standing {
+    /// Takes in the next effect, and says which earlier one of the same step stands.
+    pub fn enter(&mut self, effect: &Effect) -> Option<u64> {
+        match effect.kind() {
+            effect::Kind::Failed => {
+                if let Some(step) = self.transitions.remove(&effect.operation_id) {
+                    self.done.remove(&step);
+                }
+                None
+            }
+            effect::Kind::Vanished => {
+                for step in self.machines.remove(&effect.machine_id).into_iter().flatten() {
+                    self.done.remove(&step);
+                }
+                None
+            }
+            _ if effect.operation.is_empty() => None,
+            _ => {
+                let step = &effect.operation;
+                self.transitions.insert(effect.operation_id.clone(), step.clone());
+                self.machines.entry(effect.machine_id.clone()).or_default().push(step.clone());
+                self.done.insert(step.clone(), effect.seq)
+            }
+        }
+    }
+
+    /// The effect of a step, if it stands.
+    #[must_use]
+    pub fn of(&self, step: &str) -> Option<u64> {
+        self.done.get(step).copied()
+    }
+}
+
+/// Whether an entry of the ledger tells what somebody had done, and not what befell it.
+#[must_use]
+pub fn was_asked_for(effect: &Effect) -> bool {
+    !matches!(effect.kind(), effect::Kind::Failed | effect::Kind::Vanished)
+}
+
 /// What a ledger says.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct LedgerReport {
-    /// How many effects there are; what failed had none.
+    /// How many effects there are.
     pub effects: u64,
     /// Effects that were taken back because what they began has failed.
     pub failed: u64,
+    /// Hosts that vanished, and what had been done to them with them.
+    pub vanished: u64,
     /// Effects without a fence.
     pub unfenced: u64,
     /// Effects that name no operation, as those of stock callers.
@@ -59,28 +111,24 @@ impl LedgerReport {
 /// Checks a ledger from its first entry.
 pub fn check(effects: impl IntoIterator<Item = Effect>) -> LedgerReport {
     let mut report = LedgerReport::default();
-    let mut operations = BTreeMap::new();
-    let mut transitions = BTreeMap::new();
+    let mut standing = Standing::default();
     let mut fences = BTreeMap::<(String, String), (i64, i64, u64)>::new();
     let mut expected_seq = 1;
     for effect in effects {
         report.gaps += u64::from(effect.seq != expected_seq);
         expected_seq = effect.seq + 1;
-        if effect.kind() == effect::Kind::Failed {
-            // What failed has no effect any more, and may be done again.
-            report.failed += 1;
-            if let Some(operation) = transitions.remove(&effect.operation_id) {
-                operations.remove(&operation);
-            }
-            continue;
-        }
-        report.effects += 1;
-        transitions.insert(effect.operation_id.clone(), effect.operation.clone());
-        if effect.operation.is_empty() {
-            report.unnamed += 1;
-        } else if let Some(first_seq) = operations.insert(effect.operation.clone(), effect.seq) {
+        if let Some(first_seq) = standing.enter(&effect) {
             report.doubled.push(Doubled { operation: effect.operation.clone(), first_seq, second_seq: effect.seq });
         }
+        match effect.kind() {
+            effect::Kind::Failed => report.failed += 1,
+            effect::Kind::Vanished => report.vanished += 1,
+            _ => report.effects += 1,
+        }
+        if !was_asked_for(&effect) {
+            continue;
+        }
+        report.unnamed += u64::from(effect.operation.is_empty());
         let fence = (effect.shard_epoch, effect.sequence_number);
         if fence == (0, 0) {
             report.unfenced += 1;
@@ -112,6 +160,7 @@ pub fn json_line(effect: &Effect) -> String {
         effect::Kind::Drain => "drain",
         effect::Kind::Delete => "delete",
         effect::Kind::Failed => "failed",
+        effect::Kind::Vanished => "vanished",
     };
     serde_json::json!({
         "seq": effect.seq,
@@ -179,6 +228,21 @@ mod tests {
         assert_eq!((again.effects, again.failed), (2, 1));
         let thrice = check([begun(1, "t1"), failed, begun(3, "t2"), begun(4, "t3")]);
         assert_eq!(thrice.doubled, [Doubled { operation: "x".to_owned(), first_seq: 3, second_seq: 4 }]);
+    }
+
+    #[test]
+    fn what_was_done_to_a_host_that_vanished_may_be_done_again_and_to_no_other() {
+        let vanished = |machine: &str| Effect {
+            seq: 2,
+            machine_id: machine.to_owned(),
+            kind: effect::Kind::Vanished.into(),
+            ..Effect::default()
+        };
+        let (first, again) = (effect(1, "a", (1, 1), "x"), effect(3, "a", (1, 2), "x"));
+        let report = check([first.clone(), vanished("a"), again.clone()]);
+        assert!(report.is_clean(), "{report:?}");
+        assert_eq!((report.effects, report.vanished), (2, 1));
+        assert_eq!(check([first, vanished("b"), again]).doubled.len(), 1, "another machine's host is not this one's");
     }
 
     #[test]

@@ -155,6 +155,7 @@ impl World {
     pub(super) fn vanish(&mut self, ix: u32) {
         let returns = self.returns_ms();
         self.count("vanished");
+        self.record_loss(ix);
         self.change(ix, |life| life.vanish(returns));
     }
 

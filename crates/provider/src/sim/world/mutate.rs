@@ -158,15 +158,21 @@ impl World {
             cluster: holder.as_ref().map(|binding| binding.cluster.to_string()).unwrap_or_default(),
             ..Effect::default()
         };
-        self.enter(ix, kind, on_record, effect);
+        self.enter(ix, on_record, Effect { operation_id: self.slot(ix).operation_id(kind), ..effect });
     }
 
     /// Puts on record that a transition has failed.
     pub(super) fn record_failure(&mut self, ix: u32, kind: Kind) {
-        self.enter(ix, kind, effect::Kind::Failed, Effect::default());
+        let operation_id = self.slot(ix).operation_id(kind);
+        self.enter(ix, effect::Kind::Failed, Effect { operation_id, ..Effect::default() });
     }
 
-    fn enter(&mut self, ix: u32, kind: Kind, on_record: effect::Kind, effect: Effect) {
+    /// Puts on record that a host has vanished.
+    pub(super) fn record_loss(&mut self, ix: u32) {
+        self.enter(ix, effect::Kind::Vanished, Effect::default());
+    }
+
+    fn enter(&mut self, ix: u32, on_record: effect::Kind, effect: Effect) {
         self.effects += 1;
         let slot = self.slot(ix);
         self.journal.effects.push(Effect {
@@ -174,7 +180,6 @@ impl World {
             at_ms: self.now_ms,
             kind: on_record.into(),
             machine_id: slot.id.to_string(),
-            operation_id: slot.operation_id(kind),
             ..effect
         });
     }
