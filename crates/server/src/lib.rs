@@ -9,6 +9,7 @@ pub mod leader;
 pub mod metrics;
 pub mod node;
 pub mod pki;
+mod plant;
 pub mod replica;
 pub mod session;
 pub mod tls;

@@ -6,6 +6,7 @@
 use argosy_model::{Bucket, ClusterIx, MicroUsd, Vocabulary};
 
 use crate::operation::{Assignment, NO_TERMS};
+use crate::plant::{Bug, planted};
 use crate::profiles::Profiles;
 
 /// Key of the priority of the need that a machine was bound for.
@@ -23,6 +24,9 @@ const PINNED: &str = "+Inf";
 
 /// What goes with a `Configure`.
 pub(crate) fn encode(assignment: &Assignment, words: &Vocabulary) -> Vec<(String, String)> {
+    if planted(Bug::EchoUnwritten) {
+        return Vec::new();
+    }
     let mut metadata = vec![
         (PRIORITY.to_owned(), assignment.priority.to_string()),
         (INTERRUPTION.to_owned(), dollars(assignment.interruption)),

@@ -6,6 +6,7 @@ use argosy_model::{Cause, Flags, Machine, MachineIx, ShapeIx, State};
 
 use crate::observed::{Listing, ObservedMachine, ObservedShape};
 use crate::operation::{Ending, Operation, Progress, Refusal, Step};
+use crate::plant::{self, Bug};
 use crate::shapes;
 use crate::state::ShardState;
 
@@ -156,7 +157,7 @@ fn cause(from: State, to: State) -> Option<Cause> {
         (State::Deleting, State::Speculative) => Some(Cause::Provider),
         (_, State::Speculative) => Some(Cause::Lost),
         _ if argosy_model::lifecycle::is_legal(from, to, Cause::Provider) => Some(Cause::Provider),
-        _ => Some(Cause::Skipped),
+        _ => Some(Cause::Skipped).filter(|_| !plant::planted(Bug::SkippedStatesIgnored)),
     }
 }
 

@@ -21,6 +21,14 @@ pub(crate) enum Bug {
     CapsUnseen,
     /// Moves count against no budget.
     ChurnUncounted,
+    /// A provider is not told what protects a machine.
+    EchoUnwritten,
+    /// A drain counts as done when it is accepted.
+    DrainDoneWhenAccepted,
+    /// A machine is believed to be only where a step leads.
+    SkippedStatesIgnored,
+    /// What is configured later than its call returned has no terms.
+    LateTermsLost,
 }
 
 argosy_failpoint::bugs_of_tests!(Bug);

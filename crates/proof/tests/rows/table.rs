@@ -8,6 +8,8 @@ use argosy_proof::plant::Plant;
 const PAGE: &str = "docs/reference/pathologies.md";
 /// The bugs that can be planted in what is deployed, in simulated worlds.
 const SWITCHES: &str = "crates/failpoint/src/planted.rs";
+/// Those of unit tests.
+const PLANTS: [&str; 2] = ["crates/shard/src/plant.rs", "crates/server/src/plant.rs"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -43,10 +45,12 @@ fn every_test_and_plant_of_the_page_exists_and_no_row_is_left_out() {
         assert!(is_there, "{PAGE} names {name}, and no test is called that");
     }
     let switches = fs::read_to_string(root().join(SWITCHES)).expect("the switches");
+    let plants = PLANTS.map(|file| fs::read_to_string(root().join(file)).expect("the bugs")).concat();
     let is_plant = |name: &str| name.starts_with(|first: char| first.is_ascii_uppercase());
     for name in rows.iter().flat_map(|row| quoted(row)).filter(|name| is_plant(name)) {
         let is_there = Plant::ALL.iter().any(|plant| format!("{plant:?}") == name)
-            || switches.lines().any(|line| line.trim_start().starts_with(&format!("{name} \"")));
+            || switches.lines().any(|line| line.trim_start().starts_with(&format!("{name} \"")))
+            || plants.lines().any(|line| line.trim() == format!("{name},"));
         assert!(is_there, "{PAGE} names {name}, and nobody can plant that");
     }
     for plant in Plant::ALL {

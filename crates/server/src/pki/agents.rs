@@ -20,7 +20,7 @@ use super::leaf::{Validity, ascii};
 use super::request::SigningRequest;
 use super::{PkiError, damaged};
 use crate::authz::Principal;
-use crate::tls::plant::{Bug, planted};
+use crate::plant::{Bug, planted};
 
 /// An authority that signs for agents.
 pub struct AgentsAuthority {

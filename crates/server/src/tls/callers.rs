@@ -13,9 +13,9 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{CertificateError, DistinguishedName, Error, OtherError, RootCertStore};
 
-use super::plant::{Bug, planted};
 use super::signatures::signatures_of_tls13;
 use crate::authz::{Identity, IdentityError};
+use crate::plant::{Bug, planted};
 
 /// A certificate of the agents' authority that is no agent's.
 #[derive(thiserror::Error)]

@@ -13,7 +13,6 @@ mod limits;
 mod network;
 mod pinned;
 mod places;
-pub(crate) mod plant;
 mod signatures;
 mod verify;
 mod wire;

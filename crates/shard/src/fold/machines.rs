@@ -12,6 +12,7 @@ use crate::event::Event;
 use crate::judge;
 use crate::observed::ObservedMachine;
 use crate::operation::{Assignment, Ending, Operation};
+use crate::plant::{Bug, planted};
 use crate::{Kind, echo};
 
 impl Fold<'_> {
@@ -66,6 +67,9 @@ impl Fold<'_> {
                 next = assigned(next, &echo::decode(&seen.metadata, cluster, words, &self.state.profiles));
                 next.heir = None;
             }
+        }
+        if planted(Bug::LateTermsLost) && (known.state, seen.state) == (State::Configuring, State::Configured) {
+            next.assigned_priority = 0;
         }
         next.flags = next.flags.with(Flags::NOTICE, judge::notice(seen));
         if seen.state == State::Failed {

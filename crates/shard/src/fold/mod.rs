@@ -9,6 +9,8 @@ mod begin;
 mod consolidation;
 mod gangs;
 mod health;
+#[cfg(test)]
+mod holders;
 mod lanes;
 mod level;
 mod machines;

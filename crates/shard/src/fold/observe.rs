@@ -14,6 +14,7 @@ use crate::judge::{self, Meaning, Record};
 use crate::lanes::Trouble;
 use crate::observed::{ObservedMachine, ObservedShape};
 use crate::operation::{Ending, Kind, Operation, Progress, Refusal, Step};
+use crate::plant::{Bug, planted};
 use crate::response::{Rejection, Response};
 use crate::{echo, rails, shapes};
 
@@ -181,6 +182,9 @@ impl Fold<'_> {
         operation.attempt.progress = Progress::Accepted { at: self.index };
         self.state.ledger.update(operation);
         self.events.push(Event::AttemptAccepted(operation.id));
+        if planted(Bug::DrainDoneWhenAccepted) && operation.step == Step::Drain {
+            self.pass_through(ix, State::Idle);
+        }
     }
 
     /// The operation on this machine is over, and the provider has shown how.

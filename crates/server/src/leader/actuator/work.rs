@@ -7,6 +7,7 @@ use argosy_model::ShardTime;
 use argosy_shard::{Call, Event, OperationId};
 use tokio::sync::Notify;
 
+use crate::plant::{Bug, planted};
 use crate::replica::{Folded, Listener, View};
 
 /// Operations of which an attempt has been committed; filled by the fold.
@@ -82,6 +83,9 @@ impl Queue {
     /// Architecture invariant: a call comes from the committed state alone, with the fence of an attempt that was
     /// committed in the term of this leadership. An attempt of another term is another leader's to make.
     pub(super) fn next(&mut self, view: &View, term: u64, now: ShardTime) -> Option<Call> {
+        if planted(Bug::SlowestFirst) && !self.in_hand.is_empty() {
+            return None;
+        }
         while let Some((due, id)) = self.later.first().copied().filter(|(due, _)| *due <= now) {
             self.later.remove(&(due, id));
             self.ready.insert(id);
@@ -136,9 +140,12 @@ pub(super) fn is_of_term(call: &Call, term: u64) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::panic::catch_unwind;
+
     use argosy_shard::{Command, Envelope};
 
     use super::*;
+    use crate::plant::with;
     use crate::replica::lone;
 
     const NOW: ShardTime = ShardTime(1_000);
@@ -176,6 +183,14 @@ mod tests {
         let envelope = Envelope { at, proposed_in_term: term, command: Command::Retry(vec![id]) };
         state.apply(state.revision() + 1, term, &envelope.encode());
         View { state, ..view.clone() }
+    }
+
+    #[test]
+    fn a_call_that_keeps_others_waiting_is_noticed() {
+        let proof = catch_unwind(|| {
+            with(Bug::SlowestFirst, a_machine_has_one_call_at_a_time_and_what_waits_for_it_comes_after)
+        });
+        assert!(proof.is_err(), "nobody noticed");
     }
 
     #[test]

@@ -4,10 +4,10 @@ use rcgen::{CertificateParams, Issuer, KeyPair, SanType};
 use rustls::pki_types::pem::PemObject as _;
 use tempfile::TempDir;
 
-use super::super::plant;
 use super::*;
 use crate::authz::Principal;
 use crate::pki::{AgentsAuthority, Authority, LeafRequest, PkiError, SigningRequest, Validity};
+use crate::plant;
 
 struct World {
     dir: TempDir,

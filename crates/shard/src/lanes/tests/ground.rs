@@ -216,15 +216,7 @@ impl Ground {
     }
 
     fn cycle(&mut self) {
-        self.at = self.at.plus(Duration::from_secs(10));
-        self.apply(Command::Tick);
-        let decided = argosy_engine::decide(&self.state.view(self.at));
-        assert_eq!(argosy_engine::lint(&self.state.view(self.at), &decided), []);
-        let rehearsed = self.state.rehearse(decided.plan, self.at);
-        self.dropped += rehearsed.dropped.len();
-        let plan = rehearsed.plan;
-        let based_on = self.state.revision();
-        self.apply(Command::Plan(PlanEntry { based_on, units: plan.units, marks: plan.marks }));
+        self.decide();
         self.note_most();
         let before = self.calls.clone();
         self.act();
@@ -237,6 +229,19 @@ impl Ground {
         if is_covered || self.fewest_serving < u32::MAX {
             self.fewest_serving = self.fewest_serving.min(self.serving());
         }
+    }
+
+    /// Ten seconds pass, and a plan is made and taken.
+    pub(crate) fn decide(&mut self) {
+        self.at = self.at.plus(Duration::from_secs(10));
+        self.apply(Command::Tick);
+        let decided = argosy_engine::decide(&self.state.view(self.at));
+        assert_eq!(argosy_engine::lint(&self.state.view(self.at), &decided), []);
+        let rehearsed = self.state.rehearse(decided.plan, self.at);
+        self.dropped += rehearsed.dropped.len();
+        let plan = rehearsed.plan;
+        let based_on = self.state.revision();
+        self.apply(Command::Plan(PlanEntry { based_on, units: plan.units, marks: plan.marks }));
     }
 
     /// All calls that are due are made at once, as an actuator with many hands makes them.

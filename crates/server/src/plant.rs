@@ -7,6 +7,8 @@ pub(crate) enum Bug {
     IssuerForAnybody,
     /// An authority for agents may be one that another authority has signed.
     SignedByAnother,
+    /// A call that takes its time keeps all others waiting.
+    SlowestFirst,
 }
 
 argosy_failpoint::bugs_of_tests!(Bug);
