@@ -8,6 +8,10 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+/// Simulated worlds allocate and free small pages by the million, as what is deployed does (docs/adr/0058-an-allocator-for-small-pages.md).
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Experiments with production traces, simulated fleets and simulated worlds.
 #[derive(Debug, Parser)]
 #[command(version, propagate_version = true)]
