@@ -23,7 +23,7 @@ pub struct EntrySight {
     pub envelope: Envelope,
     /// What it changed.
     pub events: Vec<Folded>,
-    /// Entries before it may have changed things unseen: this replica had taken the state whole.
+    /// Entries before it may have changed things unseen: a replica had taken the state whole, or nobody has them any more.
     pub after_gap: bool,
 }
 
@@ -47,7 +47,16 @@ impl EntrySight {
 
 /// Reads entries as replicas publish them.
 #[derive(Debug, Default)]
-pub(crate) struct Entries(BTreeMap<u64, u64>);
+pub(crate) struct Entries(BTreeMap<u64, Place>);
+
+/// How far a group's log was read.
+#[derive(Clone, Copy, Debug, Default)]
+struct Place {
+    /// The last index that was told of.
+    last: u64,
+    /// Since the last entry that was told of, others may have changed things unseen.
+    gap: bool,
+}
 
 impl Entries {
     /// What was published since the last call.
@@ -55,23 +64,28 @@ impl Entries {
         let mut entries = Vec::new();
         for replica in nodes.iter().flat_map(|node| &node.replicas) {
             for published in &replica.published {
-                let last = self.0.entry(replica.group).or_default();
-                if published.view.applied <= *last {
+                let place = self.0.entry(replica.group).or_default();
+                if published.view.applied <= place.last {
                     continue;
                 }
-                let after_gap = published.view.restored > *last;
-                let new = published.events.iter().filter(|folded| folded.index > *last);
+                place.gap |= published.view.restored > place.last;
+                let new = published.events.iter().filter(|folded| folded.index > place.last);
                 let mut by_index: BTreeMap<u64, Vec<Folded>> = BTreeMap::new();
                 for folded in new {
                     by_index.entry(folded.index).or_default().push(folded.clone());
                 }
-                *last = published.view.applied;
+                place.last = published.view.applied;
                 for (index, events) in by_index {
                     // One that is purged everywhere, or that a planted bug has lost, says nothing.
                     let majority = replica.status.members.voters.len() / 2 + 1;
-                    let Some(entry) = committed(nodes, GroupId(replica.group), index, majority) else { continue };
-                    let Some(Ok(envelope)) = entry.command.as_deref().map(Envelope::decode) else { continue };
+                    let entry = committed(nodes, GroupId(replica.group), index, majority);
+                    let envelope = entry.as_ref().and_then(|entry| Envelope::decode(entry.command.as_deref()?).ok());
+                    let (Some(entry), Some(envelope)) = (entry, envelope) else {
+                        place.gap = true;
+                        continue;
+                    };
                     let (shard, group, term) = (replica.shard.clone(), replica.group, entry.term);
+                    let after_gap = std::mem::take(&mut place.gap);
                     entries.push(EntrySight { shard, group, index, term, envelope, events, after_gap });
                 }
             }

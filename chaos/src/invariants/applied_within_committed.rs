@@ -5,9 +5,12 @@ use std::collections::BTreeMap;
 use super::Invariant;
 use crate::sight::Sight;
 
-/// The highest commit of each group that any replica knew of.
+/// The highest commit of each group that any replica knew of, and what each replica had applied at the last look.
 #[derive(Debug, Default)]
-pub(super) struct AppliedWithinCommitted(BTreeMap<u64, u64>);
+pub(super) struct AppliedWithinCommitted {
+    committed: BTreeMap<u64, u64>,
+    applied: BTreeMap<(String, u32, u64), u64>,
+}
 
 impl Invariant for AppliedWithinCommitted {
     fn name(&self) -> &'static str {
@@ -20,17 +23,21 @@ impl Invariant for AppliedWithinCommitted {
 
     fn look(&mut self, sight: &Sight<'_>) -> Vec<String> {
         for (_, replica) in sight.replicas() {
-            let known = self.0.entry(replica.group).or_default();
+            let known = self.committed.entry(replica.group).or_default();
             *known = replica.status.committed.max(*known);
         }
-        let mut found = Vec::new();
+        let (mut found, mut applied) = (Vec::new(), BTreeMap::new());
         for (node, replica) in sight.replicas() {
-            let committed = self.0.get(&replica.group).copied().unwrap_or(0);
-            let applied = replica.status.applied.max(replica.view.applied);
-            if applied > committed {
-                found.push(format!("{}: {} applied {applied}, and {committed} is committed", replica.shard, node.id));
+            let life = (node.id.clone(), node.life, replica.group);
+            // A state is shown a moment before the account says that it is committed, and who stands still says nothing more.
+            let before = self.applied.get(&life).copied().filter(|_| !node.paused).unwrap_or(0);
+            let committed = self.committed.get(&replica.group).copied().unwrap_or(0);
+            if before > committed {
+                found.push(format!("{}: {} applied {before}, and {committed} is committed", replica.shard, node.id));
             }
+            applied.insert(life, replica.status.applied.max(replica.view.applied));
         }
+        self.applied = applied;
         found
     }
 }

@@ -8,9 +8,12 @@ use argosy_raft::evidence::{stored_entry, stored_start};
 use super::Invariant;
 use crate::sight::Sight;
 
-/// The highest commit of each group that was found to be durable.
+/// The highest commit of each group that was found to be durable, and how many disks each node had lost by then.
 #[derive(Debug, Default)]
-pub(super) struct CommittedOnQuorum(BTreeMap<u64, u64>);
+pub(super) struct CommittedOnQuorum {
+    committed: BTreeMap<u64, u64>,
+    lost: BTreeMap<u64, u32>,
+}
 
 impl Invariant for CommittedOnQuorum {
     fn name(&self) -> &'static str {
@@ -23,14 +26,21 @@ impl Invariant for CommittedOnQuorum {
 
     fn look(&mut self, sight: &Sight<'_>) -> Vec<String> {
         let mut found = Vec::new();
+        // Who acknowledged an entry may have lost its disk since, within this look.
+        let lost: BTreeMap<u64, u32> = sight.nodes.iter().map(|node| (node.number, node.disk)).collect();
+        let before = std::mem::replace(&mut self.lost, lost);
+        let has_lost = |voter: u64| before.get(&voter) != self.lost.get(&voter);
         for (node, replica) in sight.replicas() {
             let (committed, members) = (replica.status.committed, &replica.status.members);
-            let known = self.0.entry(replica.group).or_default();
+            let known = self.committed.entry(replica.group).or_default();
             // While members change, two majorities count; that of one set alone is not the question.
             if committed <= *known || members.changing || members.voters.is_empty() {
                 continue;
             }
             *known = committed;
+            if members.voters.iter().any(|voter| has_lost(voter.0)) {
+                continue;
+            }
             let group = GroupId(replica.group);
             let voters = sight.nodes.iter().filter(|other| members.voters.iter().any(|voter| voter.0 == other.number));
             // Those whose log has moved on behind a snapshot have it there. The others must have one and the same entry.
