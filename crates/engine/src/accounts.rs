@@ -4,6 +4,7 @@
 use argosy_model::Claim;
 use smallvec::SmallVec;
 
+use crate::ahead::read;
 use crate::hash::Lookup;
 use crate::holding::insert;
 use crate::menu::shifted;
@@ -84,6 +85,17 @@ impl Accounts {
     /// Whether some machine was acquired or is being drained for a claim, and counts.
     pub(crate) fn is_attributed(&self, claim: &Claim) -> bool {
         self.attributed.contains_key(claim)
+    }
+
+    /// Whose account a claim's machines are under, if some row stands for it. Reads what is listed under the claim.
+    pub(crate) fn look_up(&self, claim: &Claim) -> Option<Account> {
+        read(self.attributed.get(claim).map(SmallVec::len));
+        self.open.get(claim).map(|open| open.account)
+    }
+
+    /// Reads a word of each cache line that is kept of an account.
+    pub(crate) fn read_all(&self, account: Account) {
+        read((self.owned[account.at()].len(), self.rows[account.at()].spilled(), self.loose[account.at()]));
     }
 
     /// Lists a class under a claim, and says whose it is.

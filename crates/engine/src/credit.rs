@@ -16,6 +16,7 @@ use std::cmp::Reverse;
 
 use argosy_model::State;
 
+use crate::ahead::TOGETHER;
 use crate::claims::Phase;
 use crate::cycle::Cycle;
 use crate::pulse::Pulse;
@@ -49,7 +50,12 @@ impl Cycle {
             }
         }
         self.phase = Phase::Credit;
+        let mut ahead = rows.chunks(TOGETHER).peekable();
         while let Some(row) = self.next_due() {
+            if let Some(rows) = ahead.next_if(|rows| rows[0] == row) {
+                self.look_ahead(rows);
+                self.look_ahead_at_owned(rows);
+            }
             self.credit_row(row);
         }
     }

@@ -103,6 +103,8 @@ pub(crate) struct Cycle {
     pub(crate) agenda: Agenda,
     /// How the credit left the rows that turns have done something to.
     pub(crate) turned: Vec<Credited>,
+    /// Which rows those are.
+    pub(crate) remembered: Bits,
     /// Rows that lost machines to rows before them in this cycle.
     pub(crate) robbed: Bits,
     /// By rank, the rows that have yet to take their turn.

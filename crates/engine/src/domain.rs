@@ -243,10 +243,7 @@ impl Cycle {
         let mut counted: Vec<(ClassIx, u32)> = Vec::new();
         for lot in &self.menus.get(standing.menu).domains[domain].lots {
             let machine = lot.measure(&standing.yard);
-            // The lot may still be in the order of an earlier cycle's contention.
-            let mut shapes = lot.shapes.clone();
-            shapes.sort_unstable();
-            for (class, left) in shapes.into_iter().flat_map(|shape| self.free_of(shape)) {
+            for (class, left) in lot.shapes.iter().flat_map(|shape| self.free_of(*shape)) {
                 let left = self.uncounted(class, left, Scope::BoundAndFree);
                 let count = useful(&short, &machine).min(left);
                 crate::yardstick::cover(&mut short, &machine, count);

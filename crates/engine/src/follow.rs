@@ -7,11 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use argosy_model::demand::DemandChange;
+use argosy_model::fleet::Class;
 use argosy_model::{Demand, Need, NeedKey, NeedMark};
 use imbl::Vector;
+use smallvec::SmallVec;
 
 use crate::View;
 use crate::agenda::Agenda;
+use crate::ahead::{TOGETHER, read};
 use crate::bits::Bits;
 use crate::catalogue::Catalogue;
 use crate::claims::Phase;
@@ -64,6 +67,7 @@ impl Cycle {
             phase: Phase::default(),
             agenda: Agenda::default(),
             turned: Vec::new(),
+            remembered: Bits::default(),
             robbed: Bits::default(),
             turns: Bits::default(),
             barren: Default::default(),
@@ -78,7 +82,8 @@ impl Cycle {
         let words = &fleet.words;
         for (class, members) in fleet.classes().iter() {
             let count = i64::try_from(members.len()).expect("slots are 32 bits wide");
-            self.supply.shift(&class, count, &mut self.menus, (words, &self.rows));
+            let class = self.supply.listed(&class, &self.menus, words, &self.rows);
+            self.supply.shift(class, count, &mut self.menus);
         }
         for class in self.supply.take_changed() {
             self.supply.recount(class, i64::from(self.supply.stock(class).total));
@@ -182,8 +187,12 @@ impl Cycle {
         if !self.follow_needs(&written.needs) {
             return false;
         }
-        for key in &written.marks {
-            self.follow_mark(key);
+        let marks: Vec<NeedKey> = written.marks.into_iter().collect();
+        for keys in marks.chunks(TOGETHER) {
+            let rows: SmallVec<[RowIx; TOGETHER]> = keys.iter().filter_map(|key| self.rows.find(key)).collect();
+            self.look_ahead(&rows);
+            rows.iter().for_each(|row| read(self.rows.get(*row).key.cluster));
+            keys.iter().for_each(|key| self.follow_mark(key));
         }
         if written.is_heard_anew {
             self.supply.forget_prey();
@@ -207,24 +216,35 @@ impl Cycle {
         let Some(changes) = view.fleet.changes_since(self.view.editions.0) else { return false };
         let (mut left, mut wavering) = (Vec::new(), Vec::new());
         let words = &view.fleet.words;
-        for change in changes.filter(|change| change.before != change.after) {
-            for (class, by) in [(&change.before, -1), (&change.after, 1)] {
-                let Some(class) = class else { continue };
-                if self.supply.shift(class, by, &mut self.menus, (words, &self.rows)) {
+        let changes = changes.filter(|change| change.before != change.after);
+        let shifts = changes.flat_map(|change| [(change.before, -1), (change.after, 1)]);
+        let shifts: Vec<(Class, i64)> = shifts.filter_map(|(class, by)| Some((class?, by))).collect();
+        for shifts in shifts.chunks(TOGETHER) {
+            let known = self.look_ahead_at_shifts(shifts);
+            for ((class, by), known) in shifts.iter().zip(known) {
+                let ix = known.unwrap_or_else(|| self.supply.listed(class, &self.menus, words, &self.rows));
+                if self.supply.shift(ix, *by, &mut self.menus) {
                     wavering.push(class.shape);
                 }
-                if by < 0 {
-                    left.push(*class);
+                if *by < 0 {
+                    left.push(ix);
                 }
             }
         }
         if wavering.into_iter().any(|shape| (self.supply.tally(shape).live > 0) != self.catalogue.is_live(shape)) {
             return false;
         }
-        for class in self.supply.take_changed() {
-            self.level(class);
+        let changed = self.supply.take_changed();
+        for classes in changed.chunks(TOGETHER) {
+            self.look_ahead_at_owners(classes);
+            classes.iter().for_each(|class| self.level(*class));
         }
-        left.iter().for_each(|class| self.supply.unlist(class, &self.menus));
+        left.sort_unstable();
+        left.dedup();
+        for classes in left.chunks(TOGETHER) {
+            self.look_ahead_at_classes(classes);
+            classes.iter().for_each(|class| self.supply.unlist(*class, &self.menus));
+        }
         true
     }
 
@@ -288,6 +308,7 @@ impl Cycle {
         let yard = self.rows.get(row).yardstick();
         let standing = &mut self.standings[row.at()];
         (standing.freed, standing.yard, standing.told) = (yard.none(), yard, None);
+        standing.is_named = false;
         self.pulses.freshen(row);
         self.due(row);
         true

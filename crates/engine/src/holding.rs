@@ -109,7 +109,7 @@ fn lane(kind: Kind) -> usize {
 /// What a cluster has, and what has become of it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Holding {
-    /// What serves it or is joining it and counts as cover; in no order.
+    /// What serves it or is joining it and counts as cover; in no order. Each class knows its place.
     pub(crate) bound: Vec<ClassIx>,
     /// Lists that some row of the cluster has asked for.
     pub(crate) keeps: SmallVec<[(MenuIx, KeepIx); 2]>,

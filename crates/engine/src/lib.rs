@@ -7,6 +7,7 @@
 mod accounts;
 mod acquire;
 mod agenda;
+mod ahead;
 mod amend;
 mod bits;
 mod caps;

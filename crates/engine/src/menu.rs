@@ -5,6 +5,7 @@
 //! either), and within a domain into lots: shapes that cost the same and hold the same, so that choosing is a matter of a
 //! few lots and never of thousands of racks. It knows how many machines of each lot are free, and keeps that up to date.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use argosy_model::{Resources, Shape, ShapeIx, Sym, Vocabulary};
@@ -24,11 +25,43 @@ pub(crate) struct Lot {
     pub(crate) like: Arc<Shape>,
     /// How many of the menu's `min_unit` one machine holds.
     pieces: u64,
-    /// Those that fewest other short needs could use come first.
+    /// Sorted.
     pub(crate) shapes: Vec<ShapeIx>,
     /// How many machines are free and left, idle and speculative.
     pub(crate) free: [u32; 2],
-    exhausted: [usize; 2],
+    /// Those of several shapes that have some, idle and speculative.
+    open: [Open; 2],
+}
+
+/// Shapes with a free machine left; some may have none left by now, and some stand here twice until they are put in order. In order, those
+/// that fewest other short needs could use come last.
+#[derive(Clone, Debug, Default)]
+struct Open {
+    shapes: Vec<ShapeIx>,
+    is_out_of_order: bool,
+}
+
+impl Open {
+    /// More machines of a shape are free, of so many shapes in all.
+    fn note(&mut self, shape: ShapeIx, shapes: usize) {
+        if self.shapes.len() > 2 * shapes {
+            self.shapes.sort_unstable();
+            self.shapes.dedup();
+        }
+        self.shapes.push(shape);
+        self.is_out_of_order = true;
+    }
+
+    /// Those that fewest want come last, of these the first.
+    fn sort(&mut self, contention: &[u32], is_otherwise: bool) {
+        let key = |shape: &ShapeIx| Reverse((contention[shape.index()], *shape));
+        let may_differ = is_otherwise && !self.shapes.is_sorted_by_key(key);
+        if std::mem::take(&mut self.is_out_of_order) || may_differ {
+            // It is in order but for its end.
+            self.shapes.sort_by_key(key);
+            self.shapes.dedup();
+        }
+    }
 }
 
 impl Lot {
@@ -42,27 +75,29 @@ impl Lot {
         if self.free[kind as usize] == 0 {
             return None;
         }
-        let from = &mut self.exhausted[kind as usize];
-        while self.shapes.get(*from).is_some_and(|shape| supply.free_left(*shape, kind) == 0) {
-            *from += 1;
+        if let [only] = self.shapes[..] {
+            return Some(only);
         }
-        self.shapes.get(*from).copied()
+        let open = &mut self.open[kind as usize].shapes;
+        while open.last().is_some_and(|shape| supply.free_left(*shape, kind) == 0) {
+            open.pop();
+        }
+        open.last().copied()
     }
 
     /// The first shape with a slot left that may be bought.
     pub(crate) fn first_slot(&mut self, supply: &Supply, may_be_bought: impl Fn(ShapeIx) -> bool) -> Option<ShapeIx> {
-        self.head(Free::Speculative, supply)?;
-        let listed = self.shapes[self.exhausted[Free::Speculative as usize]..].iter().copied();
+        let head = self.head(Free::Speculative, supply)?;
+        if self.shapes.len() == 1 {
+            return Some(head).filter(|shape| may_be_bought(*shape));
+        }
+        let listed = self.open[Free::Speculative as usize].shapes.iter().rev().copied();
         let mut left = listed.filter(|shape| supply.free_left(*shape, Free::Speculative) > 0);
         left.find(|shape| may_be_bought(*shape))
     }
 
-    fn sort(&mut self, contention: &[u32]) {
-        let key = |shape: &ShapeIx| (contention[shape.index()], *shape);
-        if !self.shapes.is_sorted_by_key(key) {
-            self.shapes.sort_by_key(key);
-            self.exhausted = [0; 2];
-        }
+    fn sort(&mut self, contention: &[u32], is_otherwise: bool) {
+        self.open.iter_mut().for_each(|open| open.sort(contention, is_otherwise));
     }
 }
 
@@ -107,6 +142,8 @@ pub(crate) struct Menu {
     hosts: Option<Hosts>,
     /// Up to which change of contention its lots are in order.
     sorted: u64,
+    /// Whether more of something is free since they were put in order.
+    is_out_of_order: bool,
 }
 
 impl Menu {
@@ -139,7 +176,18 @@ impl Menu {
         name(&mut domains, words);
         let dense = dense(&shapes);
         let listed = shapes.iter().map(|(shape, _)| *shape).collect();
-        Self { shapes, listed, dense, domains, offered: 0, held: 0, free: 0, hosts: None, sorted: u64::MAX }
+        Self {
+            shapes,
+            listed,
+            dense,
+            domains,
+            offered: 0,
+            held: 0,
+            free: 0,
+            hosts: None,
+            sorted: u64::MAX,
+            is_out_of_order: false,
+        }
     }
 
     /// Every shape that will do, sorted.
@@ -170,14 +218,15 @@ impl Menu {
         &self.domains[place.domain as usize].lots[place.lot as usize]
     }
 
-    /// Counts free machines of one place in or out.
-    pub(super) fn count_free(&mut self, place: Place, kind: Free, change: i64) {
+    /// Counts free machines of a shape in or out, at its place.
+    pub(super) fn count_free(&mut self, (shape, place): (ShapeIx, Place), kind: Free, change: i64) {
         let domain = &mut self.domains[place.domain as usize];
         let lot = &mut domain.lots[place.lot as usize];
         let before = (domain.pieces, domain.free);
         lot.free[kind as usize] = shifted(lot.free[kind as usize], change);
-        if change > 0 {
-            lot.exhausted[kind as usize] = 0;
+        if change > 0 && lot.shapes.len() > 1 {
+            lot.open[kind as usize].note(shape, lot.shapes.len());
+            self.is_out_of_order = true;
         }
         let pieces = i128::from(lot.pieces) * i128::from(change);
         domain.free = domain.free.checked_add_signed(change).expect(COUNTED);
@@ -201,10 +250,10 @@ impl Menu {
 
     /// Puts the shapes of each lot in order of contention, if that may have changed since it was `sorted`.
     pub(crate) fn sort(&mut self, contention: &[u32], changes: u64) {
-        if self.sorted != changes {
-            self.sorted = changes;
+        let is_otherwise = std::mem::replace(&mut self.sorted, changes) != changes;
+        if std::mem::take(&mut self.is_out_of_order) || is_otherwise {
             let lots = self.domains.iter_mut().flat_map(|domain| &mut domain.lots);
-            lots.filter(|lot| lot.shapes.len() > 1).for_each(|lot| lot.sort(contention));
+            lots.filter(|lot| lot.shapes.len() > 1).for_each(|lot| lot.sort(contention, is_otherwise));
         }
     }
 }
@@ -253,7 +302,7 @@ fn lots(members: &[(Option<Sym>, ShapeIx)], min_unit: &Resources, catalogue: &Ca
         pieces: alike[0].1.resources.units_of(min_unit),
         shapes: alike.iter().map(|(ix, _)| *ix).collect(),
         free: [0; 2],
-        exhausted: [0; 2],
+        open: Default::default(),
     };
     alike.map(lot).collect()
 }

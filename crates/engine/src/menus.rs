@@ -2,6 +2,7 @@
 
 use argosy_model::{Resources, ShapeIx, Sym, Vocabulary};
 
+use crate::ahead::read;
 use crate::catalogue::{AskIx, Catalogue};
 use crate::hash::Lookup;
 use crate::menu::{COUNTED, Menu, Place, shifted};
@@ -54,12 +55,20 @@ impl Menus {
             self.listing[shape.index()].push((ix, place));
             let tally = supply.tally(shape);
             for kind in [Free::Idle, Free::Speculative] {
-                menu.count_free(place, kind, i64::from(supply.free_left(shape, kind)));
+                menu.count_free((shape, place), kind, i64::from(supply.free_left(shape, kind)));
             }
             menu.offered += tally.free.iter().copied().map(u64::from).sum::<u64>();
             menu.held += tally.held;
         }
         self.menus.push(menu);
+    }
+
+    /// Reads what is counted of shapes, side by side (`ahead.rs`).
+    pub(crate) fn look_ahead(&self, shapes: &[ShapeIx]) {
+        shapes.iter().for_each(|shape| read(self.listing(*shape).len()));
+        let places = || shapes.iter().flat_map(|shape| self.listing(*shape));
+        places().for_each(|(menu, place)| read(self.get(*menu).domains[place.domain as usize].free));
+        places().for_each(|(menu, place)| read(self.get(*menu).lot(*place).free));
     }
 
     pub(crate) fn get(&self, ix: MenuIx) -> &Menu {
@@ -82,7 +91,7 @@ impl Menus {
     /// Free machines of a shape were taken or put back.
     pub(crate) fn count_left(&mut self, shape: ShapeIx, kind: Free, change: i64) {
         for (menu, place) in self.listing.get(shape.index()).into_iter().flatten() {
-            self.menus[menu.at()].count_free(*place, kind, change);
+            self.menus[menu.at()].count_free((shape, *place), kind, change);
         }
     }
 
@@ -90,7 +99,7 @@ impl Menus {
     pub(crate) fn count_free(&mut self, shape: ShapeIx, kind: Free, change: i64) {
         for (menu, place) in self.listing.get(shape.index()).into_iter().flatten() {
             let menu = &mut self.menus[menu.at()];
-            menu.count_free(*place, kind, change);
+            menu.count_free((shape, *place), kind, change);
             menu.offered = menu.offered.checked_add_signed(change).expect(COUNTED);
         }
     }

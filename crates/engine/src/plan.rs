@@ -9,6 +9,8 @@ use argosy_model::{Bucket, Claim, Duration, MachineIx, NeedKey, NeedMark, Resour
 use imbl::Vector;
 use serde::{Deserialize, Serialize};
 
+use crate::ahead::read;
+
 /// Everything that one cycle wants done and remembered. Empty at a fixed point.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
@@ -211,6 +213,22 @@ pub struct Verdict {
 }
 
 impl Verdict {
+    /// Reads a word of each of its cache lines.
+    pub(crate) fn read_all(&self) {
+        read((self.claimed, self.domain, self.unmet_since.is_some(), self.candidates.len(), self.key.cluster));
+    }
+
+    /// Whether another verdict on the same rows finds the same.
+    pub(crate) fn finds_the_same(&self, other: &Self) -> bool {
+        let counts = |verdict: &Self| (verdict.claimed, verdict.bootstraps, verdict.provisions, verdict.victims);
+        let times = |verdict: &Self| (verdict.unmet_since, verdict.hopeless_since);
+        counts(self) == counts(other)
+            && (self.unmet, self.domain) == (other.unmet, other.domain)
+            && times(self) == times(other)
+            && (&self.residual, &self.freed) == (&other.residual, &other.freed)
+            && self.candidates == other.candidates
+    }
+
     /// A verdict that is yet to be written.
     pub(crate) fn blank(key: NeedKey) -> Self {
         Self {

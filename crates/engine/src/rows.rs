@@ -151,6 +151,11 @@ impl Rows {
         &self.rows[row.at()]
     }
 
+    /// Whether a handle stands for no row any more.
+    pub(crate) fn is_gone(&self, ix: RowIx) -> bool {
+        self.order.get(self.rank[ix.at()] as usize) != Some(&ix)
+    }
+
     /// How many handles have been given out.
     pub(crate) fn handles(&self) -> usize {
         self.rows.len()

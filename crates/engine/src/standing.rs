@@ -6,6 +6,7 @@ use argosy_model::{NeedMark, ShardTime, Sym};
 use smallvec::SmallVec;
 
 use crate::Policy;
+use crate::ahead::read;
 use crate::amend::Even;
 use crate::holding::KeepIx;
 use crate::menus::MenuIx;
@@ -110,51 +111,55 @@ pub(crate) enum Stage {
 /// Machines given out, by class; a class may come twice.
 pub(crate) type Claims = SmallVec<[(ClassIx, u32); 2]>;
 
-/// Where a row stands.
+/// Where a row stands. What is asked of it in its turn comes first, and what only its verdict is written from last: few of its cache lines
+/// are needed at a time.
 #[derive(Clone, Debug)]
+#[repr(C, align(64))]
 pub(crate) struct Standing {
     pub(crate) part: Part,
     pub(crate) kind: Kind,
-    pub(crate) priority: i32,
     pub(crate) is_probing: bool,
-    /// What the last cycles left to remember.
-    pub(crate) mark: NeedMark,
-    /// When that will mean something else.
-    pub(crate) alarm: Option<ShardTime>,
-    pub(crate) menu: MenuIx,
-    pub(crate) yard: Yardstick,
-    /// What neither its machines, nor those on their way, nor this plan covers yet.
-    pub(crate) short: Amounts,
-    /// What it has been given; a class may come twice.
-    pub(crate) claims: Claims,
-    pub(crate) counts: Counts,
-    /// Position in its menu of the domain that it is confined to.
-    pub(crate) domain: Option<usize>,
     /// Whether it is a gang that was whole and still has machines: it keeps them, whatever it lacks.
     pub(crate) holds_on: bool,
     /// Whether some domain could host it whole, taken together with what it holds.
     pub(crate) has_host: bool,
     /// Whether caps alone kept it, when it last acquired, from a slot that helps.
     pub(crate) is_capped: bool,
+    pub(crate) stage: Stage,
+    /// Whether its verdict names the rows of demand that it stands for, and what they ask in all.
+    pub(crate) is_named: bool,
+    /// Whether it has its own machines before all others: a gang that was whole, or will be by what is on its way.
+    pub(crate) is_held: bool,
+    /// And whether it had when it was lifted.
+    pub(crate) was_held: bool,
+    /// Whether the credit found a row with `Same` nothing to go by beyond its own machines.
+    pub(crate) is_in_vain: bool,
+    pub(crate) priority: i32,
+    pub(crate) menu: MenuIx,
     pub(crate) bootstraps: u32,
     pub(crate) provisions: u32,
     pub(crate) victims: u32,
-    /// What its victims free.
-    pub(crate) freed: Amounts,
-    pub(crate) told: Option<Told>,
-    pub(crate) stage: Stage,
-    /// What it was given before it was lifted.
-    pub(crate) before: Claims,
-    /// And whether it held its own before all others.
-    pub(crate) was_held: bool,
-    /// Whether it has its own machines before all others: a gang that was whole, or will be by what is on its way.
-    pub(crate) is_held: bool,
-    /// Its credit, if it is all of its own machines and nothing else, and one counts like the other.
-    pub(crate) even: Option<Even>,
-    /// Whether the credit found a row with `Same` nothing to go by beyond its own machines.
-    pub(crate) is_in_vain: bool,
+    /// What neither its machines, nor those on their way, nor this plan covers yet.
+    pub(crate) short: Amounts,
+    /// What it has been given; a class may come twice.
+    pub(crate) claims: Claims,
+    /// Position in its menu of the domain that it is confined to.
+    pub(crate) domain: Option<usize>,
     /// The list that it is noted in as one that looks beyond its own machines.
     pub(crate) takes: Option<(KeepIx, Kind)>,
+    /// Its credit, if it is all of its own machines and nothing else, and one counts like the other.
+    pub(crate) even: Option<Even>,
+    pub(crate) yard: Yardstick,
+    pub(crate) counts: Counts,
+    /// What it was given before it was lifted.
+    pub(crate) before: Claims,
+    /// What the last cycles left to remember.
+    pub(crate) mark: NeedMark,
+    /// When that will mean something else.
+    pub(crate) alarm: Option<ShardTime>,
+    pub(crate) told: Option<Told>,
+    /// What its victims free.
+    pub(crate) freed: Amounts,
 }
 
 impl Standing {
@@ -182,6 +187,7 @@ impl Standing {
             victims: 0,
             told: None,
             stage: Stage::Settled,
+            is_named: false,
             before: Claims::new(),
             was_held: false,
             is_held: false,
@@ -189,6 +195,19 @@ impl Standing {
             is_in_vain: false,
             takes: None,
         }
+    }
+
+    /// Reads a word of each of its cache lines.
+    pub(crate) fn read_all(&self) {
+        read((
+            self.part,
+            self.claims.spilled(),
+            self.even.is_some(),
+            self.yard.is_in_pieces(),
+            self.yard.want().spilled(),
+        ));
+        read((self.counts.0.spilled(), self.mark.unmet_since.is_some(), self.alarm.is_some(), self.freed.spilled()));
+        read((self.before.spilled(), self.told.is_some()));
     }
 
     /// Puts it back to where a cycle begins.
@@ -214,6 +233,11 @@ impl Standing {
             self.victims = 0;
             self.freed = self.yard.none();
         }
+    }
+
+    /// Whether its verdict is likely to change.
+    pub(crate) fn is_likely_news(&self) -> bool {
+        self.told.as_ref().is_none_or(|told| told.claimed != self.claimed())
     }
 
     pub(crate) fn is_same(&self) -> bool {

@@ -7,6 +7,7 @@ use argosy_model::{Bucket, Claim, ClusterIx, MicroUsd, State};
 use smallvec::SmallVec;
 
 use crate::accounts::Account;
+use crate::ahead::read;
 use crate::rows::RowIx;
 
 /// Position of a class in the list.
@@ -38,6 +39,8 @@ pub(crate) struct Stock {
     pub(crate) price: MicroUsd,
     /// Whether giving one back saves its price.
     pub(crate) is_elastic: bool,
+    /// Its place in its cluster's list of what is bound there.
+    pub(crate) bound_at: u32,
     /// Whether its total is not counted yet.
     pub(crate) is_changed: bool,
     /// Whether it stands on its cluster's list of what is left.
@@ -52,6 +55,11 @@ pub(crate) struct Stock {
 pub(crate) type KeepOrder = (u8, MicroUsd, bool, Reverse<Bucket>, Class);
 
 impl Stock {
+    /// Reads a word of each of its cache lines.
+    pub(crate) fn read_all(&self) {
+        read((self.total, self.is_touched, self.price, self.claims.spilled(), self.class.shape));
+    }
+
     pub(crate) fn keep_order(&self) -> KeepOrder {
         let stage = match self.class.state {
             State::Configured => 0,

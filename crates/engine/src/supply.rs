@@ -7,19 +7,23 @@
 use std::collections::BTreeSet;
 
 use argosy_model::fleet::Class;
-use argosy_model::{ClusterIx, ShapeIx, State, Vocabulary};
+use argosy_model::{ClusterIx, MicroUsd, ShapeIx, State};
 use smallvec::SmallVec;
 
 use crate::accounts::{Account, Accounts};
+use crate::ahead::{TOGETHER, read};
 use crate::hash::Lookup;
-use crate::holding::{Holding, Keep, KeepIx, remove};
+use crate::holding::{Holding, Keep, KeepIx};
 use crate::menu::{Menu, shifted};
 use crate::menus::{MenuIx, Menus};
 use crate::rows::{Row, RowIx, Rows};
 use crate::standing::Kind;
+pub(crate) use crate::stock::attributed;
 pub(crate) use crate::stock::free_kind;
+use crate::stock::home;
 pub(crate) use crate::stock::{ClassIx, Free, Stock, is_bound_cover};
-use crate::stock::{attributed, home};
+
+mod listing;
 
 /// Machines of one shape, whoever has them.
 #[derive(Clone, Copy, Debug, Default)]
@@ -42,6 +46,8 @@ struct OfShape {
     bound: SmallVec<[ClassIx; 2]>,
     /// Lowest priority of whoever holds some of those; `None` if that has to be looked up anew.
     lowest: Option<i64>,
+    /// Its price, and whether giving a machine back saves that; once they have been looked up.
+    terms: Option<(MicroUsd, bool)>,
 }
 
 /// The supply.
@@ -69,17 +75,8 @@ pub(crate) struct Supply {
 
 impl Supply {
     /// Counts machines of a class in or out. Returns whether its shape came into the catalogue or left it.
-    pub(crate) fn shift(
-        &mut self,
-        class: &Class,
-        change: i64,
-        menus: &mut Menus,
-        (words, rows): (&Vocabulary, &Rows),
-    ) -> bool {
-        let ix = match self.known.get(class) {
-            Some(known) => *known,
-            None => self.list(class, menus, words, rows),
-        };
+    pub(crate) fn shift(&mut self, ix: ClassIx, change: i64, menus: &mut Menus) -> bool {
+        let class = &self.stocks[ix.at()].class.clone();
         let stock = &mut self.stocks[ix.at()];
         stock.total = shifted(stock.total, change);
         let shape = class.shape;
@@ -105,94 +102,9 @@ impl Supply {
         was_live != is_live
     }
 
-    fn list(&mut self, class: &Class, menus: &Menus, words: &Vocabulary, rows: &Rows) -> ClassIx {
-        let shape = words.shape_of(class.shape);
-        let stock = Stock {
-            class: *class,
-            total: 0,
-            left: 0,
-            account: None,
-            claims: SmallVec::new(),
-            price: shape.price,
-            is_elastic: shape.capacity_type.is_elastic(),
-            is_changed: false,
-            is_touched: false,
-            is_spare: false,
-        };
-        let ix = match self.vacant.pop() {
-            Some(ix) => {
-                self.stocks[ix.at()] = stock;
-                ix
-            }
-            None => {
-                self.stocks.push(stock);
-                ClassIx::from_index(self.stocks.len() - 1)
-            }
-        };
-        self.known.insert(*class, ix);
-        if class.shape.index() >= self.shapes.len() {
-            self.shapes.resize(class.shape.index() + 1, OfShape::default());
-        }
-        self.index(ix, class, menus, rows);
-        ix
-    }
-
-    fn index(&mut self, ix: ClassIx, class: &Class, menus: &Menus, rows: &Rows) {
-        let of_shape = &mut self.shapes[class.shape.index()];
-        if let Some(kind) = free_kind(class) {
-            of_shape.free[kind as usize] = Some(ix);
-        }
-        if class.state == State::Configured && class.is_usable() {
-            of_shape.prey.push(ix);
-            of_shape.lowest = None;
-        }
-        if let Some(claim) = attributed(class) {
-            self.stocks[ix.at()].account = self.accounts.attribute(claim, ix, &self.stocks);
-        }
-        if let Some(cluster) = class.cluster.filter(|_| is_bound_cover(class)) {
-            self.shapes[class.shape.index()].bound.push(ix);
-            self.holding_mut(cluster).bound.push(ix);
-            let owners = self.stocks[ix.at()].account.map_or(&[][..], |account| self.accounts.rows(account));
-            for (menu, _) in menus.listing(class.shape) {
-                if let Some(keep) = self.holdings[cluster.index()].keep_of(*menu) {
-                    self.keeps[keep.at()].list(ix, owners, &self.stocks, rows);
-                }
-            }
-        }
-    }
-
     /// From now on keeps sorted what was listed in bulk.
     pub(crate) fn settle(&mut self) {
         self.accounts.settle(&self.stocks);
-    }
-
-    /// Forgets a class that has no machines any more.
-    pub(crate) fn unlist(&mut self, class: &Class, menus: &Menus) {
-        let Some(ix) = self.known.get(class).copied().filter(|ix| self.stocks[ix.at()].total == 0) else { return };
-        if let Some(cluster) = class.cluster.filter(|_| is_bound_cover(class)) {
-            self.shapes[class.shape.index()].bound.retain(|other| *other != ix);
-            let holding = &mut self.holdings[cluster.index()];
-            remove(&mut holding.bound, ix);
-            if self.stocks[ix.at()].is_spare {
-                remove(&mut holding.spare, ix);
-            }
-            for (menu, _) in menus.listing(class.shape) {
-                if let Some(keep) = holding.keep_of(*menu) {
-                    self.keeps[keep.at()].unlist(ix);
-                }
-            }
-        }
-        if let Some(claim) = attributed(class) {
-            self.accounts.unattribute(claim, ix);
-        }
-        let of_shape = &mut self.shapes[class.shape.index()];
-        of_shape.prey.retain(|other| *other != ix);
-        of_shape.lowest = None;
-        for free in &mut of_shape.free {
-            *free = free.filter(|other| *other != ix);
-        }
-        self.known.remove(class);
-        self.vacant.push(ix);
     }
 
     fn holding_mut(&mut self, cluster: ClusterIx) -> &mut Holding {
@@ -270,7 +182,14 @@ impl Supply {
 
     /// Puts back all free machines that were given out.
     pub(crate) fn put_back_free(&mut self, menus: &mut Menus) {
-        for ix in std::mem::take(&mut self.given) {
+        let given = std::mem::take(&mut self.given);
+        for (at, ix) in given.iter().enumerate() {
+            if at % TOGETHER == 0 {
+                let next = &given[at..given.len().min(at + TOGETHER)];
+                next.iter().for_each(|ix| self.stock(*ix).read_all());
+                let shapes: SmallVec<[ShapeIx; TOGETHER]> = next.iter().map(|ix| self.stock(*ix).class.shape).collect();
+                menus.look_ahead(&shapes);
+            }
             let stock = &mut self.stocks[ix.at()];
             let taken: u32 = stock.claims.iter().map(|(_, count)| count).sum();
             stock.claims.clear();
@@ -286,7 +205,19 @@ impl Supply {
 
     /// A class by what it is.
     pub(crate) fn find(&self, class: &Class) -> Option<&Stock> {
-        self.known.get(class).map(|ix| self.stock(*ix))
+        self.position(class).map(|ix| self.stock(ix))
+    }
+
+    /// Where a class is listed.
+    pub(crate) fn position(&self, class: &Class) -> Option<ClassIx> {
+        self.known.get(class).copied()
+    }
+
+    /// Reads a word of each cache line that is kept of a shape.
+    pub(crate) fn read_shape(&self, shape: ShapeIx) {
+        if let Some(of_shape) = self.shapes.get(shape.index()) {
+            read((of_shape.tally.live, of_shape.bound.spilled(), of_shape.lowest.is_some()));
+        }
     }
 
     /// Machines of a shape, whoever has them.
@@ -427,6 +358,11 @@ impl Supply {
         }
         stock.left += count;
         self.pass(ix, row, i64::from(count));
+    }
+
+    /// Whether a cluster may have something that nobody has been given.
+    pub(crate) fn may_have_spare(&self, cluster: ClusterIx) -> bool {
+        !self.holdings[cluster.index()].spare.is_empty()
     }
 
     /// What a cluster has that nobody has been given; in no order.

@@ -2,6 +2,9 @@
 //! at a glance that there is nothing for it, and such a row is passed over. What turns do is undone before the next cycle: between
 //! cycles the tables stand as the credit left them, so that a row whose credit holds need not be looked at.
 
+use smallvec::SmallVec;
+
+use crate::ahead::TOGETHER;
 use crate::claims::Phase;
 use crate::cycle::Cycle;
 use crate::draft::Draft;
@@ -32,9 +35,12 @@ impl Cycle {
         for row in self.pulses.seeking() {
             self.turns.insert(self.rows.rank(row) as usize);
         }
-        let mut from = 0;
+        let (mut from, mut looked_at) = (0, 0);
         // Who loses a machine to a row before him joins, further on.
         while let Some(rank) = self.turns.next(from) {
+            if rank >= looked_at {
+                looked_at = self.look_ahead_at_turns(rank);
+            }
             let row = self.rows.order()[rank];
             if !self.is_nothing_for(row) {
                 self.turn(row);
@@ -84,6 +90,9 @@ impl Cycle {
         if is_more_left {
             self.claim_left(row, has_lost);
         }
+        if !self.standing(row).is_short() {
+            return;
+        }
         let mut picks = self.pick_free(row);
         // Elsewhere, what did not help before does not help now. Where a row spreads, what it was given may have made room.
         while self.displace(row) && self.standing(row).kind == Kind::Spread {
@@ -102,6 +111,11 @@ impl Cycle {
 
     /// Something is about to be done to a row that the next cycle is not to see, and that its verdict tells of.
     pub(crate) fn remember_credit(&mut self, row: RowIx) {
+        // What it was at first counts.
+        if self.remembered.contains(row.at()) {
+            return;
+        }
+        self.remembered.insert(row.at());
         self.pulses.freshen(row);
         let standing = self.standing(row);
         self.turned.push(Credited {
@@ -123,28 +137,32 @@ impl Cycle {
         for (class, count) in std::mem::take(&mut self.withheld) {
             self.supply.recount(class, i64::from(count));
         }
-        let turned = std::mem::take(&mut self.turned);
-        for credited in &turned {
-            if self.standing(credited.row).claims != credited.claims {
-                self.give_back_all(credited.row);
-            }
+        self.remembered.clear();
+        let mut turned = std::mem::take(&mut self.turned);
+        for turned in turned.chunks(TOGETHER) {
+            let rows: SmallVec<[RowIx; TOGETHER]> = turned.iter().map(|credited| credited.row).collect();
+            self.look_ahead(&rows);
+            self.look_ahead_at_claims(&rows);
+            turned.iter().for_each(|credited| self.give_back_since(credited));
         }
-        // Backwards: where a row stands here twice, what it was at first counts.
-        for credited in turned.into_iter().rev() {
+        for credited in turned.drain(..) {
             let row = credited.row;
-            if self.standing(row).claims != credited.claims {
-                self.give_back_all(row);
-                credited.claims.iter().for_each(|(class, count)| self.supply.give(*class, row, *count));
-            }
+            let kept = self.standing(row).claims.len();
+            credited.claims[kept..].iter().for_each(|(class, count)| self.supply.give(*class, row, *count));
             self.pulses.freshen(row);
             self.standing_mut(row).restore(credited);
         }
+        // Its memory serves again.
+        self.turned = turned;
     }
 
-    fn give_back_all(&mut self, row: RowIx) {
-        for (class, count) in std::mem::take(&mut self.standings[row.at()].claims) {
-            self.supply.take_back(class, row, count);
-        }
+    /// Takes back what a row was given since the credit; what it was given before and has no more it gets once all have given back.
+    fn give_back_since(&mut self, credited: &Credited) {
+        let row = credited.row;
+        let claims = &mut self.standings[row.at()].claims;
+        let kept = claims.iter().zip(&credited.claims).take_while(|(now, before)| now == before).count();
+        let since: Claims = claims.drain(kept..).collect();
+        since.iter().for_each(|(class, count)| self.supply.take_back(*class, row, *count));
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use argosy_model::{NeedKey, NeedMark, Resources, ShardTime, State, Sym};
 
+use crate::ahead::TOGETHER;
 use crate::cycle::Cycle;
 use crate::plan::{Candidate, Unmet, Verdict};
 use crate::rows::RowIx;
@@ -19,25 +20,32 @@ impl Cycle {
     pub(crate) fn tell(&mut self) -> Vec<(NeedKey, NeedMark)> {
         let mut changed = Vec::new();
         self.candidates.clear();
-        for row in self.pulses.take(&self.menus) {
-            if self.row(row).members.is_empty() {
-                continue;
-            }
-            let unmet = self.unmet(row);
-            let unmet_since = since(self.mark(row).unmet_since, unmet.is_some(), self.view.now);
-            self.tell_row(row, unmet, unmet_since);
-            let next = self.next_mark(row, unmet_since);
-            if next != self.mark(row) {
-                // Until it is committed it is news in every cycle, and carries the moment of that cycle.
-                self.pulses.freshen(row);
-                changed.push((self.row(row).key, next));
-            } else if self.may_be_calm(row, unmet) {
-                self.pulses.calm(row, self.standing(row).claimed());
+        let mut rows = self.pulses.take(&self.menus);
+        rows.retain(|row| !self.rows.is_gone(*row));
+        for rows in rows.chunks(TOGETHER) {
+            self.look_ahead(rows);
+            self.look_ahead_at_verdicts(rows);
+            for row in rows {
+                self.tell_of(*row, &mut changed);
             }
         }
         self.forget_gone(&mut changed);
         changed.sort_unstable_by_key(|(key, _)| *key);
         changed
+    }
+
+    fn tell_of(&mut self, row: RowIx, changed: &mut Vec<(NeedKey, NeedMark)>) {
+        let unmet = self.unmet(row);
+        let unmet_since = since(self.mark(row).unmet_since, unmet.is_some(), self.view.now);
+        self.tell_row(row, unmet, unmet_since);
+        let next = self.next_mark(row, unmet_since);
+        if next != self.mark(row) {
+            // Until it is committed it is news in every cycle, and carries the moment of that cycle.
+            self.pulses.freshen(row);
+            changed.push((self.row(row).key, next));
+        } else if self.may_be_calm(row, unmet) {
+            self.pulses.calm(row, self.standing(row).claimed());
+        }
     }
 
     /// Whether what was told of a row stands as long as nothing is free that would do for it and others have what would. What comes of the turn of
@@ -72,14 +80,28 @@ impl Cycle {
         if told.is_some() && told == standing.told {
             return;
         }
-        let at = self.rows.rank(row) as usize;
-        let verdict = self.verdict(row, unmet, unmet_since, candidates.as_deref());
+        let finding = self.finding(row, unmet, unmet_since, candidates.as_deref());
         // Where both are known to be all that was told, they differ.
         let is_news = told.is_some() && self.standing(row).told.is_some();
-        if is_news || *self.verdicts[at] != verdict {
-            self.verdicts.set(at, Arc::new(verdict));
-        }
+        self.put_verdict(row, finding, is_news);
         self.standing_mut(row).told = told;
+    }
+
+    /// Puts what was found about a row in the place of what was found before, in the same verdict where nobody else has that.
+    fn put_verdict(&mut self, row: RowIx, finding: Verdict, is_news: bool) {
+        let at = self.rows.rank(row) as usize;
+        let is_named = std::mem::replace(&mut self.standings[row.at()].is_named, true);
+        if is_named && !is_news && self.verdicts[at].finds_the_same(&finding) {
+            return;
+        }
+        let asked = self.rows.get(row);
+        let verdict = Arc::make_mut(self.verdicts.get_mut(at).expect("each row has a verdict"));
+        let (rows, aggregate) = (std::mem::take(&mut verdict.rows), std::mem::take(&mut verdict.aggregate));
+        let (rows, aggregate) = match is_named {
+            true => (rows, aggregate),
+            false => (asked.members.iter().map(|(key, _)| *key).collect(), asked.aggregate.clone()),
+        };
+        *verdict = Verdict { key: asked.key, rows, aggregate, ..finding };
     }
 
     /// The value of its `Same` key that was chosen for a row.
@@ -89,7 +111,8 @@ impl Cycle {
         self.menus.get(standing.menu).domains[domain].value
     }
 
-    fn verdict(
+    /// The verdict on a row, without the rows of demand that it stands for and what they ask.
+    fn finding(
         &mut self,
         row: RowIx,
         unmet: Option<Unmet>,
@@ -101,11 +124,8 @@ impl Cycle {
             None if self.standing(row).is_short() && self.standing(row).is_same() => self.candidates(row),
             None => Vec::new(),
         };
-        let (asked, standing) = (self.row(row), self.standing(row));
+        let standing = self.standing(row);
         Verdict {
-            key: asked.key,
-            rows: asked.members.iter().map(|(key, _)| *key).collect(),
-            aggregate: asked.aggregate.clone(),
             residual: standing.yard.as_resources(&standing.short),
             claimed: standing.claimed(),
             bootstraps: standing.bootstraps,
@@ -117,6 +137,7 @@ impl Cycle {
             unmet_since,
             hopeless_since: standing.mark.hopeless_since,
             candidates,
+            ..Verdict::blank(self.row(row).key)
         }
     }
 
