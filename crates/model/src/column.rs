@@ -3,8 +3,15 @@
 //! A general persistent tree pays some hundred instructions for a look-up; the fold makes a dozen of them for every machine
 //! that moves. Slots are dense and given out in order, so here four loads do: root, bough, branch, leaf. A clone copies one
 //! pointer; the first write near a slot after that copies the nodes on its way. Absent stretches cost nothing.
+//!
+//! Whoever may have to take back what it writes need not hold a clone for it, and so have those nodes copied: between
+//! [`Column::remember`] and [`Column::settle`] a column keeps the values that are written over, and nothing else.
+
+mod undo;
 
 use std::sync::Arc;
+
+use self::undo::Undo;
 
 /// Children of a node, and values of a leaf: few, so that a write to a shared column copies little.
 const FAN: usize = 32;
@@ -14,6 +21,7 @@ const FAN: usize = 32;
 pub struct Column<T> {
     root: Arc<Root<T>>,
     len: usize,
+    undo: Undo<T>,
 }
 
 #[derive(Clone, Debug)]
@@ -46,7 +54,7 @@ impl<C> Clone for Node<C> {
 
 impl<T> Default for Column<T> {
     fn default() -> Self {
-        Self { root: Arc::new(Root(Vec::new())), len: 0 }
+        Self { root: Arc::new(Root(Vec::new())), len: 0, undo: Undo::default() }
     }
 }
 
@@ -93,6 +101,7 @@ impl<T: Clone> Column<T> {
         let before = place.values[leaf].replace(value);
         place.taken += usize::from(before.is_none());
         self.len += usize::from(before.is_none());
+        self.undo.note(index, before.as_ref());
         before
     }
 
@@ -103,7 +112,9 @@ impl<T: Clone> Column<T> {
         let [root, bough, branch, leaf] = split(index);
         let bough_node = Arc::make_mut(Arc::make_mut(&mut self.root).0[root].as_mut()?);
         let branch_node = Arc::make_mut(bough_node.children[bough].as_mut()?);
-        Arc::make_mut(branch_node.children[branch].as_mut()?).values[leaf].as_mut()
+        let value = Arc::make_mut(branch_node.children[branch].as_mut()?).values[leaf].as_mut();
+        self.undo.note(index, value.as_deref());
+        value
     }
 
     /// Takes a value out.
@@ -117,10 +128,31 @@ impl<T: Clone> Column<T> {
         let value = leaf_node.values[leaf].take();
         leaf_node.taken -= 1;
         self.len -= 1;
+        self.undo.note(index, value.as_ref());
         if leaf_node.taken == 0 && branch_node.drop_child(branch) && bough_node.drop_child(bough) {
             boughs[root] = None;
         }
         value
+    }
+
+    /// From now on keeps what is written over. A clone keeps nothing.
+    pub fn remember(&mut self) {
+        self.undo.begin();
+    }
+
+    /// Lets go of what was kept: what is written stands.
+    pub fn settle(&mut self) {
+        self.undo.end();
+    }
+
+    /// Takes back all that was written since [`Self::remember`].
+    pub fn put_back(&mut self) {
+        for (index, before) in self.undo.take() {
+            match before {
+                Some(value) => drop(self.put(index, value)),
+                None => drop(self.remove(index)),
+            }
+        }
     }
 }
 
@@ -171,11 +203,28 @@ mod tests {
 
     use super::*;
 
-    #[derive(Clone, Debug)]
+    #[derive(Clone, Copy, Debug)]
     enum Write {
         Put(usize, u32),
         Change(usize, u32),
         Remove(usize),
+    }
+
+    /// Writes to both, and sees that they say the same.
+    fn do_both(column: &mut Column<u32>, model: &mut BTreeMap<usize, u32>, write: Write) {
+        match write {
+            Write::Put(at, value) => assert_eq!(column.put(at, value), model.insert(at, value)),
+            Write::Change(at, value) => {
+                assert_eq!(column.get_mut(at).map(|v| *v = value), model.get_mut(&at).map(|v| *v = value));
+            }
+            Write::Remove(at) => assert_eq!(column.remove(at), model.remove(&at)),
+        }
+    }
+
+    fn assert_same(column: &Column<u32>, model: &BTreeMap<usize, u32>) {
+        assert_eq!(column.len(), model.len());
+        assert!(column.iter().map(|(at, value)| (at, *value)).eq(model.iter().map(|(at, value)| (*at, *value))));
+        assert!((0..50).all(|at| column.get(at) == model.get(&at)));
     }
 
     fn write() -> impl Strategy<Value = Write> {
@@ -200,20 +249,43 @@ mod tests {
                 if n == cloned_at {
                     kept = (column.clone(), model.clone());
                 }
-                match write {
-                    Write::Put(at, value) => prop_assert_eq!(column.put(at, value), model.insert(at, value)),
-                    Write::Change(at, value) => {
-                        prop_assert_eq!(column.get_mut(at).map(|v| *v = value), model.get_mut(&at).map(|v| *v = value));
-                    }
-                    Write::Remove(at) => prop_assert_eq!(column.remove(at), model.remove(&at)),
-                }
+                do_both(&mut column, &mut model, write);
             }
-            for (column, model) in [(column, model), kept] {
-                prop_assert_eq!(column.len(), model.len());
-                prop_assert!(column.iter().map(|(at, value)| (at, *value)).eq(model.iter().map(|(at, value)| (*at, *value))));
-                prop_assert!((0..50).all(|at| column.get(at) == model.get(&at)));
+            assert_same(&column, &model);
+            assert_same(&kept.0, &kept.1);
+        }
+
+        #[test]
+        fn what_is_put_back_is_as_it_was_and_what_settles_stands(
+            batches in proptest::collection::vec((proptest::collection::vec(write(), 0..40), any::<bool>()), 0..6),
+        ) {
+            let (mut column, mut model) = (Column::default(), BTreeMap::new());
+            for (writes, stands) in batches {
+                let before = model.clone();
+                column.remember();
+                writes.iter().for_each(|write| do_both(&mut column, &mut model, *write));
+                let copy = (column.clone(), model.clone());
+                if stands {
+                    column.settle();
+                } else {
+                    column.put_back();
+                    model = before;
+                }
+                assert_same(&column, &model);
+                assert_same(&copy.0, &copy.1);
             }
         }
+    }
+
+    #[test]
+    fn what_is_kept_to_be_taken_back_copies_no_page() {
+        let mut column = Column::default();
+        column.put(7, 1);
+        let at = std::ptr::from_ref(column.get(7).expect("put"));
+        column.remember();
+        column.put(7, 2);
+        column.settle();
+        assert!(std::ptr::eq(at, column.get(7).expect("put")), "it was written in place");
     }
 
     #[test]

@@ -74,6 +74,24 @@ impl Ledger {
         due.flat_map(of_plan).collect()
     }
 
+    /// What [`Self::back_to`] takes. Of the operations only those are kept that are written over.
+    pub(crate) fn mark(&mut self) -> Self {
+        let mark = Self { on: Column::default(), plans: self.plans.clone(), deadlines: self.deadlines.clone() };
+        self.on.remember();
+        mark
+    }
+
+    /// Lets what was written since [`Self::mark`] stand.
+    pub(crate) fn settle(&mut self) {
+        self.on.settle();
+    }
+
+    /// Takes back what was written since the mark.
+    pub(crate) fn back_to(&mut self, mark: Self) {
+        self.on.put_back();
+        *self = Self { on: std::mem::take(&mut self.on), ..mark };
+    }
+
     /// Adds an operation on a machine that has none, as the next of its plan.
     pub(crate) fn open(&mut self, operation: Operation) {
         let plan = self.plans.entry(operation.id.index).or_default();

@@ -29,6 +29,8 @@ pub(crate) enum Bug {
     SkippedStatesIgnored,
     /// What is configured later than its call returned has no terms.
     LateTermsLost,
+    /// Records that an entry wrote stand when the entry is taken back.
+    RecordsStand,
 }
 
 argosy_failpoint::bugs_of_tests!(Bug);

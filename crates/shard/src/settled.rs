@@ -38,6 +38,24 @@ impl Settled {
         queue.push_back((index, machine));
     }
 
+    /// What [`Self::back_to`] takes. Of the machines only those are kept that are written over.
+    pub(crate) fn mark(&mut self) -> Self {
+        let mark = Self { at: Column::default(), queues: self.queues.clone() };
+        self.at.remember();
+        mark
+    }
+
+    /// Lets what was written since [`Self::mark`] stand.
+    pub(crate) fn settle(&mut self) {
+        self.at.settle();
+    }
+
+    /// Takes back what was written since the mark.
+    pub(crate) fn back_to(&mut self, mark: Self) {
+        self.at.put_back();
+        *self = Self { at: std::mem::take(&mut self.at), ..mark };
+    }
+
     /// Forgets a machine that is gone.
     pub(crate) fn forget(&mut self, machine: MachineIx) {
         self.at.remove(machine.index());

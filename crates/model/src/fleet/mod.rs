@@ -247,6 +247,27 @@ impl Fleet {
         }
     }
 
+    /// What [`Self::back_to`] takes. Of the machines' records only those are kept that are written over; it ends with that, or with
+    /// [`Self::settle`].
+    pub fn mark(&mut self) -> Self {
+        let machines = std::mem::take(&mut self.machines);
+        let mark = self.clone();
+        self.machines = machines;
+        self.machines.remember();
+        mark
+    }
+
+    /// Lets what was written since [`Self::mark`] stand.
+    pub fn settle(&mut self) {
+        self.machines.settle();
+    }
+
+    /// Takes back what was written since the mark.
+    pub fn back_to(&mut self, mark: Self) {
+        self.machines.put_back();
+        *self = Self { machines: std::mem::take(&mut self.machines), ..mark };
+    }
+
     fn store(&mut self, ix: MachineIx, machine: Machine, aside: Aside) {
         self.machines.put(ix.index(), machine);
         match aside.host.filter(|host| **host != *self.names.get(ix)) {

@@ -14,6 +14,7 @@ mod holders;
 mod lanes;
 mod level;
 mod machines;
+mod mark;
 mod notify;
 mod observe;
 mod outcomes;
@@ -64,12 +65,18 @@ impl ShardState {
         if index <= self.revision {
             return Applied::rejected(Rejection::OutOfOrder { index, applied: self.revision });
         }
-        let before = self.clone();
+        let mark = self.mark();
         let folded = catch_unwind(AssertUnwindSafe(|| self.fold(index, term, entry)));
-        let applied = folded.unwrap_or_else(|panic| {
-            *self = before;
-            self.halt(index, "ARG-0431", &panic_text(panic.as_ref()), entry)
-        });
+        let applied = match folded {
+            Ok(applied) => {
+                self.settle();
+                applied
+            }
+            Err(panic) => {
+                self.back_to(mark);
+                self.halt(index, "ARG-0431", &panic_text(panic.as_ref()), entry)
+            }
+        };
         self.revision = index;
         self.counters.entries += 1;
         if matches!(applied.response, Response::Rejected(_)) {

@@ -267,6 +267,8 @@ impl ShardState {
             record.extend_from_slice(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
             record.extend_from_slice(part.as_bytes());
         };
+        // Most machines of a unit have one grace: it is put into words once.
+        let (mut last, mut in_words) = (Duration(0), "0".to_owned());
         text(unit.reason.name());
         for action in &unit.actions {
             text(action.kind.name());
@@ -281,7 +283,10 @@ impl ShardState {
             };
             text(claim.map_or("", |claim| words.cluster_id(claim.cluster)));
             text(claim.and_then(|claim| claim.group).map_or("", |group| words.group_id(group)));
-            text(&grace.0.to_string());
+            if grace != last {
+                (last, in_words) = (grace, grace.0.to_string());
+            }
+            text(&in_words);
         }
         let mut hasher = Hasher::default();
         hasher.update(&record);

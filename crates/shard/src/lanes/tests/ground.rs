@@ -46,6 +46,8 @@ pub(crate) struct Ground {
     pub(crate) is_slow: bool,
     /// Whether before each entry a replica is restored from a snapshot, which must then come to the same.
     pub(crate) is_doubted: bool,
+    /// Whether each entry is folded into a copy and taken back first.
+    pub(crate) is_taken_back: bool,
 }
 
 /// The region and provider of a slot by its name, `provider.region.number`.
@@ -71,6 +73,7 @@ impl Ground {
             made: BTreeSet::new(),
             is_slow: false,
             is_doubted: false,
+            is_taken_back: false,
         };
         let mut settings = Settings::default();
         settings.policy.hold_on_demand = Duration::from_secs(30);
@@ -91,6 +94,9 @@ impl Ground {
         let bytes = Envelope { at: self.at, proposed_in_term: self.term, command }.encode();
         let index = self.state.revision() + 1;
         let restored = self.is_doubted.then(|| self.restored());
+        if self.is_taken_back {
+            self.state.assert_taken_back(index, self.term, &bytes);
+        }
         let applied = self.state.apply(index, self.term, &bytes);
         assert_eq!(self.state.halted(), None);
         if let Some(mut restored) = restored {

@@ -95,7 +95,7 @@ proptest! {
         steps in prop::collection::vec(step(), 1..30),
     ) {
         let mut ground = Ground::new(&PROVIDERS, &REGIONS, SLOTS);
-        ground.is_doubted = true;
+        (ground.is_doubted, ground.is_taken_back) = (true, true);
         for (term, step) in (2..).zip(&steps) {
             take(&mut ground, term, step);
         }
