@@ -42,6 +42,11 @@ impl Flags {
     /// reached.
     pub const HELD_BACK: Self = Self(1 << 7);
 
+    /// All of them, as one number.
+    pub(crate) fn bits(self) -> u8 {
+        self.0
+    }
+
     /// Whether any of `other`'s flags is set.
     pub fn has(self, other: Self) -> bool {
         self.0 & other.0 != 0

@@ -19,9 +19,13 @@ impl Stamp {
         Self(chain.finish())
     }
 
-    /// Several histories side by side.
-    pub fn of(parts: impl IntoIterator<Item = Stamp>) -> Self {
-        parts.into_iter().fold(Self::default(), |all, part| all.then(&part))
+    /// Several histories side by side. Each is multiplied by an odd number of its own, so that none waits for another.
+    pub fn of<const N: usize>(parts: [Stamp; N]) -> Self {
+        let mut factor = Chain::MULTIPLIER;
+        Self(parts.into_iter().fold(0, |all, part| {
+            factor = factor.wrapping_add(2);
+            all.wrapping_add(part.0.wrapping_mul(factor))
+        }))
     }
 }
 
@@ -80,5 +84,14 @@ mod tests {
         assert_ne!(of(&[1, 2, 3]), of(&[2, 1, 3]));
         assert_ne!(of(&[0]), of(&[]));
         assert_ne!(of(&[0, 0]), of(&[0]));
+    }
+
+    #[test]
+    fn histories_side_by_side_are_told_apart_by_each_of_them_and_their_places() {
+        let [a, b] = [1u32, 2].map(|word| Stamp::default().then(&word));
+        let none = Stamp::default();
+        let all = [[a, b], [b, a], [a, none], [none, a], [a, a], [b, b]].map(|parts| Stamp::of(parts).0);
+        let distinct: std::collections::BTreeSet<u64> = all.into_iter().collect();
+        assert_eq!(distinct.len(), all.len());
     }
 }

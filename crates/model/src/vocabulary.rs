@@ -87,8 +87,9 @@ impl Vocabulary {
 
     /// Stands for everything in here and the handles it goes by.
     pub fn stamp(&self) -> Stamp {
-        let strings = [&self.symbols, &self.dims, &self.clusters, &self.groups].map(Interner::stamp);
-        Stamp::of(strings.into_iter().chain([self.shapes.stamp(), self.profiles.stamp()]))
+        let [symbols, dims, clusters, groups] =
+            [&self.symbols, &self.dims, &self.clusters, &self.groups].map(Interner::stamp);
+        Stamp::of([symbols, dims, clusters, groups, self.shapes.stamp(), self.profiles.stamp()])
     }
 
     /// Interns a shape.

@@ -32,6 +32,14 @@ struct Opened {
     open: u32,
 }
 
+impl Opened {
+    fn open(&mut self, operation: &Operation) {
+        assert_eq!(self.machines.len(), operation.id.ordinal as usize, "a plan's operations are opened in order");
+        self.machines.push_back(Some(operation.machine));
+        self.open += 1;
+    }
+}
+
 impl Ledger {
     /// An open operation.
     pub fn get(&self, id: OperationId) -> Option<&Operation> {
@@ -94,10 +102,15 @@ impl Ledger {
 
     /// Adds an operation on a machine that has none, as the next of its plan.
     pub(crate) fn open(&mut self, operation: Operation) {
-        let plan = self.plans.entry(operation.id.index).or_default();
-        assert_eq!(plan.machines.len(), operation.id.ordinal as usize, "a plan's operations are opened in order");
-        plan.machines.push_back(Some(operation.machine));
-        plan.open += 1;
+        // All but the first of a plan find it there, and are looked for once.
+        match self.plans.get_mut(&operation.id.index) {
+            Some(plan) => plan.open(&operation),
+            None => {
+                let mut plan = Opened::default();
+                plan.open(&operation);
+                self.plans.insert(operation.id.index, plan);
+            }
+        }
         self.expect(operation.deadline, operation.id);
         let other = self.on.put(operation.machine.index(), operation);
         assert!(other.is_none(), "a machine has one operation at a time: {:?} has {other:?}", operation.machine);
@@ -162,7 +175,11 @@ impl Ledger {
     }
 
     fn expect(&mut self, deadline: ShardTime, id: OperationId) {
-        *self.deadlines.entry((deadline, id.index)).or_default() += 1;
+        let key = (deadline, id.index);
+        match self.deadlines.get_mut(&key) {
+            Some(count) => *count += 1,
+            None => drop(self.deadlines.insert(key, 1)),
+        }
     }
 
     fn expect_no_more(&mut self, deadline: ShardTime, id: OperationId) {

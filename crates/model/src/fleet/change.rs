@@ -28,10 +28,12 @@ impl Fleet {
     /// Notes that a machine's record has been written.
     pub(super) fn note(&mut self, ix: MachineIx, before: Option<&Machine>) {
         let machine = self.get(ix);
-        let written = machine.map(|machine| (machine.version, machine.since, machine.assigned_priority));
         let change = Change { before: before.map(Class::of), after: machine.map(Class::of) };
+        let numbers =
+            machine.map_or(0, |m| u64::from(m.version) << 32 | u64::from(m.assigned_priority.cast_unsigned()));
+        let since = machine.map_or(0, |machine| machine.since.0);
         // Handles mean what the vocabulary says, so it is part of the history. What was there before is what the history says.
-        let content = (ix, change.after, written, self.words.stamp());
+        let content = (ix, change.after, numbers, since, self.words.stamp());
         self.changes.write(change, &content);
     }
 }

@@ -1,5 +1,7 @@
 //! Classes: machines that decide cannot tell apart but by their slot.
 
+use std::hash::{Hash, Hasher};
+
 use imbl::OrdMap;
 
 use super::Members;
@@ -10,7 +12,7 @@ use crate::machine::{Claim, Flags, Machine};
 
 /// Everything about a machine that a decision may depend on, its age left aside: state, holder, shape, for whom it was
 /// acquired, for whom it drains, and its flags. Classes sort by state, then holder, then shape.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Class {
     /// Where in their lives its machines are.
     pub state: State,
@@ -74,6 +76,28 @@ impl Class {
             flags: Flags::default(),
         }
     }
+}
+
+impl Hash for Class {
+    /// Everything in three words, or four: a class is hashed with every write to a machine.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let (cluster, shape) = (number(self.cluster.map(ClusterIx::index)), number(Some(self.shape.index())));
+        let (profile, group) = (number(self.profile.map(ProfileIx::index)), number(self.group.map(GroupIx::index)));
+        let heir = number(self.heir.map(|heir| heir.cluster.index()));
+        let small = u32::from_le_bytes([self.state as u8, self.flags.bits(), self.reclamation.number(), 0]);
+        state.write_u64(u64::from(small) << 32 | cluster);
+        state.write_u64(shape << 32 | profile);
+        state.write_u64(group << 32 | heir);
+        if let Some(heir) = self.heir {
+            let (profile, group) = (heir.profile.map(ProfileIx::index), heir.group.map(GroupIx::index));
+            state.write_u64(number(profile) << 32 | number(group));
+        }
+    }
+}
+
+/// One number of 32 bits for each handle, and another for none.
+fn number(index: Option<usize>) -> u64 {
+    index.map_or(0, |index| index as u64 + 1)
 }
 
 /// How many classes are at hand: machines move in runs, out of one class into another.
@@ -185,10 +209,34 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::stamp::Stamp;
 
     fn class(number: usize) -> Class {
         let state = State::ALL[number % 3];
         Class { shape: ShapeIx::from_index(number / 3), ..Class::first(state, None) }
+    }
+
+    #[test]
+    fn what_makes_two_classes_makes_two_hashes() {
+        let (handle, bucket) = (ClusterIx::from_index, Bucket::from_number(3).expect("a bucket"));
+        let heir = Claim { cluster: handle(0), profile: None, group: None };
+        let class = class(0);
+        let others = [
+            Class { state: State::Failed, ..class },
+            Class { cluster: Some(handle(0)), ..class },
+            Class { shape: ShapeIx::from_index(1), ..class },
+            Class { profile: Some(ProfileIx::from_index(0)), ..class },
+            Class { group: Some(GroupIx::from_index(0)), ..class },
+            Class { heir: Some(heir), ..class },
+            Class { heir: Some(Claim { profile: Some(ProfileIx::from_index(0)), ..heir }), ..class },
+            Class { heir: Some(Claim { group: Some(GroupIx::from_index(0)), ..heir }), ..class },
+            Class { reclamation: bucket, ..class },
+            Class { flags: Flags::CORDONED, ..class },
+            class,
+        ];
+        let stamps: BTreeSet<String> =
+            others.iter().map(|class| format!("{:?}", Stamp::default().then(class))).collect();
+        assert_eq!(stamps.len(), others.len());
     }
 
     proptest! {

@@ -1,7 +1,8 @@
 //! From an id's hash to the slots that may have it: linear hashing (Litwin, 1980), so that the table grows by one bucket at
 //! a time and no single machine pays for all of them.
 //!
-//! A bucket is one short unsorted run of hash and slot. Which bucket an entry is in depends on its hash and the number of buckets
+//! A bucket is one short unsorted run of hash and slot, in one piece with its count, so that whoever looks for an id waits for it once. It is
+//! made anew when it changes. Which bucket an entry is in depends on its hash and the number of buckets
 //! only; the order inside does not matter, because whoever asks compares ids.
 
 use std::sync::Arc;
@@ -10,13 +11,11 @@ use crate::column::Column;
 
 /// Entries per bucket at which another bucket is added.
 const LOAD: usize = 16;
-/// By how much a full bucket grows: doubling would waste a third of all buckets.
-const GROWTH: usize = 8;
 
 /// Slots by hash. Clones share structure.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Index {
-    buckets: Column<Arc<Vec<Entry>>>,
+    buckets: Column<Arc<[Entry]>>,
     /// How many buckets there are, full or empty.
     spread: usize,
     len: usize,
@@ -33,7 +32,7 @@ impl Index {
 
     /// The bucket of what has this hash.
     pub(super) fn bucket_of(&self, hash: u64) -> &[Entry] {
-        self.buckets.get(self.bucket(hash)).map_or(&[][..], |bucket| &bucket[..])
+        self.buckets.get(self.bucket(hash)).map_or(&[][..], |bucket| bucket)
     }
 
     /// Adds an entry. `hash_of` gives the hash of any slot that is in.
@@ -47,13 +46,15 @@ impl Index {
 
     /// Takes an entry out.
     pub(super) fn remove(&mut self, hash: u64, slot: u32) {
-        let bucket = self.bucket(hash);
-        let entries = self.buckets.get_mut(bucket).map(Arc::make_mut);
-        let found = entries.and_then(|entries| {
-            let at = entries.iter().position(|entry| *entry == (tag_of(hash), slot))?;
-            Some(entries.swap_remove(at))
-        });
-        assert!(found.is_some(), "an id stands in the index exactly while it stands in its slot");
+        let (bucket, gone) = (self.bucket(hash), (tag_of(hash), slot));
+        let before = self.bucket_of(hash);
+        let rest: Arc<[Entry]> = before.iter().copied().filter(|entry| *entry != gone).collect();
+        assert_eq!(rest.len() + 1, before.len(), "an id stands in the index exactly while it stands in its slot");
+        if rest.is_empty() {
+            self.buckets.remove(bucket)
+        } else {
+            self.buckets.put(bucket, rest)
+        };
         self.len -= 1;
     }
 
@@ -70,20 +71,9 @@ impl Index {
     }
 
     fn place(&mut self, bucket: usize, entry: Entry) {
-        match self.buckets.get_mut(bucket) {
-            Some(entries) => {
-                let entries = Arc::make_mut(entries);
-                if entries.len() == entries.capacity() {
-                    entries.reserve_exact(GROWTH);
-                }
-                entries.push(entry);
-            }
-            None => {
-                let mut entries = Vec::with_capacity(GROWTH);
-                entries.push(entry);
-                drop(self.buckets.put(bucket, Arc::new(entries)));
-            }
-        }
+        let before = self.buckets.get(bucket).map_or(&[][..], |entries| entries);
+        let entries: Arc<[Entry]> = before.iter().copied().chain([entry]).collect();
+        self.buckets.put(bucket, entries);
     }
 
     /// The largest power of two that is not above the number of buckets; the buckets from there on are split-off halves.
