@@ -7,7 +7,6 @@ use argosy_model::{Cause, Flags, Machine, MachineIx, ShapeIx, State};
 use crate::observed::{Listing, ObservedMachine, ObservedShape};
 use crate::operation::{Ending, Operation, Progress, Refusal, Step};
 use crate::plant::{self, Bug};
-use crate::shapes;
 use crate::state::ShardState;
 
 /// Longest text that a provider may give for a host or an error, in bytes; the error is cut, the host refused.
@@ -50,7 +49,9 @@ pub(crate) struct Record<'a> {
     pub(crate) asked_at: u64,
     /// What the machine shares with others.
     pub(crate) shape: &'a ObservedShape,
-    /// That shape's handle, if the shard has seen it.
+    /// Whether that shape keeps the limits: asked once for all machines that share it.
+    pub(crate) is_sane: bool,
+    /// That shape's handle with this provider, if the shard has seen it.
     pub(crate) handle: Option<ShapeIx>,
     /// The machine itself.
     pub(crate) machine: &'a ObservedMachine,
@@ -61,7 +62,7 @@ pub(crate) struct Record<'a> {
 /// What a record means.
 pub(crate) fn judge(state: &ShardState, record: &Record<'_>) -> Meaning {
     let seen = record.machine;
-    if !is_sound(seen) || !shapes::is_sane(record.shape) {
+    if !is_sound(seen) || !record.is_sane {
         return Meaning::Screened;
     }
     let Some(ix) = record.known else {
@@ -72,7 +73,9 @@ pub(crate) fn judge(state: &ShardState, record: &Record<'_>) -> Meaning {
             (true, false) => Meaning::Screened,
         };
     };
-    if state.provider_of(ix) != record.provider {
+    // A shape is one provider's, so the machine whose shape is as before need not be asked for its provider.
+    let is_as_before = record.handle == Some(state.fleet.machine(ix).shape);
+    if !is_as_before && state.provider_of(ix) != record.provider {
         return Meaning::Foreign;
     }
     if state.settled.is_stale(ix, record.asked_at) {

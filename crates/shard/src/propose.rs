@@ -107,14 +107,15 @@ impl ShardState {
     /// The commands that fold in what a provider answered; none if the log knows it all.
     pub fn diff_observation(&self, listing: &Listing) -> ObservationDiff {
         let mut diff = ObservationDiff::default();
-        let mut handles: BTreeMap<&ObservedShape, Option<ShapeIx>> = BTreeMap::new();
+        let mut shapes_seen: BTreeMap<&ObservedShape, (bool, Option<ShapeIx>)> = BTreeMap::new();
         let mut news: Vec<&Observed> = Vec::new();
         for seen in &listing.machines {
-            let look = || shapes::find(&seen.shape, &listing.provider, &self.fleet.words);
-            let handle = *handles.entry(&seen.shape).or_insert_with(look);
+            let find = || shapes::find(&seen.shape, &listing.provider, &self.fleet.words);
+            let look = || (shapes::is_sane(&seen.shape), find());
+            let (is_sane, handle) = *shapes_seen.entry(&seen.shape).or_insert_with(look);
             let (provider, shape, machine) = (listing.provider.as_str(), &seen.shape, &seen.machine);
             let known = self.fleet.find(&machine.id);
-            let record = Record { provider, asked_at: listing.asked_at, shape, handle, machine, known };
+            let record = Record { provider, asked_at: listing.asked_at, shape, is_sane, handle, machine, known };
             match judge::judge(self, &record) {
                 Meaning::Screened => diff.screened += 1,
                 Meaning::Foreign => diff.foreign += 1,

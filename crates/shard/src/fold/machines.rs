@@ -58,15 +58,15 @@ impl Fold<'_> {
     pub(super) fn shown(&mut self, ix: MachineIx, shape: ShapeIx, seen: &ObservedMachine) -> (Machine, Aside) {
         let known = *self.state.fleet.machine(ix);
         let mut next = Machine { shape, ..known.moved(seen.state, self.state.now) };
+        let holder = next.cluster().map(|cluster| self.state.fleet.words.cluster_id(cluster));
         if seen.state.is_bound()
             && let Some(cluster) = &seen.cluster
+            && holder != Some(cluster)
         {
-            let cluster = self.state.fleet.words.cluster(cluster);
-            if next.cluster() != Some(cluster) {
-                let words = &mut self.state.fleet.words;
-                next = assigned(next, &echo::decode(&seen.metadata, cluster, words, &self.state.profiles));
-                next.heir = None;
-            }
+            let words = &mut self.state.fleet.words;
+            let cluster = words.cluster(cluster);
+            next = assigned(next, &echo::decode(&seen.metadata, cluster, words, &self.state.profiles));
+            next.heir = None;
         }
         if planted(Bug::LateTermsLost) && (known.state, seen.state) == (State::Configuring, State::Configured) {
             next.assigned_priority = 0;

@@ -34,6 +34,7 @@ impl Fold<'_> {
         let asked_at = observe.asked_at.min(self.index - 1);
         let known = self.state.fleet.find_each(observe.machines.iter().map(|(_, machine)| machine.id.as_str()));
         let mut handles = self.handles(observe, &known);
+        let are_sane: Vec<bool> = observe.shapes.iter().map(shapes::is_sane).collect();
         self.events.reserve(2 * observe.machines.len());
         let (mut changed, mut screened) = (0, observe.unreadable);
         for ((at, machine), known) in observe.machines.iter().zip(known) {
@@ -41,7 +42,8 @@ impl Fold<'_> {
             let shape = &observe.shapes[at];
             // What is not known yet may have been adopted from an earlier place of this very entry.
             let known = known.or_else(|| self.state.fleet.find(&machine.id));
-            let record = Record { provider: &observe.provider, asked_at, shape, handle: handles[at], machine, known };
+            let (provider, is_sane, handle) = (&*observe.provider, are_sane[at], handles[at]);
+            let record = Record { provider, asked_at, shape, is_sane, handle, machine, known };
             let meaning = judge::judge(self.state, &record);
             match meaning {
                 Meaning::Screened => screened += 1,

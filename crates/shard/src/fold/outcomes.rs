@@ -55,7 +55,8 @@ impl Fold<'_> {
         let handle = shapes::find(&seen.shape, &provider, &self.state.fleet.words);
         let asked_at = operation.attempt.fence.sequence;
         let (shape, machine) = (&seen.shape, &seen.machine);
-        let record = Record { provider: &provider, asked_at, shape, handle, machine, known: Some(ix) };
+        let is_sane = shapes::is_sane(shape);
+        let record = Record { provider: &provider, asked_at, shape, is_sane, handle, machine, known: Some(ix) };
         let is_it = seen.machine.id == self.state.fleet.id(ix);
         let meaning = if is_it { judge::judge(self.state, &record) } else { Meaning::Screened };
         match meaning {
