@@ -6,13 +6,13 @@ use argosy_raft::GroupId;
 use argosy_raft::evidence::{stored_entry, stored_start};
 
 use super::Invariant;
-use crate::sight::Sight;
+use crate::sight::{NodeSight, Sight};
 
-/// The highest commit of each group that was found to be durable, and how many disks each node had lost by then.
+/// The highest commit of each group that was found to be durable, and how many disks each node had lost at the last look.
 #[derive(Debug, Default)]
 pub(super) struct CommittedOnQuorum {
     committed: BTreeMap<u64, u64>,
-    lost: BTreeMap<u64, u32>,
+    disks: BTreeMap<u64, u32>,
 }
 
 impl Invariant for CommittedOnQuorum {
@@ -26,10 +26,9 @@ impl Invariant for CommittedOnQuorum {
 
     fn look(&mut self, sight: &Sight<'_>) -> Vec<String> {
         let mut found = Vec::new();
-        // Who acknowledged an entry may have lost its disk since, within this look.
-        let lost: BTreeMap<u64, u32> = sight.nodes.iter().map(|node| (node.number, node.disk)).collect();
-        let before = std::mem::replace(&mut self.lost, lost);
-        let has_lost = |voter: u64| before.get(&voter) != self.lost.get(&voter);
+        let disks = sight.nodes.iter().map(|node| (node.number, node.disk)).collect();
+        let before = std::mem::replace(&mut self.disks, disks);
+        let has_lost = |node: &NodeSight| before.get(&node.number).is_some_and(|disk| *disk != node.disk);
         for (node, replica) in sight.replicas() {
             let (committed, members) = (replica.status.committed, &replica.status.members);
             let known = self.committed.entry(replica.group).or_default();
@@ -38,22 +37,20 @@ impl Invariant for CommittedOnQuorum {
                 continue;
             }
             *known = committed;
-            if members.voters.iter().any(|voter| has_lost(voter.0)) {
-                continue;
-            }
             let group = GroupId(replica.group);
             let voters = sight.nodes.iter().filter(|other| members.voters.iter().any(|voter| voter.0 == other.number));
-            // Those whose log has moved on behind a snapshot have it there. The others must have one and the same entry.
-            let (mut purged, mut entries) = (0, BTreeMap::<_, usize>::new());
+            // Those whose log has moved on behind a snapshot have it there, and who lost its disk within this look may have had it. The
+            // others must have one and the same entry.
+            let (mut excused, mut entries) = (0, BTreeMap::<_, usize>::new());
             for voter in voters {
                 let disk = voter.durable.as_ref();
-                if stored_start(disk, group).is_ok_and(|start| start > committed) {
-                    purged += 1;
+                if has_lost(voter) || stored_start(disk, group).is_ok_and(|start| start > committed) {
+                    excused += 1;
                 } else if let Ok(Some(entry)) = stored_entry(disk, group, committed) {
                     *entries.entry(entry.bytes).or_default() += 1;
                 }
             }
-            let holders = purged + entries.values().max().copied().unwrap_or(0);
+            let holders = excused + entries.values().max().copied().unwrap_or(0);
             if holders * 2 <= members.voters.len() {
                 found.push(format!(
                     "{}: {} says that {committed} is committed, but only {holders} of the voters {:?} have it on disk",
