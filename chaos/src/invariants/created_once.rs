@@ -1,16 +1,15 @@
 //! ARCHITECTURE.md, head: no action is doubled. A machine that was created is not created again before it is gone: deleted, or its creation
 //! failed, or its host vanished.
 
-use std::collections::BTreeMap;
-
-use argosy_proto::argosy::v1::effect::Kind;
+use argosy_proto::argosy::v1::Effect;
+use argosy_provider::sim::ledger::Hosts;
 
 use super::Invariant;
 use crate::sight::Sight;
 
-/// The effect that created each machine which has not gone since, and the provider's transition that it began.
+/// The hosts that the provider has.
 #[derive(Debug, Default)]
-pub(super) struct CreatedOnce(BTreeMap<String, (u64, String)>);
+pub(super) struct CreatedOnce(Hosts);
 
 impl Invariant for CreatedOnce {
     fn name(&self) -> &'static str {
@@ -22,23 +21,10 @@ impl Invariant for CreatedOnce {
     }
 
     fn look(&mut self, sight: &Sight<'_>) -> Vec<String> {
-        let mut found = Vec::new();
-        for effect in &sight.effects {
-            let machine = &effect.machine_id;
-            match effect.kind() {
-                Kind::Create => {
-                    let created = (effect.seq, effect.operation_id.clone());
-                    if let Some((first, _)) = self.0.insert(machine.clone(), created) {
-                        found.push(format!("{machine} was created at effect {first} and again at {}", effect.seq));
-                    }
-                }
-                Kind::Delete | Kind::Vanished => drop(self.0.remove(machine)),
-                Kind::Failed if self.0.get(machine).is_some_and(|(_, creation)| *creation == effect.operation_id) => {
-                    self.0.remove(machine);
-                }
-                _ => {}
-            }
-        }
-        found
+        let again = |effect: &Effect| {
+            let first = self.0.enter(effect)?;
+            Some(format!("{} was created at effect {first} and again at {}", effect.machine_id, effect.seq))
+        };
+        sight.effects.iter().filter_map(again).collect()
     }
 }

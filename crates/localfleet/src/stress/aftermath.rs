@@ -1,9 +1,9 @@
 //! What is left when the stress is over: memory, hosts, and the provider's ledger.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use argosy_proto::argosy::v1::effect::Kind;
 use argosy_proto::argosy::v1::{Effect, MachineRow};
+use argosy_provider::sim::ledger::Hosts;
 
 /// Resident memory of a process, KiB; `None` when it is gone.
 pub(super) fn resident_kib(pid: u32) -> Option<u64> {
@@ -14,23 +14,11 @@ pub(super) fn resident_kib(pid: u32) -> Option<u64> {
 
 /// The machines that the provider has hosts for, by its own ledger.
 pub(super) fn hosts(effects: &[Effect]) -> BTreeSet<String> {
-    let mut hosts = BTreeSet::new();
-    let mut began: BTreeMap<&str, (&str, Kind)> = BTreeMap::new();
+    let mut hosts = Hosts::default();
     for effect in effects {
-        match effect.kind() {
-            Kind::Create => drop(hosts.insert(effect.machine_id.clone())),
-            Kind::Delete | Kind::Vanished => drop(hosts.remove(&effect.machine_id)),
-            // What had begun under this id came to nothing.
-            Kind::Failed => match began.get(effect.operation_id.as_str()) {
-                Some((machine, Kind::Create)) => drop(hosts.remove(*machine)),
-                Some((machine, Kind::Delete)) => drop(hosts.insert((*machine).to_owned())),
-                _ => {}
-            },
-            _ => {}
-        }
-        began.insert(&effect.operation_id, (&effect.machine_id, effect.kind()));
+        hosts.enter(effect);
     }
-    hosts
+    hosts.machines().map(str::to_owned).collect()
 }
 
 /// Hosts that nobody in the fleet knows, and machines whose host the provider does not know.
@@ -44,24 +32,14 @@ pub(super) fn orphans(hosts: &BTreeSet<String>, machines: &[MachineRow]) -> Vec<
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use argosy_proto::argosy::v1::effect::Kind;
 
-    fn effect(kind: Kind, machine: &str, operation: &str) -> Effect {
-        let (machine_id, operation_id) = (machine.to_owned(), operation.to_owned());
-        Effect { kind: kind.into(), machine_id, operation_id, ..Effect::default() }
-    }
+    use super::*;
 
     #[test]
     fn a_host_that_nobody_knows_and_one_that_is_not_there_are_found() {
-        let ledger = [
-            effect(Kind::Create, "a", "1"),
-            effect(Kind::Create, "b", "2"),
-            effect(Kind::Create, "c", "3"),
-            effect(Kind::Failed, "c", "3"),
-            effect(Kind::Delete, "b", "4"),
-        ];
-        let hosts = hosts(&ledger);
-        assert_eq!(hosts.iter().collect::<Vec<_>>(), ["a"]);
+        let created = |id: &str| Effect { kind: Kind::Create.into(), machine_id: id.to_owned(), ..Effect::default() };
+        let hosts = hosts(&[created("a")]);
         let row = |id: &str| MachineRow { id: id.to_owned(), host: "h".to_owned(), ..MachineRow::default() };
         assert_eq!(orphans(&hosts, &[row("a")]), Vec::<String>::new());
         assert_eq!(orphans(&hosts, &[row("b")]).len(), 2);

@@ -73,6 +73,60 @@ impl Standing {
     }
 }
 
+/// The hosts that there are: what was created and has not been deleted, whose creation did not fail, and that has not vanished.
+#[derive(Clone, Debug, Default)]
+pub struct Hosts {
+    /// The creation of each machine's host.
+    there: BTreeMap<String, Creation>,
+    /// Of machines whose host is deleted, the transition that does it, and the creation to go back to if it fails.
+    going: BTreeMap<String, (String, Creation)>,
+}
+
+#[derive(Clone, Debug)]
+struct Creation {
+    seq: u64,
+    transition: String,
+}
+
+impl Hosts {
+    /// Takes in the next effect, and says which earlier creation it has doubled: that of a host which is still there.
+    pub fn enter(&mut self, effect: &Effect) -> Option<u64> {
+        let machine = &effect.machine_id;
+        match effect.kind() {
+            effect::Kind::Create => {
+                self.going.remove(machine);
+                let creation = Creation { seq: effect.seq, transition: effect.operation_id.clone() };
+                return self.there.insert(machine.clone(), creation).map(|first| first.seq);
+            }
+            effect::Kind::Delete => {
+                if let Some(creation) = self.there.remove(machine) {
+                    self.going.insert(machine.clone(), (effect.operation_id.clone(), creation));
+                }
+            }
+            effect::Kind::Vanished => {
+                self.there.remove(machine);
+                self.going.remove(machine);
+            }
+            effect::Kind::Failed => {
+                let transition = &effect.operation_id;
+                if self.there.get(machine).is_some_and(|creation| creation.transition == *transition) {
+                    self.there.remove(machine);
+                }
+                if let Some((_, creation)) = self.going.remove(machine).filter(|(deletion, _)| deletion == transition) {
+                    self.there.insert(machine.clone(), creation);
+                }
+            }
+            _ => {}
+        }
+        None
+    }
+
+    /// The machines that have a host.
+    pub fn machines(&self) -> impl Iterator<Item = &str> {
+        self.there.keys().map(String::as_str)
+    }
+}
+
 /// Whether an entry of the ledger tells what somebody had done, and not what befell it.
 #[must_use]
 pub fn was_asked_for(effect: &Effect) -> bool {
@@ -243,6 +297,56 @@ mod tests {
         assert!(report.is_clean(), "{report:?}");
         assert_eq!((report.effects, report.vanished), (2, 1));
         assert_eq!(check([first, vanished("b"), again]).doubled.len(), 1, "another machine's host is not this one's");
+    }
+
+    /// What a ledger of these entries (kind, machine, transition) leaves, and the creations that were doubled.
+    fn hosts(entries: &[(effect::Kind, &str, &str)]) -> (Vec<String>, Vec<u64>) {
+        let mut hosts = Hosts::default();
+        let enter = |(seq, (kind, machine, transition)): (u64, &(effect::Kind, &str, &str))| {
+            let (machine_id, operation_id) = ((*machine).to_owned(), (*transition).to_owned());
+            hosts.enter(&Effect { seq, kind: (*kind).into(), machine_id, operation_id, ..Effect::default() })
+        };
+        let doubled = (1..).zip(entries).filter_map(enter).collect();
+        (hosts.machines().map(str::to_owned).collect(), doubled)
+    }
+
+    #[test]
+    fn a_host_is_there_from_its_creation_until_it_goes_however_it_goes() {
+        use effect::Kind::{Configure, Create, Delete, Drain, Failed, Vanished};
+        let created = (Create, "a", "create-1");
+        let there = (vec!["a".to_owned()], vec![]);
+        let gone = (vec![], vec![]);
+        assert_eq!(hosts(&[created]), there);
+        assert_eq!(hosts(&[created, (Configure, "a", "configure-1"), (Failed, "a", "configure-1")]), there);
+        assert_eq!(hosts(&[created, (Drain, "a", "drain-1")]), there);
+        for end in [(Failed, "a", "create-1"), (Vanished, "a", ""), (Delete, "a", "delete-1")] {
+            assert_eq!(hosts(&[created, end]), gone, "{end:?}");
+            assert_eq!(hosts(&[created, end, (Create, "a", "create-2")]), there, "{end:?}: it may be created again");
+        }
+        assert_eq!(hosts(&[created, (Delete, "b", "delete-1"), (Vanished, "b", "")]), there, "that is another one");
+    }
+
+    #[test]
+    fn a_deletion_that_fails_leaves_the_host_where_it_is() {
+        use effect::Kind::{Create, Delete, Failed, Vanished};
+        let (created, deleted, failed) =
+            ((Create, "a", "create-1"), (Delete, "a", "delete-1"), (Failed, "a", "delete-1"));
+        assert_eq!(hosts(&[created, deleted, failed]).0, ["a"]);
+        assert_eq!(hosts(&[created, deleted, failed, (Create, "a", "create-2")]).1, [1], "so it is created twice");
+        assert_eq!(
+            hosts(&[created, deleted, (Vanished, "a", ""), failed]),
+            (vec![], vec![]),
+            "unless it vanished meanwhile"
+        );
+    }
+
+    #[test]
+    fn a_second_creation_of_a_host_that_is_there_is_found() {
+        use effect::Kind::{Create, Failed};
+        let twice = [(Create, "a", "create-1"), (Create, "b", "create-1"), (Create, "a", "create-2")];
+        assert_eq!(hosts(&twice).1, [1]);
+        let late = [(Create, "a", "create-1"), (Create, "a", "create-2"), (Failed, "a", "create-1")];
+        assert_eq!(hosts(&late), (vec!["a".to_owned()], vec![1]), "what fails late is not the second one");
     }
 
     #[test]
