@@ -1,7 +1,7 @@
 //! Bugs that only the tests of one crate plant, to see that they notice.
 
 /// Makes the switches of a crate's own bugs: `planted(bug)`, which is always `false` outside of its tests, and in its tests `with(bug, run)`,
-/// which runs with the bug on this thread and without it afterwards.
+/// which runs with the bug on this thread and without it afterwards, and `is_noticed(bug, proof)`, which is what a test asserts.
 ///
 /// A world's bugs are [`Planted`](crate::Planted); these are for what is pure, where a unit test is world enough.
 #[macro_export]
@@ -36,6 +36,15 @@ macro_rules! bugs_of_tests {
             PLANTED.set(Some(bug));
             let _restore = Restore;
             run()
+        }
+
+        /// Whether what is proven without a bug cannot be proven with it.
+        #[cfg(test)]
+        #[allow(dead_code, reason = "a crate's tests may hold what bugs do against what is sound instead")]
+        pub(crate) fn is_noticed(bug: $bug, proof: impl Fn()) -> bool {
+            proof();
+            let proof = std::panic::AssertUnwindSafe(proof);
+            with(bug, || std::panic::catch_unwind(proof)).is_err()
         }
     };
 }

@@ -1,11 +1,9 @@
 //! A pool that buys from sellers which come and go, step by step; and the bugs that these tests notice.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use proptest::prelude::*;
 
 use super::{Seller, Sellers, Stand, Strategy as How, shares, split};
-use crate::plant::{Bug, with};
+use crate::plant::{Bug, is_noticed};
 
 const STRATEGIES: [How; 4] = [How::Priority, How::Weighted, How::Availability, How::Cost];
 
@@ -129,7 +127,7 @@ fn every_planted_bug_is_noticed() {
         (Bug::MovedTooSoon, nothing_is_given_up_before_what_follows_works),
     ];
     for (bug, proof) in proofs {
-        assert!(with(bug, || catch_unwind(AssertUnwindSafe(proof))).is_err(), "nobody noticed {bug:?}");
+        assert!(is_noticed(bug, proof), "nobody noticed {bug:?}");
     }
 }
 

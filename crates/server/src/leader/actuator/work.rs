@@ -140,12 +140,10 @@ pub(super) fn is_of_term(call: &Call, term: u64) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::panic::catch_unwind;
-
     use argosy_shard::{Command, Envelope};
 
     use super::*;
-    use crate::plant::with;
+    use crate::plant::is_noticed;
     use crate::replica::lone;
 
     const NOW: ShardTime = ShardTime(1_000);
@@ -187,10 +185,7 @@ mod tests {
 
     #[test]
     fn a_call_that_keeps_others_waiting_is_noticed() {
-        let proof = catch_unwind(|| {
-            with(Bug::SlowestFirst, a_machine_has_one_call_at_a_time_and_what_waits_for_it_comes_after)
-        });
-        assert!(proof.is_err(), "nobody noticed");
+        assert!(is_noticed(Bug::SlowestFirst, a_machine_has_one_call_at_a_time_and_what_waits_for_it_comes_after));
     }
 
     #[test]
