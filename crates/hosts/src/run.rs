@@ -22,6 +22,8 @@ pub struct Options {
     pub rounds: Option<usize>,
     /// Decides the workload, and which frames are lost.
     pub seed: u64,
+    /// What the nodes log.
+    pub log: String,
 }
 
 /// Plays everything, inside a cage. `each` hears of every play as it ends.
@@ -42,7 +44,7 @@ pub async fn run(options: &Options, each: impl Fn(&PlayReport)) -> Result<Report
         };
         let (begun, frames) = (Instant::now(), network.counts());
         let dir = empty(&options.dir.join(play.name()))?;
-        let mut stage = Stage::set(&network, &options.program, &dir, setting, options.seed).await?;
+        let mut stage = Stage::set(&network, options, &dir, setting).await?;
         play.play(&mut stage, options.rounds).await?;
         stage.heal_links();
         let verdict = stage.finish().await?;

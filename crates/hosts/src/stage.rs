@@ -24,6 +24,7 @@ use crate::failover::{Before, Times};
 use crate::network::{Network, PROVIDER};
 use crate::observer::{Log, observe};
 use crate::recorder::FaultToken;
+use crate::run::Options;
 use crate::verdict::{self, Verdict};
 
 /// Machine slots of the provider.
@@ -35,8 +36,6 @@ const METRICS_PORT: u16 = 7_781;
 const LIVE_EVERY: Duration = Duration::from_millis(250);
 /// How long a healed fleet may take to be whole.
 const SETTLE: Duration = Duration::from_secs(45);
-/// Log entries by which a replica may be behind and count as caught up.
-const CLOSE: u64 = 50;
 
 /// The regions, one node in each.
 pub(crate) const REGIONS: [&str; 3] = ["eu", "us", "ap"];
@@ -72,14 +71,13 @@ impl<'n> Stage<'n> {
     /// Starts a new fleet in `dir` and everything around it.
     pub(crate) async fn set(
         network: &'n Network,
-        program: &Path,
+        options: &Options,
         dir: &Path,
         setting: Setting,
-        seed: u64,
     ) -> Result<Self, HostsError> {
         network.settle(setting.one_way);
         let layout = Layout::new(dir)?;
-        let blueprint = blueprint(network, seed)?;
+        let blueprint = blueprint(network, options.seed)?;
         let catalogue = Arc::new(Catalogue::shipped("realistic-dev")?);
         let plan = workload(&blueprint, &catalogue);
         layout.create()?;
@@ -87,7 +85,7 @@ impl<'n> Stage<'n> {
             blueprint.nodes.iter().try_for_each(|node| crate::cage::small_disk(&layout.data(&node.id), size))?;
         }
         let start = Start {
-            program: program.to_owned(),
+            program: options.program.clone(),
             launch: launches(&blueprint, &layout, setting.faketime.as_deref())?,
             layout,
             supplier: Supplier::Simulated(supply::catalogue(
@@ -96,7 +94,7 @@ impl<'n> Stage<'n> {
                 Latencies::default(),
             )),
             blueprint,
-            tuning: Tuning::default(),
+            tuning: Tuning { log_filter: options.log.clone(), ..Tuning::default() },
             further_clusters: Vec::new(),
         };
         let fleet = LocalFleet::start(start).await?;
@@ -197,7 +195,7 @@ impl<'n> Stage<'n> {
         self.network.settle(self.setting.one_way);
     }
 
-    /// Waits until every node answers and every replica is about as far as its leader was when this began. A node that ended although
+    /// Waits until every node answers and every replica is as far as its leader was when this began. A node that ended although
     /// nobody asked it to has broken a promise.
     pub(crate) async fn settle(&mut self) {
         let deadline = Instant::now() + SETTLE;
@@ -337,7 +335,7 @@ fn unsettled(picture: &Picture, blueprint: &Blueprint, goals: &mut BTreeMap<Stri
             let replica = picture.replicas.get(&(shard.id.clone(), node.id.clone()));
             match replica {
                 None => left.push(format!("{} does not answer for {}", node.id, shard.id)),
-                Some(replica) if replica.revision + CLOSE < goal => {
+                Some(replica) if replica.revision < goal => {
                     left.push(format!("{} is at {} of {} of {}", node.id, replica.revision, goal, shard.id));
                 }
                 Some(_) => {}

@@ -27,6 +27,9 @@ pub(crate) struct HostsArgs {
     /// Keep the fleets' files and logs here; else they go to a folder that is removed if every promise was held
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
+    /// What the nodes log, as `log.filter` of their configuration
+    #[arg(long, value_name = "FILTER", default_value = "info")]
+    log: String,
     /// Write the outcome to this file as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -49,7 +52,14 @@ pub(crate) fn run(args: &HostsArgs) -> anyhow::Result<()> {
     cage::furnish()?;
     let scratch = Scratch::new(args.dir.clone())?;
     let plays = if args.play.is_empty() { Play::ALL.to_vec() } else { args.play.clone() };
-    let options = Options { program, dir: scratch.dir.clone(), plays, rounds: args.rounds, seed: args.seed };
+    let options = Options {
+        program,
+        dir: scratch.dir.clone(),
+        plays,
+        rounds: args.rounds,
+        seed: args.seed,
+        log: args.log.clone(),
+    };
     let runtime = tokio::runtime::Runtime::new().context("the runtime")?;
     let report = runtime.block_on(async {
         tokio::select! {
