@@ -13,6 +13,7 @@ switches! {
         SnapshotForgotten "snapshot_forgotten" "Chunks of snapshots are not written.",
         PurgeMarkForgotten "purge_mark_forgotten" "The mark that says where a log begins is not written.",
         VoteForgotten "vote_forgotten" "Votes are not written.",
+        LogsPresumedAlike "logs_presumed_alike" "A new leader takes a voter's log for its own without a look at where it ends.",
         SilenceCounted "silence_counted" "A follower that does not answer counts as having stored what it was sent.",
         AppliedBeforeCommitted "applied_before_committed" "A follower takes for committed whatever it is sent.",
         AppendAnsweredEarly "append_answered_early" "Appended entries count as stored before they are.",

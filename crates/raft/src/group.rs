@@ -175,11 +175,20 @@ impl Group {
         if planted(Planted::ReadUnconfirmed) {
             return Ok(self.status().applied);
         }
-        let policy = match read {
-            Read::Lease if !fires(Failpoint::LeaseDistrusted) => ReadPolicy::LeaseRead,
-            Read::Index | Read::Lease => ReadPolicy::ReadIndex,
+        let (raft, foresight) = (&self.inner.raft, &self.inner.reach.foresight);
+        let confirmed = loop {
+            let foreseen = foresight.foreseen();
+            let policy = match read {
+                Read::Lease if fires(Failpoint::LeaseDistrusted) => ReadPolicy::ReadIndex,
+                Read::Lease if foresight.is_behind(observe::answered(raft)) => ReadPolicy::LeaseRead,
+                Read::Index | Read::Lease => ReadPolicy::ReadIndex,
+            };
+            let confirmed = raft.ensure_linearizable(policy).await;
+            // What was foreseen meanwhile may have been counted: it is asked again.
+            if foresight.foreseen() == foreseen {
+                break confirmed;
+            }
         };
-        let confirmed = self.inner.raft.ensure_linearizable(policy).await;
         if let Some(pause) = pause(Failpoint::BarrierLate, Duration::from_millis(500)) {
             tokio::time::sleep(pause).await;
         }

@@ -20,6 +20,7 @@ use crate::net::client::Network;
 use crate::net::heard::Heard;
 use crate::net::link::Links;
 use crate::net::service::{PeerCheck, RaftService};
+use crate::net::upkeep;
 use crate::net::wire::MESSAGE_BYTES;
 use crate::types::{ReplicaId, TypeConfig};
 
@@ -47,6 +48,7 @@ impl Host {
         let heard = Arc::new(Heard::new());
         let links = Arc::new(Links::new(me.clone(), connect, heard.clone()));
         let replicas = Arc::new(Replicas { node: me.node, groups: Mutex::default(), heard });
+        upkeep::start(&links, &replicas, config.timing);
         Ok(Self { store, config, raft_config, links, replicas })
     }
 
@@ -103,9 +105,10 @@ impl Host {
         let me = ReplicaId::new(self.node(), self.identity().instance);
         let signals = Signals::new();
         let fold = Fold::new(store.clone(), machine, signals.clone(), self.config.limits.snapshot_every_bytes);
-        let reach = Reach { links: self.links.clone(), canvass: Arc::default() };
-        let network = Network { reach: reach.clone(), group: id, append_deadline: self.config.timing.election_max };
+        let reach = Reach { links: self.links.clone(), canvass: Arc::default(), foresight: Arc::default() };
         let log = LogStore::new(store.clone());
+        let append_deadline = self.config.timing.election_max;
+        let network = Network { reach: reach.clone(), group: id, log: log.clone(), append_deadline };
         let raft = openraft::Raft::<TypeConfig, Fold>::new(me, self.raft_config.clone(), network, log, fold)
             .await
             .map_err(|fatal| crate::errors::stopped(id, &fatal))?;
@@ -181,7 +184,7 @@ impl Replicas {
         self.lock().get(&id).cloned().flatten()
     }
 
-    fn all(&self) -> Vec<Group> {
+    pub(crate) fn all(&self) -> Vec<Group> {
         let mut groups: Vec<Group> = self.lock().values().flatten().cloned().collect();
         groups.sort_by_key(Group::id);
         groups

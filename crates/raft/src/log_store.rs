@@ -35,6 +35,12 @@ impl LogStore {
         Self { store }
     }
 
+    /// Whether this very entry is in the log, and not purged.
+    pub(crate) fn has(&self, id: LogId) -> bool {
+        let there = self.entries(id.index(), id.index() + 1, READ_BYTES);
+        there.is_ok_and(|there| there.first().is_some_and(|entry| entry.log_id == id))
+    }
+
     fn entries(&self, from: u64, to: u64, max_bytes: usize) -> io::Result<Vec<Entry>> {
         let records = self.store.read(from..to, max_bytes).map_err(io::Error::other)?;
         records.iter().map(codec::decode_entry).collect()

@@ -205,6 +205,12 @@ impl Group {
         self.membership().nodes().next().is_some()
     }
 
+    /// The other nodes that are members, as far as this replica knows.
+    pub(crate) fn others(&self) -> Vec<NodeId> {
+        let me = self.inner.me.node();
+        self.membership().nodes().map(|(replica, _)| replica.node()).filter(|node| *node != me).collect()
+    }
+
     /// Whether the node is a member under another instance only.
     pub(crate) fn knows_other_instance(&self, peer: ReplicaId) -> bool {
         self.member(peer.node()).is_some_and(|known| known != peer)

@@ -12,7 +12,7 @@ use crate::config::Timing;
 use crate::fold::Signals;
 use crate::group::Raft;
 use crate::status::{GroupStatus, Leadership, Members};
-use crate::types::{LogId, ReplicaId, StoredMembership, TypeConfig, Vote};
+use crate::types::{LogId, Moment, ReplicaId, StoredMembership, TypeConfig, Vote};
 
 /// Follows openraft's account, and publishes leadership. Also takes the snapshots that the fold asks for. Ends with the replica.
 pub(crate) fn start(raft: &Raft, me: ReplicaId, timing: Timing, signals: Signals) -> watch::Receiver<Leadership> {
@@ -21,9 +21,9 @@ pub(crate) fn start(raft: &Raft, me: ReplicaId, timing: Timing, signals: Signals
     tokio::spawn(async move {
         let mut server = raft.server_metrics();
         let mut applied_term = signals.applied_term.subscribe();
-        let mut look = tokio::time::interval(timing.election_max);
+        let mut look = tokio::time::interval(timing.heartbeat);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut hearing = Hearing { patience: timing.election_max * 3, led_since: None };
+        let mut hearing = Hearing { patience: timing.election_max * 2, led_since: None };
         loop {
             let mut seen = leadership(&server, me, *applied_term.borrow_and_update());
             seen.ready &= hearing.is_heard(seen, &raft) && !fires(Failpoint::ReadinessLost);
@@ -48,7 +48,7 @@ pub(crate) fn start(raft: &Raft, me: ReplicaId, timing: Timing, signals: Signals
 struct Hearing {
     patience: Duration,
     /// The term it leads, and since when.
-    led_since: Option<(u64, openraft::alias::InstantOf<TypeConfig>)>,
+    led_since: Option<(u64, Moment)>,
 }
 
 impl Hearing {
@@ -63,11 +63,8 @@ impl Hearing {
             _ => now,
         };
         self.led_since = Some((seen.term, since));
-        let account = raft.metrics();
-        let account = account.borrow_watched();
-        let is_alone = account.membership_config.membership().voter_ids().count() < 2;
-        let answered = account.last_quorum_acked.map_or(since, |at| at.into_inner().max(since));
-        is_alone || now - answered < self.patience
+        let is_alone = metrics(raft).membership_config.membership().voter_ids().count() < 2;
+        is_alone || now - answered(raft).map_or(since, |at| at.max(since)) < self.patience
     }
 }
 
@@ -92,6 +89,12 @@ fn leader(on_disk: &Vote, newest: Option<ReplicaId>) -> Option<ReplicaId> {
 /// A copy of openraft's account. The original must never be held for long: its writer waits for readers.
 pub(crate) fn metrics(raft: &Raft) -> RaftMetrics<TypeConfig> {
     raft.metrics().borrow_watched().clone()
+}
+
+/// When that was asked which a majority has answered last, while this replica leads.
+pub(crate) fn answered(raft: &Raft) -> Option<Moment> {
+    let account = raft.metrics();
+    account.borrow_watched().last_quorum_acked.map(openraft::metrics::SerdeInstant::into_inner)
 }
 
 /// Why openraft stopped, if it did.

@@ -74,6 +74,7 @@ openraft::declare_raft_types!(
 pub(crate) type Entry = openraft::alias::EntryOf<TypeConfig>;
 pub(crate) type EntryPayload = openraft::alias::PayloadOf<TypeConfig>;
 pub(crate) type LogId = openraft::alias::LogIdOf<TypeConfig>;
+pub(crate) type Moment = openraft::alias::InstantOf<TypeConfig>;
 pub(crate) type Vote = openraft::alias::VoteOf<TypeConfig>;
 pub(crate) type SnapshotMeta = openraft::alias::SnapshotMetaOf<TypeConfig>;
 pub(crate) type StoredMembership = openraft::alias::StoredMembershipOf<TypeConfig>;

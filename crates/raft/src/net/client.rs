@@ -21,16 +21,19 @@ use serde::de::DeserializeOwned;
 
 use super::Reach;
 use super::canvass::Canvass;
+use super::foresight::Foresight;
 use super::link::{CallError, Link};
 use super::pipeline;
 use super::wire::{AppendHead, Transfer};
 use crate::codec;
+use crate::log_store::LogStore;
 use crate::types::{ReplicaId, TypeConfig, Vote};
 
 /// Makes the clients of one group.
 pub(crate) struct Network {
     pub(crate) reach: Reach,
     pub(crate) group: GroupId,
+    pub(crate) log: LogStore,
     /// How long an append with entries may take; heartbeats have the shorter budget that Raft gives them.
     pub(crate) append_deadline: Duration,
 }
@@ -39,7 +42,7 @@ impl RaftNetworkFactory<TypeConfig> for Network {
     type Network = Client;
 
     async fn new_client(&mut self, target: ReplicaId, _: &EmptyNode) -> Client {
-        let Reach { links, canvass } = &self.reach;
+        let Reach { links, canvass, foresight } = &self.reach;
         let me = links.me();
         Client {
             me: ReplicaId::new(me.node, me.instance),
@@ -49,6 +52,8 @@ impl RaftNetworkFactory<TypeConfig> for Network {
             identity: me.clone(),
             append_deadline: self.append_deadline,
             canvass: canvass.clone(),
+            foresight: foresight.clone(),
+            log: self.log.clone(),
         }
     }
 }
@@ -62,9 +67,19 @@ pub(crate) struct Client {
     pub(super) identity: argosy_storage::Identity,
     append_deadline: Duration,
     canvass: Arc<Canvass>,
+    foresight: Arc<Foresight>,
+    log: LogStore,
 }
 
 impl Client {
+    /// The answer to an append that the member need not be asked for.
+    pub(super) fn foreseen(
+        &self,
+        request: &AppendEntriesRequest<TypeConfig>,
+    ) -> Option<StreamAppendResult<TypeConfig>> {
+        self.foresight.answer(self.target, request, |id| self.log.has(id))
+    }
+
     /// Queues an append at once, and returns what to await.
     pub(super) fn append(
         &self,
@@ -127,7 +142,12 @@ impl RaftNetworkV2<TypeConfig> for Client {
         rpc: VoteRequest<TypeConfig>,
         option: RPCOption,
     ) -> Result<VoteResponse<TypeConfig>, RPCError<TypeConfig>> {
-        self.call(RaftCall::Vote, RPCTypes::Vote, codec::encode(&rpc).into(), option.hard_ttl()).await
+        let answer = self.call(RaftCall::Vote, RPCTypes::Vote, codec::encode(&rpc).into(), option.hard_ttl());
+        let answer: VoteResponse<TypeConfig> = answer.await?;
+        if answer.vote_granted {
+            self.foresight.granted(self.target, rpc.vote, answer.last_log_id);
+        }
+        Ok(answer)
     }
 
     async fn pre_vote(

@@ -1,9 +1,10 @@
-//! The link to one other node: a stream of calls, opened when first needed, replaced when it breaks.
+//! The link to one other node: a stream of calls, opened with the first, replaced when it breaks.
 //!
 //! A call fails at once while the last attempt to connect is fresh, so that a dead node costs its callers nothing; Raft has a back-off of
 //! its own above this one. Every call has a deadline. Calls leave in the order in which they were made.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -52,6 +53,8 @@ pub(crate) struct Link {
     pub(super) target: NodeId,
     calls: mpsc::Sender<Call>,
     channel: Arc<Mutex<Option<Channel>>>,
+    /// Something was asked since it was last looked at.
+    asked: AtomicBool,
 }
 
 impl Link {
@@ -60,7 +63,7 @@ impl Link {
         let channel = Arc::new(Mutex::new(None));
         let task = LinkTask { target, me, connect, heard, queue, channel: channel.clone() };
         tokio::spawn(task.run());
-        Arc::new(Self { target, calls, channel })
+        Arc::new(Self { target, calls, channel, asked: AtomicBool::new(false) })
     }
 
     /// Queues a call at once, in the order of calls to this function, and returns what to await for its answer.
@@ -72,6 +75,7 @@ impl Link {
         expected: Option<InstanceId>,
         deadline: Duration,
     ) -> impl Future<Output = Result<(InstanceId, Bytes), CallError>> + Send + use<> {
+        self.asked.store(true, Ordering::Relaxed);
         let (reply, answer) = oneshot::channel();
         let frame = RaftFrame { group: group.0, kind: kind.into(), payload, ..RaftFrame::default() };
         let queued = match fires(Failpoint::CallUnsent) {
@@ -89,6 +93,11 @@ impl Link {
                 Err(_) => Err(CallError::Deadline(target, deadline)),
             }
         }
+    }
+
+    /// Whether nothing was asked since this was asked last.
+    pub(super) fn was_idle(&self) -> bool {
+        !self.asked.swap(false, Ordering::Relaxed)
     }
 
     /// The channel of the current connection, for what needs a stream of its own.

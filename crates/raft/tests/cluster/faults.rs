@@ -51,6 +51,15 @@ async fn a_leader_that_no_majority_answers_is_not_ready_and_is_again_when_one_do
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn followers_have_links_to_one_another_before_they_lose_their_leader() {
+    let cluster = Cluster::founded(3, &[1], config()).await;
+    let leader = cluster.leader(1).await;
+    let followers: Vec<u64> = (1..=3).filter(|id| *id != leader).collect();
+    let (one, other) = (followers[0], followers[1]);
+    eventually("they are joined", || cluster.wires.are_laid(one, other) && cluster.wires.are_laid(other, one)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_wiped_directory_cannot_assume_the_identity_of_the_member_it_was() {
     let mut cluster = Cluster::founded(3, &[1], config()).await;
     let leader = cluster.leader(1).await;

@@ -19,6 +19,7 @@ pub(crate) struct Wires(Arc<Mutex<Plan>>);
 struct Plan {
     addresses: HashMap<u64, SocketAddr>,
     cut: HashSet<u64>,
+    laid: HashSet<(u64, u64)>,
 }
 
 impl Wires {
@@ -37,6 +38,11 @@ impl Wires {
 
     pub(crate) fn mend(&self, node: u64) {
         self.0.lock().unwrap().cut.remove(&node);
+    }
+
+    /// Whether a node has connected to another one, ever.
+    pub(crate) fn are_laid(&self, from: u64, to: u64) -> bool {
+        self.0.lock().unwrap().laid.contains(&(from, to))
     }
 
     fn is_cut(&self, a: u64, b: u64) -> bool {
@@ -64,6 +70,7 @@ impl Connect for Socket {
                 }
                 let stream = TcpStream::connect(address).await?;
                 stream.set_nodelay(true)?;
+                wires.0.lock().unwrap().laid.insert((from, to));
                 Ok(hyper_util::rt::TokioIo::new(Wire { stream, from, to, wires }))
             }
         });
