@@ -63,8 +63,11 @@ impl Hearing {
             _ => now,
         };
         self.led_since = Some((seen.term, since));
-        let is_alone = metrics(raft).membership_config.membership().voter_ids().count() < 2;
-        is_alone || now - answered(raft).map_or(since, |at| at.max(since)) < self.patience
+        let account = raft.metrics();
+        let account = account.borrow_watched();
+        let is_alone = account.membership_config.membership().voter_ids().count() < 2;
+        let answered = account.last_quorum_acked.map_or(since, |at| at.into_inner().max(since));
+        is_alone || now - answered < self.patience
     }
 }
 

@@ -86,6 +86,9 @@ impl Client {
         request: &AppendEntriesRequest<TypeConfig>,
         option: &RPCOption,
     ) -> impl Future<Output = Result<AppendEntriesResponse<TypeConfig>, RPCError<TypeConfig>>> + Send + use<> {
+        if !request.entries.is_empty() {
+            self.foresight.sent(self.target, request.vote);
+        }
         let head =
             AppendHead { vote: request.vote, prev_log_id: request.prev_log_id, leader_commit: request.leader_commit };
         let payload = codec::encode_with_entries(&head, &request.entries);
@@ -185,6 +188,7 @@ impl RaftNetworkV2<TypeConfig> for Client {
         cancel: impl Future<Output = ReplicationClosed> + OptionalSend + 'static,
         _: RPCOption,
     ) -> Result<SnapshotResponse<TypeConfig>, StreamingError<TypeConfig>> {
+        self.foresight.sent(self.target, vote);
         tokio::select! {
             closed = cancel => Err(StreamingError::Closed(closed)),
             answer = self.send_snapshot(vote, snapshot) => answer,

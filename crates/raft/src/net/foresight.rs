@@ -1,10 +1,8 @@
-//! Where the logs of those who voted for a new leader end, which it need not ask again.
+//! Where the logs of those who voted for a new leader end, which it need not ask again (docs/adr/0133).
 //!
-//! openraft searches for the place up to which a follower's log is the leader's by halving what is possible, eight entries at a time and a
-//! round trip for each step: five steps for a log of three hundred entries, eleven for one of twenty-five thousand, before the leader can
-//! commit anything. But whoever granted the vote said where its log ends, and takes entries from nobody else in this term. If the leader has
-//! that very entry, the logs are alike up to there (log matching, Raft §5.3), and past it the follower has nothing. So the steps of the
-//! search are answered here; the first append that begins where the follower's log ends goes out, and what was foreseen is forgotten.
+//! openraft searches for the place up to which a follower's log is the leader's in steps of a round trip each, eleven for a log of
+//! twenty-five thousand entries. Whoever granted the vote has said where its log ends. So the steps are answered here, until something is
+//! sent to that follower that makes its log longer: entries or a snapshot.
 //!
 //! An answer that nobody gave is no sign of life, and openraft takes every answer for one. So whoever asks a majority asks again if one was
 //! foreseen meanwhile, and a lease is not trusted before a majority has answered after the last of them ([`Group::read_barrier`]).
@@ -19,6 +17,9 @@ use openraft::raft::{AppendEntriesRequest, StreamAppendError, StreamAppendResult
 use openraft::type_config::TypeConfigExt;
 
 use crate::types::{LogId, Moment, ReplicaId, TypeConfig, Vote};
+
+/// Steps that a search may take: it halves what is left of the indexes.
+const MOST_STEPS: u32 = u64::BITS;
 
 /// What a group's candidate was told by its voters.
 #[derive(Debug, Default)]
@@ -36,19 +37,21 @@ struct Told {
 
 #[derive(Clone, Copy, Debug)]
 enum Known {
-    /// Its log ended here when it granted the vote, and was sent nothing since.
-    End(Option<LogId>),
-    /// It was sent entries: only it can say.
+    /// Its log ended here when it granted the vote, and was sent nothing since. So many steps were foreseen.
+    End(Option<LogId>, u32),
+    /// It was sent something: only it can say.
     Nothing,
 }
 
 impl Foresight {
-    /// A member has granted a vote. If it was sent entries before its answer came, its log may be longer by now.
+    /// A member has granted a vote. If something was sent to it before its answer came, its log may be longer by now.
     pub(crate) fn granted(&self, member: ReplicaId, vote: Vote, end: Option<LogId>) {
-        let mut told = self.lock();
-        if told.members.get(&member).is_none_or(|(known, _)| known.leader_id.term < vote.leader_id.term) {
-            told.members.insert(member, (vote, Known::End(end)));
-        }
+        self.lock().learn(member, vote, Known::End(end, 0), |known, new| known < new);
+    }
+
+    /// A member is sent entries, or a snapshot.
+    pub(crate) fn sent(&self, member: ReplicaId, vote: Vote) {
+        self.lock().learn(member, vote, Known::Nothing, |known, new| known <= new);
     }
 
     /// What a member would answer to an append, if that is known. `is_ours` says whether an entry is in the leader's log.
@@ -60,14 +63,13 @@ impl Foresight {
     ) -> Option<StreamAppendResult<TypeConfig>> {
         let last = request.entries.last()?.log_id;
         let mut told = self.lock();
-        let known = told.members.insert(member, (request.vote, Known::Nothing));
-        let Some((vote, Known::End(end))) = known else { return None };
-        let is_alike = vote.leader_id == request.vote.leader_id
-            && (end.is_none_or(is_ours) || planted(Planted::LogsPresumedAlike));
-        if !is_alike || request.prev_log_id == end {
+        let (vote, Known::End(end, steps)) = told.members.get_mut(&member)? else { return None };
+        let is_meant = vote.leader_id == request.vote.leader_id && request.prev_log_id != *end && *steps < MOST_STEPS;
+        if !is_meant || !(end.is_none_or(is_ours) || planted(Planted::LogsPresumedAlike)) {
             return None;
         }
-        told.members.insert(member, (vote, Known::End(end)));
+        *steps += 1;
+        let end = *end;
         told.foreseen += 1;
         told.last = Some(TypeConfig::now());
         Some(match request.prev_log_id {
@@ -88,6 +90,15 @@ impl Foresight {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Told> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Told {
+    /// Takes in what is known under a vote, if the term of the one before and of this one are so.
+    fn learn(&mut self, member: ReplicaId, vote: Vote, what: Known, terms: impl FnOnce(u64, u64) -> bool) {
+        if self.members.get(&member).is_none_or(|(known, _)| terms(known.leader_id.term, vote.leader_id.term)) {
+            self.members.insert(member, (vote, what));
+        }
     }
 }
 
@@ -146,21 +157,32 @@ mod tests {
                 }
             }
             assert_eq!(matching, end.map_or(0, |index| index + 1), "{end:?}");
-            assert_eq!(foresight.answer(MEMBER, &step(matching), is_ours), None, "the first append of its own is sent");
-            assert_eq!(foresight.answer(MEMBER, &step(0), is_ours), None, "and what was told is forgotten");
+            assert_eq!(foresight.answer(MEMBER, &step(matching), is_ours), None, "what comes after it is sent");
         }
     }
 
     #[test]
-    fn what_a_voter_told_late_is_not_believed_once_it_was_sent_entries() {
-        let foresight = Foresight::default();
-        assert_eq!(foresight.answer(MEMBER, &step(96), is_ours), None, "it is sent");
-        foresight.granted(MEMBER, vote(4, false), None);
-        assert_eq!(foresight.answer(MEMBER, &step(LAST + 1), is_ours), None);
-        foresight.granted(MEMBER, vote(5, false), None);
-        let next = AppendEntriesRequest { vote: vote(5, true), ..step(96) };
-        foresight.granted(MEMBER, vote(4, false), Some(log_id(3, LAST)));
-        assert!(foresight.answer(MEMBER, &next, is_ours).is_some(), "of a later election it is");
+    fn what_a_voter_told_is_forgotten_when_something_is_sent_to_it_and_not_believed_when_it_comes_later() {
+        for end in [None, Some(log_id(3, 40))] {
+            let foresight = granted(end);
+            assert!(foresight.answer(MEMBER, &step(96), is_ours).is_some());
+            foresight.sent(MEMBER, vote(4, true));
+            foresight.granted(MEMBER, vote(4, false), end);
+            foresight.sent(MEMBER, vote(3, true));
+            foresight.granted(MEMBER, vote(4, false), end);
+            assert_eq!(foresight.answer(MEMBER, &step(96), is_ours), None, "{end:?}");
+            foresight.granted(MEMBER, vote(5, false), end);
+            foresight.granted(MEMBER, vote(4, false), end);
+            let next = AppendEntriesRequest { vote: vote(5, true), ..step(96) };
+            assert!(foresight.answer(MEMBER, &next, is_ours).is_some(), "of a later election it is");
+        }
+    }
+
+    #[test]
+    fn a_search_that_does_not_end_is_made_in_earnest() {
+        let foresight = granted(None);
+        let steps = (0..1_000).take_while(|_| foresight.answer(MEMBER, &step(96), is_ours).is_some());
+        assert_eq!(steps.count(), 64);
     }
 
     #[test]

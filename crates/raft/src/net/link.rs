@@ -53,8 +53,8 @@ pub(crate) struct Link {
     pub(super) target: NodeId,
     calls: mpsc::Sender<Call>,
     channel: Arc<Mutex<Option<Channel>>>,
-    /// Something was asked since it was last looked at.
-    asked: AtomicBool,
+    /// A call was made since the last look.
+    called: AtomicBool,
 }
 
 impl Link {
@@ -63,7 +63,7 @@ impl Link {
         let channel = Arc::new(Mutex::new(None));
         let task = LinkTask { target, me, connect, heard, queue, channel: channel.clone() };
         tokio::spawn(task.run());
-        Arc::new(Self { target, calls, channel, asked: AtomicBool::new(false) })
+        Arc::new(Self { target, calls, channel, called: AtomicBool::new(false) })
     }
 
     /// Queues a call at once, in the order of calls to this function, and returns what to await for its answer.
@@ -75,7 +75,7 @@ impl Link {
         expected: Option<InstanceId>,
         deadline: Duration,
     ) -> impl Future<Output = Result<(InstanceId, Bytes), CallError>> + Send + use<> {
-        self.asked.store(true, Ordering::Relaxed);
+        self.called.store(true, Ordering::Relaxed);
         let (reply, answer) = oneshot::channel();
         let frame = RaftFrame { group: group.0, kind: kind.into(), payload, ..RaftFrame::default() };
         let queued = match fires(Failpoint::CallUnsent) {
@@ -95,9 +95,9 @@ impl Link {
         }
     }
 
-    /// Whether nothing was asked since this was asked last.
-    pub(super) fn was_idle(&self) -> bool {
-        !self.asked.swap(false, Ordering::Relaxed)
+    /// Whether no call was made since the last look; a look begins anew.
+    pub(super) fn take_idle(&self) -> bool {
+        !self.called.swap(false, Ordering::Relaxed)
     }
 
     /// The channel of the current connection, for what needs a stream of its own.

@@ -8,11 +8,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 
 use argosy_proto::argosy::v1::RaftCall;
+use argosy_storage::GroupId;
 use bytes::Bytes;
 use futures::future::join_all;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::link::Links;
+use super::link::{Link, Links};
 use crate::config::Timing;
 use crate::host::Replicas;
 
@@ -24,17 +25,23 @@ pub(crate) fn start(links: &Arc<Links>, replicas: &Arc<Replicas>, timing: Timing
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            let (Some(links), Some(replicas)) = (Weak::upgrade(&links), Weak::upgrade(&replicas)) else { return };
-            let groups = replicas.all();
-            let shared = groups.iter().flat_map(|group| group.others().into_iter().map(|node| (node, group.id())));
-            let nodes: BTreeMap<_, _> = shared.collect();
-            let idle =
-                nodes.into_iter().map(|(node, group)| (links.to(node), group)).filter(|(link, _)| link.was_idle());
+            let questions: Vec<_> = {
+                let (Some(links), Some(replicas)) = (Weak::upgrade(&links), Weak::upgrade(&replicas)) else { return };
+                let groups = replicas.all();
+                let shared = groups.iter().flat_map(|group| group.others().into_iter().map(|node| (node, group.id())));
+                let nodes: BTreeMap<_, _> = shared.collect();
+                let nodes = nodes.into_iter().map(|(node, group)| (links.to(node), group));
+                nodes.filter(|(link, _)| link.take_idle()).map(|(link, group)| question(&link, group, timing)).collect()
+            };
             // Whatever the answer is, and if there is none: it is not for its content that it is asked.
-            join_all(
-                idle.map(|(link, group)| link.call(group, RaftCall::Inquire, Bytes::new(), None, timing.election_max)),
-            )
-            .await;
+            join_all(questions).await;
         }
     });
+}
+
+fn question(link: &Link, group: GroupId, timing: Timing) -> impl Future<Output = ()> + Send + use<> {
+    let answer = link.call(group, RaftCall::Inquire, Bytes::new(), None, timing.election_max);
+    // This one does not count, or every other look would find the link busy.
+    link.take_idle();
+    async move { drop(answer.await) }
 }
