@@ -5,7 +5,7 @@
 //! pointer; the first write near a slot after that copies the nodes on its way. Absent stretches cost nothing.
 //!
 //! Whoever may have to take back what it writes need not hold a clone for it, and so have those nodes copied: between
-//! [`Column::remember`] and [`Column::settle`] a column keeps the values that are written over, and nothing else.
+//! [`Column::mark`] and [`Column::settle`] a column keeps the values that are written over, and nothing else.
 
 mod undo;
 
@@ -135,9 +135,11 @@ impl<T: Clone> Column<T> {
         value
     }
 
-    /// From now on keeps what is written over. A clone keeps nothing.
-    pub fn remember(&mut self) {
+    /// From now on keeps what is written over; a clone keeps nothing. Gives an empty column, which stands for this one in the mark of
+    /// what it is a part of.
+    pub fn mark(&mut self) -> Self {
         self.undo.begin();
+        Self::default()
     }
 
     /// Lets go of what was kept: what is written stands.
@@ -145,14 +147,16 @@ impl<T: Clone> Column<T> {
         self.undo.end();
     }
 
-    /// Takes back all that was written since [`Self::remember`].
-    pub fn put_back(&mut self) {
+    /// Gives the column without all that was written since [`Self::mark`], and leaves an empty one.
+    #[must_use]
+    pub fn take_back(&mut self) -> Self {
         for (index, before) in self.undo.take() {
             match before {
                 Some(value) => drop(self.put(index, value)),
                 None => drop(self.remove(index)),
             }
         }
+        std::mem::take(self)
     }
 }
 
@@ -262,13 +266,13 @@ mod tests {
             let (mut column, mut model) = (Column::default(), BTreeMap::new());
             for (writes, stands) in batches {
                 let before = model.clone();
-                column.remember();
+                assert!(column.mark().is_empty());
                 writes.iter().for_each(|write| do_both(&mut column, &mut model, *write));
                 let copy = (column.clone(), model.clone());
                 if stands {
                     column.settle();
                 } else {
-                    column.put_back();
+                    column = column.take_back();
                     model = before;
                 }
                 assert_same(&column, &model);
@@ -282,7 +286,7 @@ mod tests {
         let mut column = Column::default();
         column.put(7, 1);
         let at = std::ptr::from_ref(column.get(7).expect("put"));
-        column.remember();
+        column.mark();
         column.put(7, 2);
         column.settle();
         assert!(std::ptr::eq(at, column.get(7).expect("put")), "it was written in place");

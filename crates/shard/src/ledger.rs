@@ -84,9 +84,7 @@ impl Ledger {
 
     /// What [`Self::back_to`] takes. Of the operations only those are kept that are written over.
     pub(crate) fn mark(&mut self) -> Self {
-        let mark = Self { on: Column::default(), plans: self.plans.clone(), deadlines: self.deadlines.clone() };
-        self.on.remember();
-        mark
+        Self { on: self.on.mark(), ..self.clone() }
     }
 
     /// Lets what was written since [`Self::mark`] stand.
@@ -96,8 +94,7 @@ impl Ledger {
 
     /// Takes back what was written since the mark.
     pub(crate) fn back_to(&mut self, mark: Self) {
-        self.on.put_back();
-        *self = Self { on: std::mem::take(&mut self.on), ..mark };
+        *self = Self { on: self.on.take_back(), ..mark };
     }
 
     /// Adds an operation on a machine that has none, as the next of its plan.

@@ -40,9 +40,7 @@ impl Settled {
 
     /// What [`Self::back_to`] takes. Of the machines only those are kept that are written over.
     pub(crate) fn mark(&mut self) -> Self {
-        let mark = Self { at: Column::default(), queues: self.queues.clone() };
-        self.at.remember();
-        mark
+        Self { at: self.at.mark(), ..self.clone() }
     }
 
     /// Lets what was written since [`Self::mark`] stand.
@@ -52,8 +50,7 @@ impl Settled {
 
     /// Takes back what was written since the mark.
     pub(crate) fn back_to(&mut self, mark: Self) {
-        self.at.put_back();
-        *self = Self { at: std::mem::take(&mut self.at), ..mark };
+        *self = Self { at: self.at.take_back(), ..mark };
     }
 
     /// Forgets a machine that is gone.

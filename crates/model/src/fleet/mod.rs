@@ -250,11 +250,7 @@ impl Fleet {
     /// What [`Self::back_to`] takes. Of the machines' records only those are kept that are written over; it ends with that, or with
     /// [`Self::settle`].
     pub fn mark(&mut self) -> Self {
-        let machines = std::mem::take(&mut self.machines);
-        let mark = self.clone();
-        self.machines = machines;
-        self.machines.remember();
-        mark
+        Self { machines: self.machines.mark(), ..self.clone() }
     }
 
     /// Lets what was written since [`Self::mark`] stand.
@@ -264,8 +260,7 @@ impl Fleet {
 
     /// Takes back what was written since the mark.
     pub fn back_to(&mut self, mark: Self) {
-        self.machines.put_back();
-        *self = Self { machines: std::mem::take(&mut self.machines), ..mark };
+        *self = Self { machines: self.machines.take_back(), ..mark };
     }
 
     fn store(&mut self, ix: MachineIx, machine: Machine, aside: Aside) {

@@ -1,7 +1,7 @@
 //! The network under Raft: one stream of calls to each other node, shared by all groups.
 //!
-//! [`link`] keeps the stream, [`upkeep`] has it open in time, [`pipeline`] and [`client`] speak Raft over it, [`service`] answers on the other side,
-//! [`canvass`] settles who stands when two would, and [`foresight`] spares a new leader questions that its voters have answered.
+//! [`link`] keeps the stream, [`upkeep`] has it open in time, [`pipeline`] and [`client`] speak Raft over it, [`service`] answers on the
+//! other side, [`canvass`] settles who stands when two would, and [`foresight`] spares a new leader questions that its voters have answered.
 
 pub(crate) mod canvass;
 pub(crate) mod client;
