@@ -8,7 +8,7 @@ use argosy_model::NeedKey;
 use crate::honest;
 use crate::meter::live_bytes;
 use crate::mixed::{self, Size};
-use crate::rows::About;
+use crate::rows::{About, Budget};
 use crate::run::Run;
 use crate::world::World;
 
@@ -21,14 +21,14 @@ const CHANGED_NEEDS_PPM: usize = 100;
 pub(crate) const WARM_UP: usize = 8;
 
 /// Budgets of ARCHITECTURE.md §7 for a million machines; they grow with the fleet.
-struct Budget {
+struct Budgets {
     idle: Duration,
     steady: Duration,
     burst: Duration,
     reprovision: Duration,
 }
 
-const MILLION: Budget = Budget {
+const MILLION: Budgets = Budgets {
     idle: Duration::from_micros(20),
     steady: Duration::from_millis(1),
     burst: Duration::from_millis(60),
@@ -126,7 +126,14 @@ fn idle(run: &mut Run, name: &str, size: Size, world: &mut World, bytes: u64) {
     assert_eq!(meter.allocations(), 0, "an unchanged cycle allocates nothing");
     let limit = run.limit(size.machines()).of(0);
     let needs = world.demand.len();
-    let about = About { machines: size.machines(), needs, placements: 0, bytes, limit, budget: Some(MILLION.idle) };
+    let about = About {
+        machines: size.machines(),
+        needs,
+        placements: 0,
+        bytes,
+        limit,
+        budget: Some(Budget::Time(MILLION.idle)),
+    };
     run.row(name, &about, &meter);
 }
 
@@ -181,6 +188,6 @@ fn count(decision: &Decision) -> usize {
 }
 
 /// A budget of a million machines, for this size. What costs in proportion to change grows with it.
-fn scaled(budget: Duration, size: Size) -> Duration {
-    budget.mul_f64(size.placements as f64 / 1e6)
+fn scaled(budget: Duration, size: Size) -> Budget {
+    Budget::Time(budget.mul_f64(size.placements as f64 / 1e6))
 }

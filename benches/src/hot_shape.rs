@@ -16,7 +16,7 @@ use crate::decide_rows::WARM_UP;
 use crate::honest::{self, Promise};
 use crate::meter::live_bytes;
 use crate::mixed;
-use crate::rows::About;
+use crate::rows::{About, Budget};
 use crate::run::Run;
 use crate::world::{Offering, World};
 
@@ -131,7 +131,11 @@ fn row(
 ) {
     let machines = CONFIGURED + IDLE + SPECULATIVE;
     let limit = run.limit(machines).of(placements);
-    run.row(name, &About { machines, needs: NEEDS, placements, bytes, limit, budget: Some(budget) }, meter);
+    run.row(
+        name,
+        &About { machines, needs: NEEDS, placements, bytes, limit, budget: Some(Budget::Time(budget)) },
+        meter,
+    );
 }
 
 /// The world, and one of the gangs that no rack can host.

@@ -1,8 +1,6 @@
 //! Phase 2 at half a million machines: everything is bound at a low priority, and a hundred needs of the highest priority
 //! come that only preemption can serve.
 
-use std::time::Duration;
-
 use argosy_engine::{ActionKind, decide};
 use argosy_model::vocabulary::{INSTANCE_TYPE_KEY, RACK_KEY};
 use argosy_model::{
@@ -59,7 +57,7 @@ pub(crate) fn measure(run: &mut Run, machines: usize) {
     let limit = run.limit(machines).of(victims);
     let (needs, all) = (world.demand.len(), world.fleet.len());
     // No budget of its own; the predecessor publishes 471 ms at this size, on eighteen cores.
-    let about = About { machines: all, needs, placements: victims, bytes, limit, budget: None::<Duration> };
+    let about = About { machines: all, needs, placements: victims, bytes, limit, budget: None };
     run.row(&name, &about, &meter);
 }
 

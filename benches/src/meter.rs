@@ -74,6 +74,11 @@ impl Meter {
         [50, 99, 100].map(|per_cent| percentile(&self.wall, per_cent))
     }
 
+    /// Wall time of a sample, on average.
+    pub(crate) fn mean(&self) -> Duration {
+        self.wall.iter().sum::<Duration>() / u32::try_from(self.wall.len()).expect("some thousands of samples").max(1)
+    }
+
     /// Processor time of all threads, the median: what a sample costs, however many others want the machine.
     pub(crate) fn cpu(&self) -> Duration {
         percentile(&self.cpu, 50)

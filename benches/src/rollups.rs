@@ -3,8 +3,6 @@
 //! The predecessor's shape: 25,000 requests, one per pod; a ninth are members of gangs of four, a ninth are of one service,
 //! the rest are tiny. They are added up to rows, compared with the last accepted roll-up, committed and folded in.
 
-use std::time::Duration;
-
 use argosy_model::vocabulary::{INSTANCE_TYPE_KEY, RACK_KEY};
 use argosy_model::{Operator, ShardTime};
 use argosy_shard::{Command, Envelope, Genesis, NeedRow, RequirementRow, Response, ShardState};
@@ -39,7 +37,7 @@ pub(crate) fn measure(run: &mut Run) {
         turn += 1;
     }
     let limit = run.limit(18_000).hops(REQUESTS);
-    let about = About { machines: 0, needs: rows, placements: REQUESTS, bytes: 0, limit, budget: None::<Duration> };
+    let about = About { machines: 0, needs: rows, placements: REQUESTS, bytes: 0, limit, budget: None };
     run.row(&name, &about, &meter);
 }
 

@@ -11,7 +11,7 @@ use argosy_shard::{
 use crate::limit::Limit;
 use crate::meter::{Meter, live_bytes};
 use crate::rollups;
-use crate::rows::About;
+use crate::rows::{About, Budget};
 use crate::run::Run;
 
 const PROVIDER: &str = "sim";
@@ -42,7 +42,7 @@ pub(crate) fn measure(run: &mut Run, machines: usize) {
     let mut shard = Shard::adopted(machines);
     let meter = shard.serve(run, machines, run.wants(&apply));
     let bytes = live_bytes() - before;
-    let about = |placements: usize, limit: Duration, budget: Option<Duration>| About {
+    let about = |placements: usize, limit: Duration, budget: Option<Budget>| About {
         machines,
         needs: shard.state.demand().len(),
         placements,
@@ -53,7 +53,7 @@ pub(crate) fn measure(run: &mut Run, machines: usize) {
     let placements = 2 * PER_PLAN.min(machines);
     let limit = run.limit(machines).hops(placements);
     if run.wants(&apply) {
-        let budget = Some(PER_TRANSITION * u32::try_from(placements).unwrap_or(1));
+        let budget = Some(Budget::Rate(PER_TRANSITION * u32::try_from(placements).unwrap_or(1)));
         run.row(&apply, &about(placements, limit, budget), &meter);
     }
     if !run.wants_any(&[&snapshot, &restore]) {
