@@ -27,8 +27,9 @@ use crate::claims::Phase;
 use crate::contention::Contention;
 use crate::draft::Draft;
 use crate::holding::KeepIx;
-use crate::menus::{MenuIx, Menus};
-use crate::plan::{Candidate, Verdict};
+use crate::menus::Menus;
+use crate::outlook::Outlooks;
+use crate::plan::Verdict;
 use crate::prey::PreyIndex;
 use crate::pulse::Pulses;
 use crate::rows::{Row, RowIx, Rows};
@@ -97,8 +98,8 @@ pub(crate) struct Cycle {
     pub(crate) marked: usize,
     /// By rank.
     pub(crate) verdicts: Vector<Arc<Verdict>>,
-    /// Candidates that several verdicts name, while verdicts are written: by menu, and by how many pieces are wanted.
-    pub(crate) candidates: crate::hash::Lookup<(MenuIx, u64), Arc<[Candidate]>>,
+    /// What several verdicts tell of domains.
+    pub(crate) outlooks: Outlooks,
     pub(crate) phase: Phase,
     pub(crate) agenda: Agenda,
     /// How the credit left the rows that turns have done something to.

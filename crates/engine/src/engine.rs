@@ -35,9 +35,15 @@ impl Engine {
     /// Decides what to do. The views may be of any state, in any order: where one does not follow from the one before,
     /// everything is decided anew.
     pub fn decide(&mut self, view: &View<'_>) -> Arc<Decision> {
-        if let Some(last) = self.last.as_ref().filter(|last| last.holds(view)) {
-            return Arc::clone(&last.decision);
+        match self.last.as_ref().filter(|last| last.holds(view)) {
+            Some(last) => Arc::clone(&last.decision),
+            None => self.decide_anew(view),
         }
+    }
+
+    /// Apart from the look at whether anything has changed at all, so that an idle cycle is no more than that.
+    #[inline(never)]
+    fn decide_anew(&mut self, view: &View<'_>) -> Arc<Decision> {
         // Taken out while it is at work: tables that a panic leaves behind are not to be trusted.
         let kept = self.last.take().and_then(|last| {
             let mut cycle = last.cycle;

@@ -22,6 +22,7 @@ use crate::contention::Contention;
 use crate::cycle::{Cycle, Seen};
 use crate::menus::Menus;
 use crate::moments::next_of_mark;
+use crate::outlook::Outlooks;
 use crate::plan::Verdict;
 use crate::prey::PreyIndex;
 use crate::pulse::{Pulse, Pulses};
@@ -63,7 +64,7 @@ impl Cycle {
             alarms: BTreeSet::new(),
             marked: 0,
             verdicts: Vector::new(),
-            candidates: Default::default(),
+            outlooks: Outlooks::default(),
             phase: Phase::default(),
             agenda: Agenda::default(),
             turned: Vec::new(),
@@ -310,7 +311,9 @@ impl Cycle {
         (standing.freed, standing.yard, standing.told) = (yard.none(), yard, None);
         standing.is_named = false;
         self.pulses.freshen(row);
-        self.due(row);
+        if !self.amend_want(row) {
+            self.due(row);
+        }
         true
     }
 

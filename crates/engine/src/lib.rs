@@ -36,6 +36,7 @@ mod menu;
 mod menus;
 mod moments;
 mod naming;
+mod outlook;
 pub mod plan;
 pub mod policy;
 mod preempt;

@@ -144,6 +144,8 @@ pub(crate) struct Menu {
     sorted: u64,
     /// Whether more of something is free since they were put in order.
     is_out_of_order: bool,
+    /// How often what is free was counted.
+    changes: u64,
 }
 
 impl Menu {
@@ -187,7 +189,13 @@ impl Menu {
             hosts: None,
             sorted: u64::MAX,
             is_out_of_order: false,
+            changes: 0,
         }
+    }
+
+    /// While this stays the same, so does what is free.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes
     }
 
     /// Every shape that will do, sorted.
@@ -223,6 +231,7 @@ impl Menu {
         let domain = &mut self.domains[place.domain as usize];
         let lot = &mut domain.lots[place.lot as usize];
         let before = (domain.pieces, domain.free);
+        self.changes += 1;
         lot.free[kind as usize] = shifted(lot.free[kind as usize], change);
         if change > 0 && lot.shapes.len() > 1 {
             lot.open[kind as usize].note(shape, lot.shapes.len());

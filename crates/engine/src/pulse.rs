@@ -7,6 +7,7 @@ use argosy_model::ClusterIx;
 use crate::bits::Bits;
 use crate::holding::KeepIx;
 use crate::menus::{MenuIx, Menus};
+use crate::outlook::Glimpse;
 use crate::rows::RowIx;
 use crate::standing::Kind;
 
@@ -19,14 +20,23 @@ pub(crate) struct Pulse {
     pub(crate) kind: Kind,
     /// What serves its cluster and will do for it, once that has been listed.
     pub(crate) keep: Option<KeepIx>,
-    /// How many machines it had when its verdict was last written.
-    own: u32,
+    /// As long as what its verdict stands, where it is calm.
+    calm: Calm,
+}
+
+/// As long as what a short row's verdict stands, if nothing is done to the row.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Calm {
+    /// As long as nothing is free that would do for it and others have more of what would than it has itself: so many machines.
+    WithOthers(u32),
+    /// As long as its outlook is what it was told.
+    InView(Glimpse),
 }
 
 impl Pulse {
     /// Of a row that is new.
     pub(crate) fn new(cluster: ClusterIx, menu: MenuIx, priority: i32, kind: Kind) -> Self {
-        Self { cluster, menu, priority, kind, keep: None, own: 0 }
+        Self { cluster, menu, priority, kind, keep: None, calm: Calm::WithOthers(0) }
     }
 }
 
@@ -40,7 +50,7 @@ pub(crate) struct Pulses {
     seeking: Bits,
     /// Something about them may have changed since their verdicts were written.
     fresh: Bits,
-    /// They are short, and their verdicts stand as long as nothing is free that would do for them and others have what would.
+    /// They are short, and their verdicts stand for a while.
     calm: Bits,
 }
 
@@ -87,20 +97,36 @@ impl Pulses {
         self.fresh.insert(row.at());
     }
 
-    /// Its verdict stands as long as nothing is free that would do for it and others have what would; it has so many machines.
-    pub(crate) fn calm(&mut self, row: RowIx, own: u32) {
+    /// Its verdict stands for a while.
+    pub(crate) fn calm(&mut self, row: RowIx, calm: Calm) {
         self.calm.insert(row.at());
-        self.rows[row.at()].own = own;
+        self.rows[row.at()].calm = calm;
+    }
+
+    /// No verdict stands but those of rows that lack nothing.
+    pub(crate) fn disturb(&mut self) {
+        self.calm.clear();
+    }
+
+    /// Of the rows that the credit left short those whose verdicts may no longer stand must be looked at. Returns those that are still to be asked for
+    /// their outlook.
+    pub(crate) fn freshen_short(&mut self, menus: &Menus) -> Vec<(RowIx, Glimpse)> {
+        let mut in_view = Vec::new();
+        for at in self.short.iter() {
+            let Pulse { menu, calm, .. } = self.rows[at];
+            match calm {
+                Calm::InView(glimpse) if self.calm.contains(at) && !self.fresh.contains(at) => {
+                    in_view.push((RowIx::from_index(at), glimpse));
+                }
+                Calm::WithOthers(own) if self.calm.contains(at) && menus.get(menu).is_all_with_others(own) => {}
+                _ => self.fresh.insert(at),
+            }
+        }
+        in_view
     }
 
     /// The rows whose verdicts must be looked at. Some may be gone.
-    pub(crate) fn take(&mut self, menus: &Menus) -> Vec<RowIx> {
-        for at in self.short.iter() {
-            let Pulse { menu, own, .. } = self.rows[at];
-            if !(self.calm.contains(at) && menus.get(menu).is_all_with_others(own)) {
-                self.fresh.insert(at);
-            }
-        }
+    pub(crate) fn take(&mut self) -> Vec<RowIx> {
         let rows: Vec<RowIx> = self.fresh.iter().map(RowIx::from_index).collect();
         rows.iter().for_each(|row| self.calm.remove(row.at()));
         self.fresh.clear();

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use crate::Policy;
 use crate::ahead::read;
-use crate::amend::Even;
+use crate::amend::Summary;
 use crate::holding::KeepIx;
 use crate::menus::MenuIx;
 use crate::plan::{Candidate, Unmet};
@@ -147,8 +147,8 @@ pub(crate) struct Standing {
     pub(crate) domain: Option<usize>,
     /// The list that it is noted in as one that looks beyond its own machines.
     pub(crate) takes: Option<(KeepIx, Kind)>,
-    /// Its credit, if it is all of its own machines and nothing else, and one counts like the other.
-    pub(crate) even: Option<Even>,
+    /// Its credit in few numbers, if that can be amended.
+    pub(crate) summary: Summary,
     pub(crate) yard: Yardstick,
     pub(crate) counts: Counts,
     /// What it was given before it was lifted.
@@ -191,7 +191,7 @@ impl Standing {
             before: Claims::new(),
             was_held: false,
             is_held: false,
-            even: None,
+            summary: Summary::None,
             is_in_vain: false,
             takes: None,
         }
@@ -202,7 +202,7 @@ impl Standing {
         read((
             self.part,
             self.claims.spilled(),
-            self.even.is_some(),
+            matches!(self.summary, Summary::None),
             self.yard.is_in_pieces(),
             self.yard.want().spilled(),
         ));
@@ -222,7 +222,7 @@ impl Standing {
         self.claims.clear();
         self.counts.clear();
         (self.domain, self.holds_on, self.has_host) = (None, false, false);
-        (self.even, self.is_in_vain) = (None, false);
+        (self.summary, self.is_in_vain) = (Summary::None, false);
         self.forget_gains();
     }
 

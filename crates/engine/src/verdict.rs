@@ -6,7 +6,9 @@ use argosy_model::{NeedKey, NeedMark, Resources, ShardTime, State, Sym};
 
 use crate::ahead::TOGETHER;
 use crate::cycle::Cycle;
+use crate::outlook::Glimpse;
 use crate::plan::{Candidate, Unmet, Verdict};
+use crate::pulse::Calm;
 use crate::rows::RowIx;
 use crate::standing::{Kind, Part, Told};
 use crate::supply::ClassIx;
@@ -19,8 +21,7 @@ impl Cycle {
     /// Writes the verdicts on rows that something may have changed for, and lists the marks that change, by key.
     pub(crate) fn tell(&mut self) -> Vec<(NeedKey, NeedMark)> {
         let mut changed = Vec::new();
-        self.candidates.clear();
-        let mut rows = self.pulses.take(&self.menus);
+        let mut rows = self.rows_to_tell();
         rows.retain(|row| !self.rows.is_gone(*row));
         for rows in rows.chunks(TOGETHER) {
             self.look_ahead(rows);
@@ -34,35 +35,57 @@ impl Cycle {
         changed
     }
 
+    /// The rows whose verdicts may be otherwise than they are. Some may be gone.
+    fn rows_to_tell(&mut self) -> Vec<RowIx> {
+        self.drop_old_outlooks();
+        let mut last: Option<(Glimpse, bool)> = None;
+        for (row, glimpse) in self.pulses.freshen_short(&self.menus) {
+            // Most that are parked were told the same.
+            let stands = match last {
+                Some((like, stands)) if like == glimpse => stands,
+                _ => self.is_outlook_as(row, glimpse),
+            };
+            last = Some((glimpse, stands));
+            if !stands {
+                self.pulses.freshen(row);
+            }
+        }
+        self.pulses.take()
+    }
+
     fn tell_of(&mut self, row: RowIx, changed: &mut Vec<(NeedKey, NeedMark)>) {
         let unmet = self.unmet(row);
         let unmet_since = since(self.mark(row).unmet_since, unmet.is_some(), self.view.now);
-        self.tell_row(row, unmet, unmet_since);
+        let outlook = self.outlook(row);
+        self.tell_row(row, unmet, unmet_since, outlook);
         let next = self.next_mark(row, unmet_since);
         if next != self.mark(row) {
             // Until it is committed it is news in every cycle, and carries the moment of that cycle.
             self.pulses.freshen(row);
             changed.push((self.row(row).key, next));
-        } else if self.may_be_calm(row, unmet) {
-            self.pulses.calm(row, self.standing(row).claimed());
+        } else if let Some(calm) = self.calm(row, unmet, outlook) {
+            self.pulses.calm(row, calm);
         }
     }
 
-    /// Whether what was told of a row stands as long as nothing is free that would do for it and others have what would. What comes of the turn of
-    /// a row with `Same` depends on more.
-    fn may_be_calm(&self, row: RowIx, unmet: Option<Unmet>) -> bool {
+    /// As long as what the verdict on a row stands, if nothing is done to it. What comes of the turn of a row with `Same` depends on more.
+    fn calm(&self, row: RowIx, unmet: Option<Unmet>, outlook: Option<Glimpse>) -> Option<Calm> {
         let standing = self.standing(row);
-        let is_settled = match unmet {
-            Some(Unmet::PriorityStarved) => !standing.is_same(),
-            // What it was told as candidates holds for nothing free.
-            Some(Unmet::Parked) => standing.part == Part::Parked && self.menus.get(standing.menu).free == 0,
-            _ => false,
-        };
-        is_settled && standing.told.is_some()
+        let with_others = Calm::WithOthers(standing.claimed());
+        standing.told.as_ref()?;
+        match unmet? {
+            Unmet::PriorityStarved => (!standing.is_same()).then_some(with_others),
+            Unmet::Parked if standing.part == Part::Parked => {
+                // Where nothing is free there is nothing to be told of domains but that.
+                let is_nothing_free = self.menus.get(standing.menu).free == 0;
+                is_nothing_free.then_some(with_others).or(outlook.map(Calm::InView))
+            }
+            _ => None,
+        }
     }
 
-    fn tell_row(&mut self, row: RowIx, unmet: Option<Unmet>, unmet_since: Option<ShardTime>) {
-        let candidates = self.shared_candidates(row);
+    fn tell_row(&mut self, row: RowIx, unmet: Option<Unmet>, unmet_since: Option<ShardTime>, outlook: Option<Glimpse>) {
+        let candidates = outlook.map(|outlook| Arc::clone(self.outlooks.candidates(outlook)));
         let standing = self.standing(row);
         let is_idle = standing.bootstraps + standing.provisions + standing.victims == 0;
         // What is free where is told of those that are short and must lie in one domain.
@@ -222,22 +245,8 @@ impl Cycle {
         if standing.kind == Kind::Gang { covers(&free, &standing.short) } else { useful(&standing.short, &free) > 0 }
     }
 
-    /// The candidates of a short row with `Same` that is in no domain and is measured in pieces: those of every such row that asks the same.
-    fn shared_candidates(&mut self, row: RowIx) -> Option<Arc<[Candidate]>> {
-        let standing = self.standing(row);
-        let is_shared =
-            standing.is_same() && standing.is_short() && standing.domain.is_none() && standing.yard.is_in_pieces();
-        let key = is_shared.then(|| (standing.menu, standing.yard.want()[0]))?;
-        if let Some(known) = self.candidates.get(&key) {
-            return Some(Arc::clone(known));
-        }
-        let listed: Arc<[Candidate]> = self.candidates(row).into();
-        self.candidates.insert(key, Arc::clone(&listed));
-        Some(listed)
-    }
-
     /// The domains that would cover most of a row with what is free and what it holds, best first.
-    fn candidates(&mut self, row: RowIx) -> Vec<Candidate> {
+    pub(crate) fn candidates(&mut self, row: RowIx) -> Vec<Candidate> {
         let menu = self.menus.get_mut(self.standings[row.at()].menu);
         let mut domains: Vec<usize> = menu.hosts().iter().collect();
         // Domains come by value: of those that have nothing the first will do.
