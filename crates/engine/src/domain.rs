@@ -10,6 +10,8 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
+use argosy_model::ShapeIx;
+
 use crate::cycle::Cycle;
 use crate::rows::RowIx;
 use crate::supply::{ClassIx, Free};
@@ -195,8 +197,10 @@ impl Cycle {
             }
             let is_free_meant = scope != Scope::Bound && domain.free > 0;
             for lot in domain.lots.iter().filter(|_| is_free_meant) {
-                let free = lot.shapes.iter().flat_map(|shape| self.free_of(*shape));
-                let count: u64 = free.map(|(class, left)| self.uncounted(class, left, scope)).sum();
+                let of_shape = |shape: &ShapeIx| -> u64 {
+                    self.free_of(*shape).map(|(class, left)| self.uncounted(class, left, scope)).sum()
+                };
+                let count: u64 = lot.shapes.iter().map(of_shape).sum();
                 if count > 0 {
                     add(&mut joint, &lot.measure(yard), count);
                     machines += count;
@@ -209,7 +213,7 @@ impl Cycle {
         prospects
     }
 
-    fn free_of(&self, shape: argosy_model::ShapeIx) -> impl Iterator<Item = (ClassIx, u32)> + '_ {
+    fn free_of(&self, shape: ShapeIx) -> impl Iterator<Item = (ClassIx, u32)> + '_ {
         [Free::Idle, Free::Speculative].into_iter().filter_map(move |kind| {
             let class = self.supply.free(shape, kind)?;
             Some((class, self.supply.stock(class).left))
