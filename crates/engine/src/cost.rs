@@ -77,7 +77,8 @@ impl Offer {
         }
     }
 
-    /// Which of two offers is the better one; the better one is less.
+    /// Which of two offers is the better one; the better one is less. Inlined it costs its caller more than the calls: 6 % of a cycle from cold.
+    #[inline(never)]
     pub(crate) fn compare(&self, other: &Self) -> Ordering {
         // Costs stay below 2^66, covers below 2^40: the products fit.
         let per_unit = |a: u128, b: u128| (a * other.cover).cmp(&(b * self.cover));
